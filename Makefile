@@ -1,0 +1,48 @@
+# Two commands do everything on a machine with Python 3.10 or newer and make: `make test` and `make reproduce`.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+OUT    ?= runs/reproduce
+JOBS   ?=
+READY  := $(VENV)/.ready
+SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help env test check notebooks reproduce lab prepare clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(READY)  ## the environment in .venv, from constraints.txt; made once, updated when the pins change
+
+$(READY): constraints.txt requirements-dev.txt settings.ini setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "recinfluence needs Python 3.10 or newer; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt recommenders
+	touch $@
+
+check: $(READY)  ## the gates: notebooks clean, package equals export, README equals index
+	$(BIN)/python tests/gates.py
+
+test: check  ## the gates, all notebooks of the library, all tests
+	$(SINGLE) $(BIN)/nbdev_test --n_workers 2 --path nbs
+	$(SINGLE) $(BIN)/python -m pytest -q tests
+
+notebooks: $(READY)  ## run the library notebooks in place, so that they show current results; then clean
+	cd nbs && for n in [0-9]*.ipynb; do ../$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=ERROR $$n || exit 1; done
+	$(MAKE) prepare
+
+prepare: $(READY)  ## after editing notebooks: export the package, clean the notebooks, write the README
+	$(BIN)/nbdev_export
+	$(BIN)/nbdev_clean
+	$(BIN)/python tests/gates.py --write-readme
+
+reproduce: $(READY)  ## the paper's sections, from the data to tables and figures, into $(OUT)
+	$(SINGLE) $(BIN)/recinfluence reproduce all --out $(OUT) $(if $(JOBS),--jobs $(JOBS))
+
+lab: $(READY)  ## open JupyterLab
+	$(BIN)/jupyter lab nbs
+
+clean:  ## remove the environment and everything made
+	rm -rf $(VENV) runs build dist *.egg-info

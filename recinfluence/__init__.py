@@ -1,0 +1,27 @@
+"""Which users and items help a recommender, which hurt it, and how sure are we?"""
+__version__ = "0.1.0"
+
+# Where the names for everyday use live; a module is imported when one of its names is first asked for.
+_HOMES = {
+    'datasets': ['Interactions', 'DataError', 'load_movielens', 'load_interactions', 'summary'],
+    'splits': ['Split', 'chrono_split', 'random_split', 'leave_last_out', 'make_split', 'k_core'],
+    'metrics': ['METRICS', 'CANDIDATES', 'Evaluator', 'Evaluation'],
+    'recommenders': ['Recommender', 'Unit', 'Popularity', 'conformance', 'stream', 'planted_interactions'],
+    'ncf': ['NCF'],
+    'svd': ['SVD'],
+    'deletion': ['Deletion', 'Replicate', 'deletions', 'single_units'],
+    'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],
+    'influence': ['Influence'],
+    'plots': ['influence_bars', 'first_units', 'rating_counts'],
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = list(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from importlib import import_module
+    return getattr(import_module(f'.{_HOME[name]}', __name__), name)
+
+
+def __dir__(): return sorted([*globals(), *__all__])

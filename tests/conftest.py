@@ -1,0 +1,28 @@
+"""What the tests share: MovieLens 100K by the package's own loader, and a small planted data set."""
+import os
+
+for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'): os.environ.setdefault(name, '1')
+
+import pytest
+
+from recinfluence.datasets import DataError, load_interactions, load_movielens
+from recinfluence.recommenders import planted_interactions
+from recinfluence.splits import chrono_split, random_split
+
+
+@pytest.fixture(scope='session')
+def movielens():
+    try: return load_movielens('100k')
+    except DataError as e: pytest.skip(f'MovieLens 100K cannot be had here, real-data tests are skipped: {e}')
+
+
+@pytest.fixture(scope='session')
+def ml_chrono(movielens): return chrono_split(movielens)
+
+
+@pytest.fixture(scope='session')
+def ml_random(movielens): return random_split(movielens)
+
+
+@pytest.fixture(scope='session')
+def tiny(): return chrono_split(load_interactions(planted_interactions(), name='planted'))

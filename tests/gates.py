@@ -1,0 +1,56 @@
+"""The gates of `make test`: notebooks are clean, the package is what they export, the README is the index notebook.
+
+Run with --write-readme to write README.md from nbs/index.ipynb instead of checking it.
+"""
+import filecmp, json, shutil, subprocess, sys, tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+def readme() -> str:
+    "README.md as nbs/index.ipynb says it: its markdown, its code, and the text its code shows."
+    parts = []
+    for cell in json.loads((ROOT/'nbs/index.ipynb').read_text(encoding='utf-8'))['cells']:
+        source = ''.join(cell['source'])
+        if cell['cell_type'] == 'markdown': parts.append(source); continue
+        if source.startswith('#| hide'): continue
+        parts.append(f'```python\n{source}\n```')
+        for out in cell['outputs']:
+            text = ''.join(out.get('text') or out.get('data', {}).get('text/markdown') or out.get('data', {}).get('text/plain') or '')
+            if not text: continue
+            parts.append(text.strip() if 'text/markdown' in out.get('data', {}) else '```\n' + text.rstrip() + '\n```')
+    return '<!-- Made from nbs/index.ipynb by `make prepare`: edit there. -->\n\n' + '\n\n'.join(p.strip() for p in parts) + '\n'
+
+
+def differing(a: Path, b: Path, pattern: str) -> list[str]:
+    "Files that are not the same in two folders."
+    names = {p.relative_to(d) for d in (a, b) for p in d.rglob(pattern) if '.ipynb_checkpoints' not in p.parts and '__pycache__' not in p.parts}
+    return sorted(str(n) for n in names if not ((a/n).exists() and (b/n).exists() and filecmp.cmp(a/n, b/n, shallow=False)))
+
+
+def failures() -> list[str]:
+    "One line for each gate that does not hold."
+    found = []
+    with tempfile.TemporaryDirectory() as tmp:
+        copy = Path(tmp)/'copy'        # a copy is cleaned and exported, the checkout stays as it is
+        copy.mkdir()
+        for name in ('nbs', 'recinfluence'): shutil.copytree(ROOT/name, copy/name, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
+        for name in ('settings.ini', 'setup.py', 'README.md'): shutil.copy(ROOT/name, copy/name)
+        exported = {p.stem.partition('_')[2] + '.py' for p in (copy/'nbs').glob('[0-9]*.ipynb')}
+        for name in exported: (copy/'recinfluence'/name).unlink(missing_ok=True)      # so that nothing stale can pass
+        for command in ('nbdev_clean', 'nbdev_export'):
+            done = subprocess.run([str(BIN/command)], cwd=copy, capture_output=True, text=True)
+            if done.returncode: found.append(f'{command} failed: {done.stderr.strip()[-800:]}')
+        found += [f'nbs/{n} is not clean: run `make prepare`' for n in differing(ROOT/'nbs', copy/'nbs', '*.ipynb')]
+        found += [f'recinfluence/{n} is not what the notebooks export: run `make prepare`' for n in differing(ROOT/'recinfluence', copy/'recinfluence', '*.py')]
+    if (ROOT/'README.md').read_text(encoding='utf-8') != readme(): found.append('README.md is not nbs/index.ipynb: run `make prepare`')
+    return found
+
+
+if __name__ == '__main__':
+    if '--write-readme' in sys.argv: (ROOT/'README.md').write_text(readme(), encoding='utf-8'); sys.exit()
+    found = failures()
+    print('\n'.join(found) or 'notebooks clean, package equals export, README equals index')
+    sys.exit(bool(found))
