@@ -5,14 +5,22 @@
 # %% ../nbs/07_engines.ipynb #5ad08cd3
 from __future__ import annotations
 
-import numpy as np
+import logging
 
-from .deletion import Deletion, Replicate
-from .metrics import Evaluator
+import numpy as np
+import torch
+
+from .deletion import Deletion, Replicate, check_unit
+from .metrics import Evaluator, Ranked
+from .ncf import NCF
 from .recommenders import Recommender, Unit
+from .svd import SVD, draw_factors
+
+log = logging.getLogger('recinfluence')
 
 # %% auto #0
-__all__ = ['ENGINES', 'ReferenceEngine', 'find_engine']
+__all__ = ['log', 'ENGINES', 'ReferenceEngine', 'lane_weights', 'FastNCF', 'FastSVD', 'StackedNCF', 'stacked_logits',
+           'find_engine']
 
 # %% ../nbs/07_engines.ipynb #f3033686
 class ReferenceEngine:
@@ -32,13 +40,176 @@ class ReferenceEngine:
         "The deletions of these units, in order."
         return [self.replicate.delete(u) for u in units]
 
-ENGINES = {'reference': ReferenceEngine}
+# %% ../nbs/07_engines.ipynb #7130b820
+def _fast_ncf():
+    "The kernels; importing numba takes a second, so not before they are needed."
+    from recinfluence._fast import ncf
+    return ncf
+
+def lane_weights(
+    ids: np.ndarray,             # sorted user or item ids
+    deleted: list[tuple]         # for each lane, the ids it does without
+) -> np.ndarray:                 # (ids, lanes) 1, or 0 where the lane does without
+    "Row weights of each lane."
+    w = np.ones((len(ids), len(deleted)))
+    for lane, gone in enumerate(deleted):
+        if gone: w[np.isin(ids, gone), lane] = 0
+    return w
+
+class _Together:
+    "What engines share that train many deletions of one replicate at once: the bookkeeping around `train_many`."
+    def __init__(self, recommender, evaluator, seed):
+        self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
+        self.prepare()
+        self._longer, self._ranked = 0, self.train_many([Unit()], 0)[0]
+        self.full = evaluator(self._ranked).metrics
+
+    def _held(self, unit):
+        longer = int(np.isin(self.evaluator.split.items, unit.items).sum())
+        if longer > self._longer: self._longer, self._ranked = longer, self.train_many([Unit()], longer)[0]
+        return self.evaluator(self._ranked, unit).metrics
+
+    def delete(self, units):
+        for u in units: check_unit(u, self.evaluator.split)
+        rows = [bool(u.rows(self.evaluator.split.train).any()) for u in units]
+        ranked = iter(self.train_many([u for u, r in zip(units, rows) if r], 0) if any(rows) else ())
+        out = []
+        for u, r in zip(units, rows):
+            held = self._held(u)
+            out.append(Deletion(u, self.seed, self.full, held, self.evaluator(next(ranked), u).metrics if r else held))
+        return out
+
+class FastNCF(_Together):
+    "NCF deletions in the lanes of vector registers, in the precision that the recommender asks for."
+    name = 'fast'
+    lanes = 16
+
+    @classmethod
+    def applies(cls, recommender, evaluator): return type(recommender) is NCF and recommender.device == 'cpu' and evaluator.candidates == 'catalogue'
+
+    def prepare(self):
+        k, r = _fast_ncf(), self.recommender
+        self.draws = r.draws(self.evaluator.split.train, self.seed)
+        self.shape = k.Shape(r.gmf_width, r.mlp_width, r.dense_widths)
+        self.adam = k.Adam(r.learning_rate, r.beta1, r.beta2, r.epsilon)
+        self.plan = k.plan_touches(self.draws.users, self.draws.items, len(self.draws.user_ids), len(self.draws.item_ids), self.adam)
+
+    def parameters(self, units):
+        "Trained parameters without each unit: arrays with one last axis of lanes."
+        d = self.draws
+        return _fast_ncf().train(self.shape, self.plan, d.users, d.items, d.labels, d.start, lane_weights(d.user_ids, [u.users for u in units]),
+                                 lane_weights(d.item_ids, [u.items for u in units]), self.adam, np.dtype(self.recommender.dtype))
+
+    def train_many(self, units, longer):
+        e = self.evaluator
+        keep = [e.keep(u) for u in units]
+        top, predicted = _fast_ncf().rank(self.shape, self.parameters(units), *e.seen, e.test_user, e.test_item, np.stack([i for _, i in keep], 1),
+                                          e.k + longer, np.stack([u for u, _ in keep], 1))
+        return [Ranked(t, p) for t, p in zip(top, predicted)]
+
+# %% ../nbs/07_engines.ipynb #7d3adec3
+class FastSVD(_Together):
+    "SVD deletions by a compiled copy of scikit-surprise's training loop."
+    name = 'fast'
+    lanes = 8             # units handed over at a time; they are trained one after another
+
+    @classmethod
+    def applies(cls, recommender, evaluator): return type(recommender) is SVD
+
+    def prepare(self):
+        from recinfluence._fast.svd import SGD
+        r, e = self.recommender, self.evaluator
+        rates = {f'{kind}_{p}': value for kind, value in (('lr', r.lr_all), ('reg', r.reg_all)) for p in ('bu', 'bi', 'pu', 'qi')}
+        self.settings = SGD(r.n_epochs, r.biased, **rates)
+        self.rows = r.order(e.split.train)
+        self.users, self.items = e.split.codes(self.rows); self.ratings = self.rows.rating.to_numpy()
+        if r.start == 'keyed': self.pu, self.qi = (draw_factors(self.seed, kind, ids, r.n_factors) for kind, ids in (('pu', e.split.users), ('qi', e.split.items)))
+
+    def fit_without(self, unit: Unit) -> SVD:
+        "The model that `SVD.fit_without` gives, bit for bit in its order of visits, to rounding in its numbers."
+        from recinfluence._fast.svd import train
+        r, e = self.recommender, self.evaluator
+        stay = ~unit.rows(self.rows); users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
+        seen_users, seen_items = (np.unique(a, return_index=True) for a in (users, items))
+        if r.start == 'keyed': pu, qi = self.pu, self.qi
+        else:                       # the library draws by first appearance, and visits users in that order
+            rng = np.random.RandomState(self.seed); pu, qi = np.zeros((len(e.split.users), r.n_factors)), np.zeros((len(e.split.items), r.n_factors))
+            for table, (codes, first) in ((pu, seen_users), (qi, seen_items)): table[codes[np.argsort(first)]] = rng.normal(0, .1, (len(codes), r.n_factors))
+            rank = np.empty(len(e.split.users), np.int64); rank[seen_users[0][np.argsort(seen_users[1])]] = np.arange(len(seen_users[0]))
+            order = np.argsort(rank[users], kind='stable'); users, items, ratings = users[order], items[order], ratings[order]
+        mean = float(np.mean(ratings))
+        pu, qi, bu, bi = train(users, items, ratings, pu, qi, mean if r.biased else 0., self.settings)
+        u, i = seen_users[0], seen_items[0]
+        return r.fresh().set_fitted(e.split.users[u], e.split.items[i], pu[u], qi[i], bu[u], bi[i], mean)
+
+    def train_many(self, units, longer): return [self.rank(self.fit_without(u), u, longer) for u in units]
+
+    def rank(self, model, unit, longer):
+        "As `Evaluator.rank`, with a compiled search for the best items."
+        from recinfluence._fast.topk import top_k
+        e = self.evaluator
+        if e.candidates == 'test': return e.rank(model, longer + int((~e.keep(unit)[1]).sum()))
+        scores = model.score(e.split.users, e.split.items)
+        return Ranked(top_k(scores, *e.seen, *e.keep(unit), e.k + longer), scores[e.test_user, e.test_item])
+
+# %% ../nbs/07_engines.ipynb #1213f97b
+class StackedNCF(_Together):
+    "NCF deletions as one batched network in torch, on the recommender's device."
+    name = 'stacked'
+    lanes = 32
+
+    @classmethod
+    def applies(cls, recommender, evaluator): return type(recommender) is NCF
+
+    def prepare(self): self.draws = self.recommender.draws(self.evaluator.split.train, self.seed)
+
+    def parameters(self, units):
+        "Trained parameters without each unit: numpy arrays with a first axis of models."
+        r, d, n = self.recommender, self.draws, len(units)
+        tensor = lambda a, kind=getattr(torch, r.dtype): torch.as_tensor(np.ascontiguousarray(a), device=r.device).to(kind)
+        params = {k: tensor(np.repeat(v[None], n, 0)).requires_grad_() for k, v in d.start.items()}
+        adam = torch.optim.Adam(params.values(), lr=r.learning_rate, betas=(r.beta1, r.beta2), eps=r.epsilon)
+        U, I, Y = tensor(d.users, torch.int64), tensor(d.items, torch.int64), tensor(d.labels)
+        by_user, by_item = tensor(lane_weights(d.user_ids, [u.users for u in units]).T), tensor(lane_weights(d.item_ids, [u.items for u in units]).T)
+        for u, i, y in zip(U, I, Y):
+            weight = by_user[:, u] * by_item[:, i]
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(stacked_logits(params, u, i), y.expand(n, -1), weight, reduction='none').sum(1)
+            adam.zero_grad(); (loss / weight.sum(1).clamp(min=1)).sum().backward(); adam.step()
+        return {k: v.detach().cpu().numpy() for k, v in params.items()}
+
+    def train_many(self, units, longer):
+        e, d = self.evaluator, self.draws; stacked = self.parameters(units); out = []
+        for n, unit in enumerate(units):
+            model = self.recommender.fresh()
+            model.params_, model.user_ids_, model.item_ids_ = {k: v[n] for k, v in stacked.items()}, d.user_ids, d.item_ids
+            out.append(e.rank(model, longer + int((~e.keep(unit)[1]).sum())))
+        return out
+
+def stacked_logits(params, users, items):
+    "`ncf_logits` for parameters with a first axis of models: (models, batch)."
+    parts = []
+    if 'user_gmf' in params: parts.append(params['user_gmf'][:, users] * params['item_gmf'][:, items])
+    if 'user_mlp' in params:
+        h, n = torch.cat([params['user_mlp'][:, users], params['item_mlp'][:, items]], -1), 0
+        while f'W{n}' in params: h = torch.relu(torch.baddbmm(params[f'b{n}'][:, None], h, params[f'W{n}'])); n += 1
+        parts.append(h)
+    return (torch.cat(parts, -1) @ params['out'][..., None])[..., 0]
+
+# %% ../nbs/07_engines.ipynb #f5df6302
+ENGINES = {'reference': [ReferenceEngine], 'fast': [FastNCF, FastSVD], 'stacked': [StackedNCF]}
 
 def find_engine(
     recommender: Recommender,
-    engine: str = 'auto'         # 'auto', 'reference' or 'fast'
+    evaluator: Evaluator,
+    engine: str = 'auto'         # 'auto', 'reference', 'fast' or 'stacked'
 ):
-    "The engine class for a recommender; 'auto' takes the fastest one that applies."
-    if engine == 'auto': engine = 'reference'
-    if engine not in ENGINES: raise ValueError(f"engine={engine!r}: choose one of {['auto', *ENGINES]}.")
-    return ENGINES[engine]
+    "The engine class for a recommender; 'auto' takes the fastest one that applies and logs which."
+    if engine not in ('auto', *ENGINES): raise ValueError(f"engine={engine!r}: choose one of {['auto', *ENGINES]}.")
+    if engine == 'reference': return ReferenceEngine
+    names = ([('stacked' if getattr(recommender, 'device', 'cpu') != 'cpu' else 'fast')] if engine == 'auto' else [engine])
+    found = [c for n in names for c in ENGINES[n] if c.applies(recommender, evaluator)]
+    if not found and engine != 'auto':
+        raise ValueError(f"engine={engine!r} does not know {type(recommender).__name__} with these settings (candidates={evaluator.candidates!r}). Use engine='auto' or 'reference'.")
+    chosen = found[0] if found else ReferenceEngine
+    if engine == 'auto': log.info("engine '%s' for %s", chosen.name, type(recommender).__name__)
+    return chosen

@@ -68,8 +68,12 @@ class Store:
     def _same_experiment(self, identity):
         wanted = json.loads(json.dumps(identity))
         for k in {**self.identity, **wanted}:
-            if self.identity.get(k) != wanted.get(k):
-                raise StoreError(f'{self.path}: holds another experiment: its {k} is {self.identity.get(k)!r}, not {wanted.get(k)!r}. Name another store, or go on with the same settings.')
+            ours, theirs = wanted.get(k), self.identity.get(k)
+            if ours == theirs: continue
+            if isinstance(ours, dict) and isinstance(theirs, dict):      # name only the settings that differ
+                differ = sorted(j for j in {**ours, **theirs} if ours.get(j) != theirs.get(j))
+                ours, theirs = ({j: d.get(j) for j in differ} for d in (ours, theirs))
+            raise StoreError(f'{self.path}: holds another experiment: its {k} has {theirs!r}, this one has {ours!r}. Name another store, or go on with the same settings.')
 
     def transaction(self): return _Transaction(self.db)
 
@@ -150,8 +154,8 @@ def describe_units(
 class _Worker:
     "One process's share of a sweep."
     def __init__(self, recommender, split, k, candidates, engine):
-        self.recommender, self.evaluator, self.make = recommender, Evaluator(split, k, candidates), find_engine(recommender, engine)
-        self.engine = None
+        self.recommender, self.evaluator = recommender, Evaluator(split, k, candidates)
+        self.make, self.engine = find_engine(recommender, self.evaluator, engine), None
 
     def run(self, seed, units):
         "The results of one task; the full model of the replicate comes with them."
@@ -217,7 +221,7 @@ class Sweep:
         done = len(self.store.done() & {(u, s) for u in self.units for s in self.seeds}); i = self.store.identity
         failed = f', {len(self.store.failures()):,} failed (see .store.failures())' if len(self.store.failures()) else ''
         return (f"{i['recommender']['recommender']} on {i['data']}: {done:,} of {len(self.units) * len(self.seeds):,} retrainings done "
-                f"({len(self.units):,} units, {len(self.seeds)} replicates{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}")
+                f"({len(self.units):,} units, {len(self.seeds)} replicate{'s' * (len(self.seeds) != 1)}{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}")
 
 def identity(recommender, split, k, candidates, engine) -> dict:
     "What the results of a sweep depend on, besides unit and seed."
@@ -238,7 +242,7 @@ def deletion_sweep(
     store: str | os.PathLike | None = None,     # a file that survives; None: in memory
     k: int = 10,                                # length of the recommended list
     candidates: str = 'catalogue',              # or 'test', see chapter 02
-    engine: str = 'auto',                       # or 'reference', 'fast', see chapter 07
+    engine: str = 'auto',                       # or 'reference', 'fast', 'stacked', see chapter 07
     jobs: int | None = None,                    # processes; default: one a core
     progress: bool = True                       # a bar on standard error
 ) -> Sweep:
@@ -249,7 +253,7 @@ def deletion_sweep(
     units = single_units(split, units, ids) if isinstance(units, str) else list(units)
     for u in units:
         if u.kind not in ('user', 'item'): check_unit(u, split)
-    make = find_engine(recommender, engine); seeds = list(range(seed, seed + replicates))
+    make = find_engine(recommender, Evaluator(split, k, candidates), engine); seeds = list(range(seed, seed + replicates))
     kept = Store(store, identity(recommender, split, k, candidates, make.name))
     sweep = Sweep(kept, [u.key for u in units], seeds)
     with _only_sweep(kept):

@@ -167,7 +167,7 @@ class Spoilt(Popularity):
         s = super().score(users, items)
         if self.how == 'nan': s[0, 0] = np.nan
         if self.how == 'shape': return s.T
-        if self.how == 'relative': return s / s.max()
+        if self.how == 'relative': return s / s.sum()
         return s
     def config(self): return {'recommender': 'Spoilt', 'how': self.how, **({'bad': object()} if self.how == 'config' else {})}
 

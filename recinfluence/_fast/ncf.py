@@ -22,30 +22,21 @@ s = 0..k. With z = sigma b_0 / (sigma b_0 + eps), between 0 and 1, and d_s = b_s
 These depend on (t, k) alone and are tabulated, h as the polynomial through Chebyshev nodes. Its error is known exactly; where it
 exceeds a tolerance, which is in the first few hundred steps, the kernel adds up the k + 1 terms instead.
 """
-import hashlib
-import importlib.util
-import logging
-import os
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
-import llvmlite
-import numba
 import numpy as np
 from numba import njit
 
 from . import simd
+from .codegen import Writer, compiled
 
-BLOCK = 8      # samples that go through the network together
+BLOCK = 16          # samples that go through the network together
 NEGLIGIBLE = 1e-17  # zero-gradient steps whose share of an update is below this are left out
 # of the polynomial for h(z): number of nodes, tolerated error of an update relative to the update
 POLYNOMIAL = {np.dtype(np.float32): (2, 2e-8), np.dtype(np.float64): (5, 1e-14)}
-HEADER = 3     # table columns before the polynomial: b_0, beta1^k, beta2^k
-
-log = logging.getLogger('recinfluence')
+HEADER = 3          # table columns before the polynomial: b_0, beta1^k, beta2^k
 
 
 @dataclass(frozen=True)
@@ -141,10 +132,10 @@ class Plan:
 
 def plan_touches(users, items, n_users, n_items, adam):
     "Plan of the training on samples users, items: (steps, batch) indices."
-    users, items = _samples(users, n_users), _samples(items, n_items)
+    _check_indices('users', users, n_users)
+    _check_indices('items', items, n_items)
+    users, items = _filled(users, n_users), _filled(items, n_items)
     if users.shape != items.shape: raise ValueError(f'users {users.shape} and items {items.shape} differ in shape')
-    for name, index, n in ('users', users, n_users), ('items', items, n_items):
-        if index.size and not 0 <= index.min() <= index.max() <= n: raise ValueError(f'{name} out of range')
     batch = users.shape[1]
     most = 2 * batch + 2
     small = np.uint16 if most < 2 ** 16 else np.int32
@@ -153,11 +144,16 @@ def plan_touches(users, items, n_users, n_items, adam):
     return Plan(users.shape[0], batch, n_users, n_items, adam, *parts)
 
 
-def _samples(index, pad):
-    "int32 (steps, batch) with the batch filled up with `pad` to a multiple of BLOCK."
-    index = np.ascontiguousarray(index, np.int32)
-    missing = -index.shape[1] % BLOCK
-    return np.pad(index, ((0, 0), (0, missing)), constant_values=pad) if missing else index
+def _filled(samples, value):
+    "int32 (steps, batch) with the batch filled up with `value` to a multiple of BLOCK."
+    samples = np.ascontiguousarray(samples, np.int32)
+    missing = -samples.shape[1] % BLOCK
+    return np.pad(samples, ((0, 0), (0, missing)), constant_values=value) if missing else samples
+
+
+def _check_indices(what, index, n):
+    "The kernels do not check bounds."
+    if np.size(index) and not 0 <= np.min(index) <= np.max(index) < n: raise ValueError(f'{what} out of range 0..{n - 1}')
 
 
 @_jit
@@ -279,28 +275,17 @@ def _fill_table(bases, gaps, first, second, correct1, correct2, nodes, to_powers
             total = sums[min(k, last_term)]
             replay[entry] = min(k, last_term) if total[2] > tolerance * total[0] else -1
             table[entry, 0], table[entry, 1], table[entry, 2] = b0, first[k], second[k] ** 2
-            table[entry, 3], table[entry, 4] = -total[0], -total[1]
+            table[entry, HEADER], table[entry, HEADER + 1] = -total[0], -total[1]
             for i in range(n_nodes):
                 c = 0.
                 for j in range(n_nodes): c -= to_powers[i, j] * total[3 + j]
-                table[entry, 5 + i] = c
+                table[entry, HEADER + 2 + i] = c
 
 
 # ------------------------------------------------------------------------------------------------------------ writing the kernels
 
-class _Writer:
-    "Lines of Python source with indentation."
-
-    def __init__(self): self.lines, self.depth = [], 0
-
-    def __call__(self, *lines): self.lines += ['    ' * self.depth + line for line in lines]
-
-    @contextmanager
-    def block(self, head):
-        self(head)
-        self.depth += 1
-        yield
-        self.depth -= 1
+class _Writer(Writer):
+    "Adds loops, tiles and register-tiled products."
 
     def loop(self, variable, n): return self.block(f'for {variable} in range({n}):')
 
@@ -324,8 +309,6 @@ class _Writer:
                 for j in range(columns): self(f'y = {right(j)}', *(f'c{i}_{j} = fma(x{i}, y, c{i}_{j})' for i in range(rows)))
         self(*(finish(i, j) for i in range(rows) for j in range(columns)))
 
-    def text(self): return '\n'.join(self.lines) + '\n'
-
 
 class _Network:
     """Source of the forward and backward pass of one block.
@@ -348,8 +331,8 @@ class _Network:
 
     def groups(self, w): return w.block(f'for s0 in range(0, {BLOCK}, {self.group}):')
 
-    def begin(self, name, side, column):
-        "Lines that set name0, name1, ... to where a column of the group's rows begins."
+    def starts(self, name, side, column):
+        "Lines that set name0, name1, ... to where a column of the group's rows starts."
         return [f'{name}{i} = offsets[{side + i} + s0] + {self.vec(column)}' for i in range(self.group)]
 
     # ---- forward
@@ -393,7 +376,7 @@ class _Network:
         "Logits of the block into `error`."
         shape = self.shape
         with self.groups(w):
-            w(*self.begin('p', 0, shape.gmf), *self.begin('q', BLOCK, shape.gmf), *self.begin('u', 0, 0), *self.begin('v', BLOCK, 0))
+            w(*self.starts('p', 0, shape.gmf), *self.starts('q', BLOCK, shape.gmf), *self.starts('u', 0, 0), *self.starts('v', BLOCK, 0))
             if self.depth: self.layer(w, 0, [self.first_part(0, 'p'), self.first_part(shape.mlp, 'q')])
             for l in range(1, self.depth): self.hidden(w, l)
             if self.depth: parts = [self.last_part()]
@@ -487,7 +470,7 @@ class _Network:
     def backward_row(self, w, first, side):
         with self.groups(w):
             for columns in w.tiles('k0', self.shape.mlp, self.units):
-                self.backward_input(w, 0, first, columns, self.begin('u', 2 * BLOCK + side, f'{self.shape.gmf} + k0'),
+                self.backward_input(w, 0, first, columns, self.starts('u', 2 * BLOCK + side, f'{self.shape.gmf} + k0'),
                                     lambda i, j: f'add_at(grads, u{i}, {j}, c{i}_{j})')
 
     def buffers(self, w, first=0):
@@ -503,10 +486,10 @@ TRAIN = ('users, items, labels, n_users, batch, user_slots, item_slots, ends, ro
          'first, second, correct1, correct2, constants, user_weights, item_weights, state, dense, grads, work')
 
 
-def _train_source(shape, lanes, itemsize, tile, n_coefficients):
+def _train_source(shape, lanes, tile, n_coefficients):
     "Source of the training kernel, and the vectors its `work` holds."
     w, net, n_dense = _Writer(), _Network(shape, lanes, tile), shape.offsets()['end']
-    stride, per_line = 3 * shape.row, max(1, simd.CACHE_LINE // (lanes * itemsize))
+    stride = 3 * shape.row * lanes
     with w.block(f'def kernel({TRAIN}):'):
         w(f'sums = work[:{n_dense * lanes}]')
         used = net.buffers(w, n_dense)
@@ -520,20 +503,15 @@ def _train_source(shape, lanes, itemsize, tile, n_coefficients):
             w('scale = reciprocal_or_zero(total)')
             with w.loop('r', n_dense): w(f'store(sums, r * {lanes}, zero)')
             with w.loop('b', 'n_blocks'):
-                w(f'j0 = block * {BLOCK}')
-                with w.block(f'if j0 + {2 * BLOCK} <= len(users):'), w.block(f'for j in range(j0 + {BLOCK}, j0 + {2 * BLOCK}):'):
-                    w(f'a = users[j] * {stride * lanes}', f'c = (n_users + 1 + items[j]) * {stride * lanes}')
-                    with w.block(f'for f in range(0, {stride}, {per_line}):'):
-                        w(f'prefetch(state, a + f * {lanes})', f'prefetch(state, c + f * {lanes})')
+                w(f'begin = block * {BLOCK}')
                 with w.loop('s', BLOCK):
-                    w(f'offsets[s] = users[j0 + s] * {stride * lanes}',
-                      f'offsets[{BLOCK} + s] = (n_users + 1 + items[j0 + s]) * {stride * lanes}',
-                      f'offsets[{2 * BLOCK} + s] = user_slots[j0 + s] * {shape.row * lanes}',
-                      f'offsets[{3 * BLOCK} + s] = item_slots[j0 + s] * {shape.row * lanes}')
+                    w(f'offsets[s] = users[begin + s] * {stride}',
+                      f'offsets[{BLOCK} + s] = (n_users + 1 + items[begin + s]) * {stride}',
+                      f'offsets[{2 * BLOCK} + s] = user_slots[begin + s] * {shape.row * lanes}',
+                      f'offsets[{3 * BLOCK} + s] = item_slots[begin + s] * {shape.row * lanes}')
                 net.forward(w)
                 with w.loop('s', BLOCK):
-                    w(f'j = block * {BLOCK} + s',
-                      f'e = mul(load(user_weights, users[j] * {lanes}), load(item_weights, items[j] * {lanes}))',
+                    w('j = begin + s', f'e = mul(load(user_weights, users[j] * {lanes}), load(item_weights, items[j] * {lanes}))',
                       f'e = mul(mul(e, scale), sub(sigmoid(load(error, s * {lanes})), set1(labels[j])))',
                       f'store(error, s * {lanes}, e)')
                 net.backward(w)
@@ -624,12 +602,11 @@ def _rank_source(shape, lanes, tile):
             w(f'{name} = work[{used * lanes}:{(used + n) * lanes}]')
             used += n
         w(f'offsets = np.empty({2 * BLOCK}, np.int64)', 'zero = set1(0)')
-        with w.block(f'for j0 in range(0, len(pair_users), {BLOCK}):'):
+        with w.block(f'for begin in range(0, len(pair_users), {BLOCK}):'):
             with w.loop('s', BLOCK):
-                w(f'offsets[s] = pair_users[j0 + s] * {row}', f'offsets[{BLOCK} + s] = (n_users + 1 + pair_items[j0 + s]) * {row}')
-            w('pair = j0')
+                w(f'offsets[s] = pair_users[begin + s] * {row}', f'offsets[{BLOCK} + s] = (n_users + 1 + pair_items[begin + s]) * {row}')
             net.forward(w)
-            with w.loop('s', BLOCK): w(f'store(logits, (pair + s) * {lanes}, load(error, s * {lanes}))')
+            with w.loop('s', BLOCK): w(f'store(logits, (begin + s) * {lanes}, load(error, s * {lanes}))')
         if width:
             with w.block(f'for i0 in range(0, n_items, {group}):'):
                 _project(w, net, shape.mlp, 'n_users + 1 + i0', 'projected', 'i0')
@@ -688,46 +665,8 @@ def _scores(w, net, group, width):
 
 # ---------------------------------------------------------------------------------------------------------- compiling the kernels
 
-OPERATIONS = ('load store load_at store_at add_at prefetch set1 add sub mul div fma sqrt sigmoid relu relu_gradient reciprocal_or_zero greater').split()
-
-
-def _module_text(dtype, lanes, helpers, kernel):
-    imports = [f'"{__name__}: a kernel written by this module."', 'import numpy as np', 'from numba import njit',
-               f'from {simd.__package__} import simd', f'v = simd.vector(np.{dtype}, {lanes})',
-               *(f'{name} = v.{name}' for name in OPERATIONS)]
-    return '\n'.join(imports) + '\n\n' + helpers + '\n@njit(nogil=True)\n' + kernel
-
-
-def _cache_folder():
-    "Where kernels are kept for this user."
-    if os.environ.get('NUMBA_CACHE_DIR'): return Path(os.environ['NUMBA_CACHE_DIR'])
-    if os.name == 'nt' and os.environ.get('LOCALAPPDATA'): return Path(os.environ['LOCALAPPDATA']) / 'recinfluence' / 'kernels'
-    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'recinfluence' / 'kernels'
-
-
-def _compiled(text, what):
-    "The function `kernel` of a module, kept on disk with its machine code where that is possible."
-    key = [text, Path(simd.__file__).read_text(encoding='utf8'), repr(simd.cpu()[0]), sorted(simd.cpu()[1]), sys.version,
-           numba.__version__, llvmlite.__version__, np.__version__]
-    name = 'ncf_' + hashlib.sha256(repr(key).encode()).hexdigest()[:24]
-    try:
-        path = _cache_folder() / f'{name}.py'
-        if not path.exists():
-            log.info('compiling %s once', what)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f'{name}.{os.getpid()}.tmp')
-            draft.write_text(text.replace('@njit(nogil=True)', '@njit(nogil=True, cache=True)'), encoding='utf8')
-            os.replace(draft, path)
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # numba's cache looks the module up by name
-        spec.loader.exec_module(module)
-        return module.kernel
-    except (OSError, RuntimeError) as problem:  # RuntimeError: numba may not write beside the module
-        log.info('compiling %s, which cannot be kept: %s', what, problem)
-        names = {'__name__': name}
-        exec(compile(text, name, 'exec'), names)
-        return names['kernel']
+OPERATIONS = ('load', 'store', 'load_at', 'store_at', 'add_at', 'set1', 'add', 'sub', 'mul', 'div', 'fma', 'sqrt', 'sigmoid', 'relu',
+              'relu_gradient', 'reciprocal_or_zero', 'greater')
 
 
 def _tile():
@@ -737,14 +676,14 @@ def _tile():
 
 @lru_cache(maxsize=None)
 def _train_kernel(shape, dtype, lanes):
-    text, used = _train_source(shape, lanes, dtype.itemsize, _tile(), 2 + POLYNOMIAL[dtype][0])
-    return _compiled(_module_text(dtype, lanes, '', text), f'NCF training, {shape}, {lanes} lanes of {dtype}'), used
+    text, used = _train_source(shape, lanes, _tile(), 2 + POLYNOMIAL[dtype][0])
+    return compiled(text, dtype, lanes, OPERATIONS, f'NCF training, {shape}, {lanes} lanes of {dtype}'), used
 
 
 @lru_cache(maxsize=None)
 def _rank_kernel(shape, dtype, lanes):
     helpers, text, used = _rank_source(shape, lanes, _tile())
-    return _compiled(_module_text(dtype, lanes, helpers, text), f'NCF ranking, {shape}, {lanes} lanes of {dtype}'), used
+    return compiled(text, dtype, lanes, OPERATIONS, f'NCF ranking, {shape}, {lanes} lanes of {dtype}', helpers), used
 
 
 # ------------------------------------------------------------------------------------------------------------------ calling them
@@ -789,11 +728,11 @@ def _groups(n_lanes, width):
     return [slice(a, min(a + width, n_lanes)) for a in range(0, n_lanes, width)]
 
 
-def _padded_lanes(table, lanes, width, dtype, fill=0):
-    "Flat aligned copy of table[:, lanes], with a last row and missing lanes of `fill`."
+def _vectors(table, width, dtype, fill=0):
+    "Flat aligned copy of a table (rows, lanes), with `fill` in the missing lanes and in one more row, that of the padding samples."
     out = simd.aligned_zeros((len(table) + 1) * width, dtype)
     out[:] = fill
-    out.reshape(-1, width)[:-1, :lanes.stop - lanes.start] = table[:, lanes]
+    out.reshape(-1, width)[:-1, :table.shape[1]] = table
     return out
 
 
@@ -806,7 +745,9 @@ def train(shape, plan, users, items, labels, start, weight_users, weight_items, 
     """
     dtype = np.dtype(dtype)
     n_users, n_items, n_lanes = plan.n_users, plan.n_items, weight_users.shape[1]
-    users, items = _samples(users, n_users), _samples(items, n_items)
+    _check_indices('users', users, n_users)
+    _check_indices('items', items, n_items)
+    users, items = _filled(users, n_users), _filled(items, n_items)
     if users.shape != (plan.steps, plan.batch) or items.shape != users.shape or adam != plan.adam:
         raise ValueError('the plan was made for other samples or another optimiser')
     if weight_users.shape != (n_users, n_lanes) or weight_items.shape != (n_items, n_lanes):
@@ -814,7 +755,7 @@ def train(shape, plan, users, items, labels, start, weight_users, weight_items, 
     if not ((weight_users >= 0).all() and (weight_items >= 0).all()): raise ValueError('a weight is negative or nan')
     _check_params(shape, start, n_users, n_items, ())
     if not np.isin(labels, (0, 1)).all(): raise ValueError('labels other than 0 and 1')
-    labels = _samples(labels, 0).astype(np.uint8)
+    labels = _filled(labels, 0).astype(np.uint8)
     if labels.shape != users.shape: raise ValueError(f'labels have shape {labels.shape}')
     width = simd.width(dtype)
     kernel, used = _train_kernel(shape, dtype, width)
@@ -831,7 +772,7 @@ def train(shape, plan, users, items, labels, start, weight_users, weight_items, 
         _pack(shape, start, rows[:, 0], flat[0], n_users, n_items)
         kernel(users.ravel(), items.ravel(), labels.ravel(), n_users, plan.batch, plan.user_slots.ravel(), plan.item_slots.ravel(),
                plan.ends, plan.rows, plan.row_slots, plan.entries, plan.bases, *plan.table(dtype), *powers, constants,
-               _padded_lanes(weight_users, lanes, width, dtype), _padded_lanes(weight_items, lanes, width, dtype),
+               _vectors(weight_users[:, lanes], width, dtype), _vectors(weight_items[:, lanes], width, dtype),
                state, dense, grads, work)
         _unpack(shape, rows[:, 0], flat[0], n_users, out, lanes)
     return out
@@ -853,6 +794,10 @@ def rank(shape, params, seen_indptr, seen_items, test_users, test_items, keep_it
     keep_users = np.ones((n_users, n_lanes), bool) if keep_users is None else np.asarray(keep_users, bool)
     if keep_items.shape != (n_items, n_lanes) or keep_users.shape != (n_users, n_lanes):
         raise ValueError(f'keep_items {keep_items.shape}, keep_users {keep_users.shape} have the wrong shape')
+    if len(seen_indptr) != n_users + 1 or seen_indptr[-1] != len(seen_items) or np.size(test_users) != np.size(test_items):
+        raise ValueError('seen items or test pairs do not fit together')
+    for what, index, n in ('seen items', seen_items, n_items), ('test users', test_users, n_users), ('test items', test_items, n_items):
+        _check_indices(what, index, n)
     width, group = simd.width(dtype), _tile()[0]
     kernel, used = _rank_kernel(shape, dtype, width)
     n_rows, n_dense = n_users + n_items + 2, shape.offsets()['end']
@@ -862,20 +807,19 @@ def rank(shape, params, seen_indptr, seen_items, test_users, test_items, keep_it
     projected = simd.aligned_zeros((n_items + group) * projection * width, dtype)
     dense, work = simd.aligned_zeros(n_dense * width, dtype), simd.aligned_zeros(used * width, dtype)
     rows, flat = state.reshape(-1, shape.row, width)[:n_rows], dense.reshape(n_dense, width)
-    pairs = _samples(np.reshape(test_users, (1, -1)), n_users)[0], _samples(np.reshape(test_items, (1, -1)), n_items)[0]
+    pairs = _filled(np.reshape(test_users, (1, -1)), n_users)[0], _filled(np.reshape(test_items, (1, -1)), n_items)[0]
     seen_indptr, seen_items = np.ascontiguousarray(seen_indptr, np.int64), np.ascontiguousarray(seen_items, np.int32)
     n_test = np.size(test_users)
     logits = simd.aligned_zeros(len(pairs[0]) * width, dtype)
     seen, best = np.zeros((group, n_items), np.uint8), np.empty((group, width * k), dtype)
     top, pred = np.empty((n_lanes, n_users, k), np.int32), np.empty((n_lanes, n_test))
-    bar_rows = n_users + group
     for lanes in _groups(n_lanes, width):
         n = lanes.stop - lanes.start
         _pack(shape, {name: _lane_slice(value, lanes, width) for name, value in params.items()}, rows, flat, n_users, n_items)
-        masks = _padded_lanes(np.where(keep_items, 0, -np.inf), lanes, width, dtype)
-        bars = np.full((bar_rows, n_lanes), np.inf)
-        bars[:n_users][keep_users] = -np.inf
-        bars = _padded_lanes(bars, lanes, width, dtype, np.inf)
+        masks = _vectors(np.where(keep_items[:, lanes], 0, -np.inf), width, dtype)
+        bars = np.full((n_users + group, n), np.inf)  # a score must exceed its bar
+        bars[:n_users][keep_users[:, lanes]] = -np.inf
+        bars = _vectors(bars, width, dtype, np.inf)
         chosen = np.full((width, n_users, k), -1, np.int32)
         kernel(n_users, n_items, state, dense, seen_indptr, seen_items, masks, bars, *pairs, logits, chosen, k, projected, seen,
                best, work)

@@ -16,7 +16,6 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic, models, register_model
 
 INT32, INT64, BYTES = ir.IntType(32), ir.IntType(64), ir.IntType(8).as_pointer()
-CACHE_LINE = 64  # bytes
 
 
 def cpu():

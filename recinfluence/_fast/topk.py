@@ -1,0 +1,42 @@
+"""The best items of each user from a matrix of scores, by one pass with a short sorted list."""
+import numpy as np
+from numba import njit
+
+try: _jit = njit(cache=True, nogil=True)
+except RuntimeError: _jit = njit(nogil=True)        # numba finds no folder it may write to
+
+
+def top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
+    """(users, k) int32 positions of items: descending score, ties by ascending position, -1 where there are no more candidates.
+
+    scores (users, items); candidates are the kept items less the user's seen ones (CSR by user); users not kept get -1.
+    """
+    if np.isnan(scores).any(): raise ValueError('a score is NaN: the model has diverged or was asked about a user or item it cannot score.')
+    return _top_k(np.ascontiguousarray(scores), np.ascontiguousarray(seen_indptr, np.int64), np.ascontiguousarray(seen_items, np.int32),
+                  np.ascontiguousarray(keep_users, np.bool_), np.ascontiguousarray(keep_items, np.bool_), k)
+
+
+@_jit
+def _top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
+    n_users, n_items = scores.shape
+    top = np.full((n_users, k), -1, np.int32)
+    best = np.empty(k, scores.dtype)
+    blocked = ~keep_items
+    for u in range(n_users):
+        if not keep_users[u]: continue
+        seen = seen_items[seen_indptr[u]:seen_indptr[u + 1]]
+        for i in seen: blocked[i] = True
+        n = 0
+        for i in range(n_items):
+            s = scores[u, i]
+            if blocked[i] or (n == k and s <= best[k - 1]): continue      # an equal score came first: it stays ahead
+            at = n if n < k else k - 1
+            if n < k: n += 1
+            while at > 0 and best[at - 1] < s:
+                best[at] = best[at - 1]
+                top[u, at] = top[u, at - 1]
+                at -= 1
+            best[at] = s
+            top[u, at] = i
+        for i in seen: blocked[i] = not keep_items[i]
+    return top

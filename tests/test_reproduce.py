@@ -1,0 +1,33 @@
+"""Verdicts, and the experiment notebooks from end to end on a few units."""
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recinfluence.reproduce import beside, paper_table, printed, reproduce_section, verdict
+
+
+@pytest.mark.parametrize('paper, ours, sd, says', [
+    ('0.047070', .0470704, None, 'reproduced exactly'), ('0.047070', .0470706, None, 'not reproduced'), ('0.047070', .0480, .001, 'within seed noise (-0.9 sd)'),
+    ('0.047070', .0491, .001, 'not reproduced (-2.0 sd)'), ('100,000', 100_000, None, 'reproduced exactly'), ('-2.70%', -2.704, None, 'reproduced exactly'), ('3.67e-05', 3.674e-5, None, 'reproduced exactly'), ('3.67e-05', 3.68e-5, None, 'not reproduced')])
+def test_verdicts(paper, ours, sd, says): assert verdict(paper, ours, sd) == says
+
+
+def test_beside_keeps_what_was_printed():
+    t = beside(paper_table(12), pd.Series(np.arange(7.)))
+    assert t.paper.tolist() == paper_table(12).value.tolist() and t.index[0] == 'MAP' and 'sd over seeds' not in t
+
+
+@pytest.mark.parametrize('section, given, tables, figures', [
+    ('4.1', dict(users=[2, 273, 17, 775, 311, 583, *range(1, 11)], items=[905, 1342, 1518, 1380, 482, 1227, *range(1, 11)], replicates=1, full_seeds=2), {'table_%02d' % n for n in range(2, 10)}, {'figure_2', 'figure_3', 'figure_4', 'figure_5'}),
+    ('4.3', dict(users='named', items='first', replicates=1), {'table_12', 'table_13', 'protocols'}, {'users_by_influence'})])
+def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, movielens, tmp_path):
+    notebook = reproduce_section(section, tmp_path, **given)
+    assert tables <= {p.stem for p in (tmp_path/'tables').iterdir()} and figures <= {p.stem for p in (tmp_path/'figures').glob('*.svg')} and notebook.with_suffix('.html').stat().st_size > 100_000
+    text = json.loads(notebook.read_text()); assert not [o for c in text['cells'] for o in c.get('outputs', []) if o['output_type'] == 'error']
+    if section == '4.3':
+        assert (pd.read_csv(tmp_path/'tables/table_12.csv').verdict == 'reproduced exactly').all() and (pd.read_csv(tmp_path/'tables/table_13.csv').ratings == 'reproduced exactly').all()
+    else:
+        assert all((pd.read_csv(tmp_path/f'tables/{t}.csv').ratings == 'reproduced exactly').all() for t in ('table_04', 'table_07'))
+        v = pd.read_csv(tmp_path/'tables/table_02.csv').set_index('metric').verdict; assert (v.drop('Average # ratings/user') == 'reproduced exactly').all() and v['Average # ratings/user'].startswith('not reproduced (100,000 / 943')
