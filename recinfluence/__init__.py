@@ -9,10 +9,10 @@ _HOMES = {
     'recommenders': ['Recommender', 'Unit', 'Popularity', 'conformance', 'stream', 'planted_interactions'],
     'ncf': ['NCF'],
     'svd': ['SVD'],
-    'deletion': ['Deletion', 'Replicate', 'deletions', 'single_units'],
+    'deletion': ['Deletion', 'RandomGroups', 'Replicate', 'deletions', 'single_units'],
     'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],
-    'influence': ['Influence'],
-    'plots': ['influence_bars', 'first_units', 'rating_counts'],
+    'influence': ['Influence', 'Reliability', 'reliability'],
+    'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts'],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = list(_HOME)

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from .metrics import METRICS, Evaluator, Ranked
-from .recommenders import Recommender, Unit
+from .recommenders import Recommender, Unit, stream
 from .splits import Split
 
 # %% auto #0
-__all__ = ['Deletion', 'Replicate', 'check_unit', 'single_units', 'deletions']
+__all__ = ['Deletion', 'Replicate', 'check_unit', 'single_units', 'deletions', 'RandomGroups']
 
 # %% ../nbs/06_deletion.ipynb #59c7cc54
 @dataclass(frozen=True, eq=False)
@@ -76,8 +76,10 @@ def check_unit(unit: Unit, split: Split):
     "Refuse a unit that the data does not know, or that leaves nothing to train or test on."
     frame = split.interactions.frame
     for kind, ids in (('user', unit.users), ('item', unit.items)):
+        if not ids: continue
         known = frame[kind].unique()
-        if missing := [i for i in ids if i not in set(known)]:
+        if missing := set(ids) - set(known.tolist()):
+            missing = sorted(missing, key=str)
             raise ValueError(f'{kind} {missing[0]!r} is not in {split.interactions.name}, whose {len(known):,} {kind} ids run from {min(known)} to {max(known)}.')
     for name, rows in (('train', split.train), ('test', split.test)):
         if unit.rows(rows).all(): raise ValueError(f'{unit.key}: nothing is left to {name} on without it. Delete a smaller group.')
@@ -105,3 +107,30 @@ def deletions(
     "Algorithms 1 and 2: train on everything, then retrain without each unit in turn."
     replicate = Replicate(recommender, evaluator, seed)
     for unit in units: yield replicate.delete(unit)
+
+# %% ../nbs/06_deletion.ipynb #3f9f615d
+@dataclass(frozen=True)
+class RandomGroups:
+    "A design: in each retraining every user stays with probability `keep`, independently."
+    keep: float = .5        # probability to stay
+    per_seed: int = 64      # retrainings that share one replicate's draws
+
+    def __post_init__(self):
+        if not 0 < self.keep < 1: raise ValueError(f'keep={self.keep}: a probability between 0 and 1.')
+        if self.per_seed < 4: raise ValueError(f'per_seed={self.per_seed}: at least 4, since each seed has a level of its own.')
+
+    @property
+    def estimand(self) -> str:
+        return (f'effect of a user on the mean metric of the other users, averaged over random groups in which each of them stays with probability {self.keep:g}'
+                + (' (the Banzhaf value)' if self.keep == .5 else ''))
+
+    def deleted(self,
+        n_users: int,
+        seed: int
+    ) -> np.ndarray:        # (per_seed, users) True: this retraining goes without this user
+        "Who is deleted in the retrainings of one seed; the same whenever it is asked."
+        return stream(seed, 'random groups', n_users).random((self.per_seed, n_users)) >= self.keep
+
+    def units(self, split: Split, seed: int) -> list[Unit]:
+        "The groups of one seed."
+        return [Unit(users=tuple(split.users[gone].tolist()), name=f'group {n}') for n, gone in enumerate(self.deleted(len(split.users), seed))]

@@ -5,21 +5,23 @@
 # %% ../nbs/07_engines.ipynb #5ad08cd3
 from __future__ import annotations
 
-import logging
+from functools import cached_property
 
 import numpy as np
 import torch
 
+from .datasets import Interactions
 from .deletion import Deletion, Replicate, check_unit
-from .metrics import Evaluator, Ranked
+from .metrics import Evaluation, Evaluator, Ranked
 from .ncf import NCF
-from .recommenders import Recommender, Unit
+from .recommenders import Recommender, Unit, planted_interactions
+from .splits import chrono_split
 from .svd import SVD, draw_factors
 
-log = logging.getLogger('recinfluence')
+LIBRARIES = .45      # GiB that a process holds once torch, numba and pandas are loaded
 
 # %% auto #0
-__all__ = ['log', 'ENGINES', 'ReferenceEngine', 'lane_weights', 'FastNCF', 'FastSVD', 'StackedNCF', 'stacked_logits',
+__all__ = ['LIBRARIES', 'ENGINES', 'ReferenceEngine', 'lane_weights', 'FastNCF', 'FastSVD', 'StackedNCF', 'stacked_logits',
            'find_engine']
 
 # %% ../nbs/07_engines.ipynb #f3033686
@@ -33,12 +35,33 @@ class ReferenceEngine:
         evaluator: Evaluator,
         seed: int
     ):
-        self.replicate = Replicate(recommender, evaluator, seed)
-        self.full = self.replicate.full.metrics
+        self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
+
+    @cached_property
+    def replicate(self): return Replicate(self.recommender, self.evaluator, self.seed)
+
+    @property
+    def full(self) -> dict[str, float]:
+        "The metrics of the model trained on everything."
+        return self.replicate.full.metrics
 
     def delete(self, units: list[Unit]) -> list[Deletion]:
         "The deletions of these units, in order."
         return [self.replicate.delete(u) for u in units]
+
+    def evaluate(self, units: list[Unit]) -> list[Evaluation]:
+        "The retrainings without these units alone, each judged on who is left; no full model is needed."
+        e = self.evaluator
+        return [e(self.recommender.fresh().fit_without(e.split.train, u, self.seed), u) for u in units]
+
+    @classmethod
+    def memory(cls, recommender, evaluator) -> float | None:
+        "GiB that one process needs, as far as it can be known; None: it depends on the recommender."
+        return None
+
+    @classmethod
+    def warm(cls, recommender):
+        "Compile what has to be compiled; nothing here."
 
 # %% ../nbs/07_engines.ipynb #7130b820
 def _fast_ncf():
@@ -61,8 +84,25 @@ class _Together:
     def __init__(self, recommender, evaluator, seed):
         self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
         self.prepare()
-        self._longer, self._ranked = 0, self.train_many([Unit()], 0)[0]
-        self.full = evaluator(self._ranked).metrics
+
+    @cached_property
+    def _full(self): self._longer = 0; self._ranked = self.train_many([Unit()], 0)[0]; return self.evaluator(self._ranked)
+
+    @property
+    def full(self) -> dict[str, float]:
+        "The metrics of the model trained on everything."
+        return self._full.metrics
+
+    def evaluate(self, units: list[Unit]) -> list[Evaluation]:
+        "The retrainings without these units alone, each judged on who is left; no full model is needed."
+        return [self.evaluator(ranked, u) for ranked, u in zip(self.train_many(units, 0), units)]
+
+    @classmethod
+    def warm(cls, recommender):
+        "Compile the kernels for this architecture, or find them on disk."
+        small = recommender.fresh(); small.n_epochs = 1
+        rows = chrono_split(Interactions(planted_interactions(), 'planted'))
+        cls(small, Evaluator(rows), 0)
 
     def _held(self, unit):
         longer = int(np.isin(self.evaluator.split.items, unit.items).sum())
@@ -70,13 +110,14 @@ class _Together:
         return self.evaluator(self._ranked, unit).metrics
 
     def delete(self, units):
+        full = self.full
         for u in units: check_unit(u, self.evaluator.split)
         rows = [bool(u.rows(self.evaluator.split.train).any()) for u in units]
         ranked = iter(self.train_many([u for u, r in zip(units, rows) if r], 0) if any(rows) else ())
         out = []
         for u, r in zip(units, rows):
             held = self._held(u)
-            out.append(Deletion(u, self.seed, self.full, held, self.evaluator(next(ranked), u).metrics if r else held))
+            out.append(Deletion(u, self.seed, full, held, self.evaluator(next(ranked), u).metrics if r else held))
         return out
 
 class FastNCF(_Together):
@@ -99,6 +140,13 @@ class FastNCF(_Together):
         d = self.draws
         return _fast_ncf().train(self.shape, self.plan, d.users, d.items, d.labels, d.start, lane_weights(d.user_ids, [u.users for u in units]),
                                  lane_weights(d.item_ids, [u.items for u in units]), self.adam, np.dtype(self.recommender.dtype))
+
+    @classmethod
+    def memory(cls, recommender, evaluator):
+        r, s = recommender, evaluator.split
+        samples = r.n_epochs * (1 + r.n_neg) * len(s.train); row = r.gmf_width + r.mlp_width
+        tables = (len(s.users) + len(s.items)) * row * cls.lanes * np.dtype(r.dtype).itemsize
+        return LIBRARIES + (60 * samples + 8 * tables) / 2**30       # draws and plan; state, results and their copies
 
     def train_many(self, units, longer):
         e = self.evaluator
@@ -142,6 +190,11 @@ class FastSVD(_Together):
         u, i = seen_users[0], seen_items[0]
         return r.fresh().set_fitted(e.split.users[u], e.split.items[i], pu[u], qi[i], bu[u], bi[i], mean)
 
+    @classmethod
+    def memory(cls, recommender, evaluator):
+        u, i = len(evaluator.split.users), len(evaluator.split.items)
+        return LIBRARIES + 8 * (5 * u * i + 6 * (u + i) * recommender.n_factors + 12 * len(evaluator.split.train)) / 2**30      # score matrices, factors, rows
+
     def train_many(self, units, longer): return [self.rank(self.fit_without(u), u, longer) for u in units]
 
     def rank(self, model, unit, longer):
@@ -177,6 +230,11 @@ class StackedNCF(_Together):
             adam.zero_grad(); (loss / weight.sum(1).clamp(min=1)).sum().backward(); adam.step()
         return {k: v.detach().cpu().numpy() for k, v in params.items()}
 
+    @classmethod
+    def memory(cls, recommender, evaluator):
+        r, s = recommender, evaluator.split
+        return LIBRARIES + (25 * r.n_epochs * (1 + r.n_neg) * len(s.train) + 6 * cls.lanes * (len(s.users) + len(s.items)) * (r.gmf_width + r.mlp_width) * np.dtype(r.dtype).itemsize) / 2**30
+
     def train_many(self, units, longer):
         e, d = self.evaluator, self.draws; stacked = self.parameters(units); out = []
         for n, unit in enumerate(units):
@@ -203,13 +261,11 @@ def find_engine(
     evaluator: Evaluator,
     engine: str = 'auto'         # 'auto', 'reference', 'fast' or 'stacked'
 ):
-    "The engine class for a recommender; 'auto' takes the fastest one that applies and logs which."
+    "The engine class for a recommender; 'auto' takes the fastest one that applies."
     if engine not in ('auto', *ENGINES): raise ValueError(f"engine={engine!r}: choose one of {['auto', *ENGINES]}.")
     if engine == 'reference': return ReferenceEngine
     names = ([('stacked' if getattr(recommender, 'device', 'cpu') != 'cpu' else 'fast')] if engine == 'auto' else [engine])
     found = [c for n in names for c in ENGINES[n] if c.applies(recommender, evaluator)]
     if not found and engine != 'auto':
         raise ValueError(f"engine={engine!r} does not know {type(recommender).__name__} with these settings (candidates={evaluator.candidates!r}). Use engine='auto' or 'reference'.")
-    chosen = found[0] if found else ReferenceEngine
-    if engine == 'auto': log.info("engine '%s' for %s", chosen.name, type(recommender).__name__)
-    return chosen
+    return found[0] if found else ReferenceEngine

@@ -13,7 +13,7 @@ import seaborn as sns
 from .metrics import METRICS
 
 # %% auto #0
-__all__ = ['HELPS', 'HURTS', 'NEUTRAL', 'influence_bars', 'first_units', 'rating_counts']
+__all__ = ['HELPS', 'HURTS', 'NEUTRAL', 'influence_bars', 'first_units', 'seed_agreement', 'rating_counts']
 
 # %% ../nbs/12_plots.ipynb #ad5ee13f
 HELPS, HURTS, NEUTRAL = '#0173b2', '#de8f05', '#6b6b6b'
@@ -33,7 +33,8 @@ def influence_bars(
     ax.barh(y, f.estimate, xerr=2 * f.se.fillna(0), color=[HELPS if e >= 0 else HURTS for e in f.estimate], ecolor=NEUTRAL, height=.72)
     ax.set_yticks(y, [_short(str(label)) for label in f.label]); ax.axvline(0, color='black', lw=.8)
     bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
-    ax.set(xlabel=f'influence on {METRICS[influence.metric].label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=influence.source)
+    order = f'; reliability of the order {influence.reliability}' if influence.replicates > 1 else ''
+    ax.set(xlabel=f'influence on {METRICS[influence.metric].label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=f'{influence.source}{order}')
     sns.despine(ax=ax, left=True); ax.tick_params(axis='y', length=0)
     return ax
 
@@ -50,6 +51,22 @@ def first_units(
     bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
     ax.set(xlabel=f'{f.kind.iloc[0]} id ({bars})', ylabel=f'influence on {METRICS[influence.metric].label}\n(positive: it helps)', title=influence.source)
     sns.despine(ax=ax)
+    return ax
+
+def seed_agreement(
+    sweep,
+    metric: str = 'map',
+    ax=None
+):
+    "The units' training parts under one seed against the same under the next; None with a single seed."
+    f = sweep.frame(); wide = f[(f.metric == metric) & (f.unit != 'nothing')].pivot(index='unit', columns='seed', values='training')
+    if wide.shape[1] < 2: return None
+    a, b = wide.columns[:2]; ax = ax or plt.subplots(figsize=(4.4, 4.2), layout='constrained')[1]
+    ax.scatter(wide[a], wide[b], s=10, alpha=.45, color=HELPS, lw=0)
+    ax.axhline(0, color='black', lw=.6); ax.axvline(0, color='black', lw=.6)
+    ax.set(xlabel=f'training part of the influence on {METRICS[metric].label}, seed {a}', ylabel=f'the same, seed {b}',
+           title=f'{len(wide):,} units, Spearman {wide[[a, b]].corr("spearman").iloc[0, 1]:+.3f}')
+    ax.locator_params(nbins=5); sns.despine(ax=ax)
     return ax
 
 def rating_counts(

@@ -13,10 +13,11 @@ import pandas as pd
 
 import recinfluence
 from .metrics import METRICS
+from .recommenders import Unit, stream
 
 # %% auto #0
-__all__ = ['SECTIONS', 'resource', 'paper_table', 'printed', 'verdict', 'beside', 'group_effect', 'group_table',
-           'reproduce_section', 'keep']
+__all__ = ['SECTIONS', 'resource', 'paper_table', 'printed', 'verdict', 'beside', 'named_table', 'named_ids', 'tens', 'changes',
+           'ten_table', 'reproduce_section', 'keep']
 
 # %% ../nbs/13_reproduce.ipynb #87f08f11
 def resource(
@@ -67,38 +68,76 @@ def beside(
 ) -> pd.DataFrame:
     "The published column, ours, and the verdict, row by row."
     names = paper.iloc[:, 0]; ours = np.asarray(ours, dtype=float); spread = np.full(len(ours), np.nan) if sd is None else np.asarray(sd, dtype=float)
-    out = pd.DataFrame({'paper': paper[column].to_numpy(), 'ours': ours})
+    whole = [printed(p)[1] <= 0 and float(o).is_integer() for p, o in zip(paper[column], ours)]
+    out = pd.DataFrame({'paper': paper[column].to_numpy(), 'ours': [int(o) if w else o for w, o in zip(whole, ours)] if any(whole) else ours})
     if sd is not None: out['sd over seeds'] = spread
     out['verdict'] = [verdict(p, o, None if np.isnan(s) else s, (why or {}).get(n, '')) for n, p, o, s in zip(names, paper[column], ours, spread)]
     return out.set_index(pd.Index(names, name=paper.columns[0]))
 
 # %% ../nbs/13_reproduce.ipynb #1f48c407
-def group_effect(
-    sweep,                 # a sweep whose units include the group
-    unit: str              # its key
+def named_table(
+    number: int,           # 4, 7 or 13
+    influence,             # an `Influence` that covers them
+    interactions           # the data, for ratings and titles
 ) -> pd.DataFrame:
-    "Metrics without the group and with it, the difference in per cent and its standard error over seeds: a row a metric."
-    f = sweep.frame(); f = f[f.unit == unit]
-    change = 100 * (f.without - f['full']) / f['full'].abs()
-    g = f.assign(change=change, only=100 * (f.held - f['full']) / f['full'].abs()).groupby('metric')
-    out = pd.DataFrame({'without': g.without.mean(), 'original': g['full'].mean(), 'difference': g.change.mean(), 'se': g.change.std() / np.sqrt(g.change.count()), 'mechanical': g.only.mean()})
-    return out.reindex(list(METRICS))
+    "The users or items of a table of the paper: their ratings with a verdict, and their influence here."
+    paper = paper_table(number); kind = paper.columns[0].removesuffix('_id'); ids = paper.iloc[:, 0].astype(int)
+    profile = interactions.profile(kind).loc[ids]; f = influence.frame.set_index('id')
+    out = pd.DataFrame({c: profile[c].to_numpy() for c in profile}, index=ids.rename(kind))
+    if kind == 'item': out.insert(0, 'title', [interactions.label(kind, i) for i in ids])
+    out['ratings'] = [' / '.join(sorted({verdict(p[c], profile.loc[int(p.iloc[0]), c]) for c in profile})) for _, p in paper.iterrows()]
+    out[f'influence on {METRICS[influence.metric].label}'], out['se'] = f.estimate[ids].to_numpy(), f.se[ids].to_numpy()
+    out[f'rank of {len(f):,}'] = f.estimate.rank(ascending=False)[ids].astype(int).to_numpy()
+    return out
 
-def group_table(
+def named_ids(
+    section: str,          # '4.1' or '4.3'
+    kind: str              # 'user' or 'item'
+) -> list[int]:
+    "Every user or item that the section names in its text and tables."
+    claims = paper_table('claims'); tables = {('4.1', 'user'): [4], ('4.1', 'item'): [7], ('4.3', 'user'): [13]}.get((section, kind), [])
+    return sorted({int(e) for e in claims[(claims.section == section) & (claims.kind == kind)].entity if e} | {int(i) for n in tables for i in paper_table(n).iloc[:, 0]})
+
+# %% ../nbs/13_reproduce.ipynb #582e2a96
+def tens(
+    influence,             # an `Influence`, best first
+    n_random: int = 14,    # groups of ten at random
+    size: int = 10
+) -> dict[str, Unit]:
+    "The most and the least influential ten, and groups of ten at random."
+    ids = influence.frame.id.tolist(); kind = influence.frame.kind.iloc[0] + 's'
+    drawn = {f'random {n}': stream(n, 'ten at random', kind).choice(len(ids), min(size, len(ids)), replace=False) for n in range(n_random)}
+    chosen = {'most': ids[:size], 'least': ids[-size:], **{name: [ids[i] for i in places] for name, places in drawn.items()}}
+    return {name: Unit(**{kind: tuple(sorted(i))}) for name, i in chosen.items()}
+
+def changes(
+    sweep,
+    unit: Unit,
+    side: str = 'without'  # or 'held': what is mechanical of it
+) -> pd.DataFrame:         # a row a seed, a column a metric
+    "Change of each metric in per cent of the original, seed by seed, as the paper prints it."
+    f = sweep.frame(); f = f[f.unit == unit.key]
+    return f.assign(change=100 * (f[side] - f['full']) / f['full'].abs()).pivot(index='seed', columns='metric', values='change')[list(METRICS)]
+
+def ten_table(
     number: int,               # 5, 6, 8 or 9
-    same: pd.DataFrame,        # `group_effect` over the seeds that chose the group
-    fresh: pd.DataFrame        # and over seeds that did not
+    groups: dict[str, Unit],   # as `tens` makes them
+    end: str,                  # 'most' or 'least'
+    choosing, fresh            # sweeps of the groups over the seeds that chose them and over others
 ) -> pd.DataFrame:
-    "A table of the paper beside the same deletion here, per cent, and whether fresh seeds confirm the direction."
-    def says(paper, d, se):
+    "A table of the paper beside the same deletion here, in per cent, and whether it differs from ten at random."
+    paper, unit = paper_table(number), groups[end]
+    here, random = changes(fresh, unit), sum(changes(fresh, u) for name, u in groups.items() if name not in ('most', 'least')) / (len(groups) - 2)
+    beyond = here - random; d, se = beyond.mean(), beyond.std() / np.sqrt(len(beyond))
+    def says(printed_, d, se):
         if not np.isfinite(se): return 'one seed: cannot say'
-        if abs(d) <= 2 * se: return 'inside the noise of fresh seeds'
-        return 'same direction on fresh seeds' if np.sign(d) == np.sign(printed(paper)[0]) else 'opposite direction on fresh seeds'
-    t = paper_table(number)
-    return pd.DataFrame({'paper': t.difference.to_numpy(), 'choosing seeds': same.difference.to_numpy(), 'fresh seeds': fresh.difference.to_numpy(), 'se': fresh.se.to_numpy(),
-                         'of it mechanical': fresh.mechanical.to_numpy(), 'verdict': [says(*row) for row in zip(t.difference, fresh.difference, fresh.se)]}, index=pd.Index(t.metric, name='difference in %'))
+        if abs(d) <= 2 * se: return 'no different from ten at random'
+        return f"{'same' if np.sign(d) == np.sign(printed(printed_)[0]) else 'opposite'} direction, beyond ten at random"
+    out = {'paper': paper.difference.to_numpy(), 'choosing seeds': changes(choosing, unit).mean(), 'fresh seeds': here.mean(), 'of it mechanical': changes(fresh, unit, 'held').mean(),
+           'ten at random': random.mean(), 'beyond random': d, 'se': se}
+    return pd.DataFrame({k: np.asarray(v) for k, v in out.items()} | {'verdict': [says(*row) for row in zip(paper.difference, d, se)]}, index=pd.Index(paper.metric, name='difference in %'))
 
-# %% ../nbs/13_reproduce.ipynb #f2de4ba7
+# %% ../nbs/13_reproduce.ipynb #58dda528
 SECTIONS = {'4.1': 'movielens_ncf', '4.2': None, '4.3': 'movielens_svd'}   # None: not written yet
 
 def reproduce_section(
@@ -114,9 +153,21 @@ def reproduce_section(
     executed = out/f'{name}.ipynb'
     given = {k: (str(Path(v).resolve()) if k == 'path' else v) for k, v in parameters.items() if v is not None}
     print(f'section {section}: {name} -> {executed}', file=sys.stderr)
-    papermill.execute_notebook(str(resource('nbs/experiments', f'{name}.ipynb')), str(executed), {**given, 'out': str(out)}, kernel_name=kernel, cwd=str(out), progress_bar=True, stderr_file=sys.stderr)
-    _to_html(executed)
+    try:
+        papermill.execute_notebook(str(resource('nbs/experiments', f'{name}.ipynb')), str(executed), {**given, 'out': str(out)}, kernel_name=kernel, cwd=str(out), progress_bar=True, stderr_file=sys.stderr)
+    except papermill.exceptions.PapermillExecutionError as e:
+        raise RuntimeError(f'section {section} stopped in a cell ({e.ename}: {e.evalue}); see {executed}. What its sweeps have finished is kept.') from None
+    _to_html(_quiet(executed))
     return executed
+
+def _quiet(notebook):
+    "Take progress bars and log lines out of an executed notebook."
+    import nbformat
+    nb = nbformat.read(notebook, as_version=4)
+    for cell in nb.cells:
+        if 'outputs' in cell: cell.outputs = [o for o in cell.outputs if o.get('name') != 'stderr']
+    nbformat.write(nb, notebook)
+    return notebook
 
 def _to_html(notebook):
     from nbconvert import HTMLExporter

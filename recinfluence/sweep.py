@@ -5,7 +5,7 @@
 # %% ../nbs/08_sweep.ipynb #3f48e96c
 from __future__ import annotations
 
-import hashlib, json, math, os, sqlite3, sys, threading, time
+import hashlib, json, logging, math, os, sqlite3, sys, threading, time
 from collections.abc import Iterable
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -18,14 +18,16 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import recinfluence
-from .deletion import Deletion, check_unit, single_units
+from .deletion import RandomGroups, check_unit, single_units
 from .engines import find_engine
-from .metrics import METRICS, Evaluator
+from .metrics import METRICS, RANKING, Evaluator
 from .recommenders import Recommender, Unit
 from .splits import Split
 
+log = logging.getLogger('recinfluence')
+
 # %% auto #0
-__all__ = ['SCHEMA', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity', 'cores', 'deletion_sweep']
+__all__ = ['log', 'SCHEMA', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity', 'cores', 'deletion_sweep']
 
 # %% ../nbs/08_sweep.ipynb #4f512dfb
 class StoreError(ValueError):
@@ -37,6 +39,7 @@ CREATE TABLE units (unit TEXT PRIMARY KEY, kind TEXT NOT NULL, users TEXT NOT NU
                     n_ratings INTEGER NOT NULL, n_train INTEGER NOT NULL, mean_rating REAL, std_rating REAL);
 CREATE TABLE retrainings (unit TEXT NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (unit, seed));
 CREATE TABLE measures (unit TEXT NOT NULL, seed INTEGER NOT NULL, metric TEXT NOT NULL, held REAL, without REAL, PRIMARY KEY (unit, seed, metric));
+CREATE TABLE own (seed INTEGER NOT NULL, metric TEXT NOT NULL, total BLOB NOT NULL, count BLOB NOT NULL, PRIMARY KEY (seed, metric));
 '''
 
 class Store:
@@ -83,7 +86,8 @@ class Store:
         with self.transaction(): self.db.executemany('INSERT OR IGNORE INTO units VALUES (?,?,?,?,?,?,?,?,?)', list(rows.itertuples(index=False, name=None)))
 
     def add(self,
-        results: list  # (key, seed, status, reason, {metric: (held, without)})
+        results: list,  # (key, seed, status, reason, {metric: (held, without)})
+        own: list = ()  # (seed, metric, totals, counts): each user's own metric, summed over the seed's retrainings that kept them
     ):
         "Commit finished retrainings, all of them or none."
         plain = lambda x: None if x is None or math.isnan(x) else float(x)
@@ -91,6 +95,7 @@ class Store:
             for key, seed, status, reason, measures in results:
                 self.db.execute('INSERT OR REPLACE INTO retrainings VALUES (?,?,?,?)', (key, seed, status, reason))
                 self.db.executemany('INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)', [(key, seed, m, plain(h), plain(w)) for m, (h, w) in measures.items()])
+            self.db.executemany('INSERT OR REPLACE INTO own VALUES (?,?,?,?)', [(s, m, t.astype('<f8').tobytes(), c.astype('<i8').tobytes()) for s, m, t, c in own])
 
     def done(self) -> set:
         "(unit key, seed) of the retrainings that need not be done again."
@@ -116,10 +121,19 @@ class Store:
         sign = f.metric.map({m.name: m.direction for m in METRICS.values()}).astype(float)
         return f.assign(influence=sign * (f['full'] - f.without) + 0., mechanical=sign * (f['full'] - f.held) + 0., training=sign * (f.held - f.without) + 0.)
 
+    def groups(self,
+        metric: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        "Of a sweep of random groups: seeds, the metric (seeds, groups), and each user's own metric summed and counted (seeds, users)."
+        f = pd.read_sql("SELECT unit, seed, without FROM measures WHERE metric = ? AND unit LIKE 'users group %'", self.db, params=[metric])
+        wide = f.assign(n=f.unit.str.rsplit(' ', n=1).str[1].astype(int)).pivot(index='seed', columns='n', values='without').sort_index(axis=1)
+        own = {s: (np.frombuffer(t, '<f8'), np.frombuffer(c, '<i8')) for s, t, c in self.db.execute('SELECT seed, total, count FROM own WHERE metric = ?', [metric])}
+        return wide.index.to_numpy(), wide.to_numpy(), np.stack([own[s][0] for s in wide.index]), np.stack([own[s][1] for s in wide.index])
+
     def content_hash(self) -> str:
         "SHA-256 over all results in a fixed order: equal for equal results, however they were computed."
         h = hashlib.sha256()
-        for table, order in (('identity', 'key'), ('units', 'unit'), ('retrainings', 'unit, seed'), ('measures', 'unit, seed, metric')):
+        for table, order in (('identity', 'key'), ('units', 'unit'), ('retrainings', 'unit, seed'), ('measures', 'unit, seed, metric'), ('own', 'seed, metric')):
             for row in self.db.execute(f'SELECT * FROM {table} ORDER BY {order}'): h.update(repr(row).encode())
         return h.hexdigest()
 
@@ -158,11 +172,18 @@ class _Worker:
         self.make, self.engine = find_engine(recommender, self.evaluator, engine), None
 
     def run(self, seed, units):
-        "The results of one task; the full model of the replicate comes with them."
+        "Results of one task and, for a design, each user's own metric in them; the full model of the replicate comes with the former."
         with threadpool_limits(1):
             if self.engine is None or self.seed != seed: self.engine, self.seed = self.make(self.recommender, self.evaluator, seed), seed
+            if isinstance(units, RandomGroups): return self._groups(units, seed)
             full = self.engine.full
-            return [('nothing', seed, 'done', '', {m: (full[m], full[m]) for m in METRICS})] + self._delete(units, seed)
+            return [('nothing', seed, 'done', '', {m: (full[m], full[m]) for m in METRICS})] + self._delete(units, seed), ()
+
+    def _groups(self, design, seed):
+        units = design.units(self.evaluator.split, seed); judged = self.engine.evaluate(units)
+        each = np.stack([e.per_user for e in judged])                     # (groups, users, ranking metrics)
+        own = [(seed, m, np.nansum(each[..., n], 0), np.isfinite(each[..., n]).sum(0)) for n, m in enumerate(RANKING)]
+        return [(u.key, seed, 'done', '', {m: (None, e.metrics[m]) for m in RANKING}) for u, e in zip(units, judged)], own
 
     def _delete(self, units, seed):
         done = lambda d: (d.unit.key, seed, 'done', '', {m: (d.held[m], d.without[m]) for m in METRICS})
@@ -218,7 +239,9 @@ class Sweep:
         return Influence.of(self, metric)
 
     def __repr__(self):
-        done = len(self.store.done() & {(u, s) for u in self.units for s in self.seeds}); i = self.store.identity
+        i = self.store.identity
+        if 'design' in i: return f"{i['recommender']['recommender']} on {i['data']}: {len([s for _, s in self.store.done() if s in set(self.seeds)]):,} retrainings without random groups ({len(self.seeds)} seeds); engine {i['engine']}"
+        done = len(self.store.done() & {(u, s) for u in self.units for s in self.seeds})
         failed = f', {len(self.store.failures()):,} failed (see .store.failures())' if len(self.store.failures()) else ''
         return (f"{i['recommender']['recommender']} on {i['data']}: {done:,} of {len(self.units) * len(self.seeds):,} retrainings done "
                 f"({len(self.units):,} units, {len(self.seeds)} replicate{'s' * (len(self.seeds) != 1)}{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}")
@@ -235,7 +258,7 @@ def cores() -> int:
 def deletion_sweep(
     recommender: Recommender,
     split: Split,
-    units: str | Iterable[Unit] = 'users',      # 'users', 'items', or units of your own
+    units: str | Iterable[Unit] | RandomGroups = 'users',  # 'users', 'items', units of your own, or a design
     ids: Iterable | None = None,                # with 'users' or 'items': these only; default: all
     replicates: int = 1,                        # seeds: seed, seed + 1, ...
     seed: int = 0,
@@ -250,25 +273,39 @@ def deletion_sweep(
     if replicates < 1: raise ValueError(f'replicates={replicates}: at least one.')
     jobs = cores() if jobs is None else jobs
     if jobs < 1: raise ValueError(f'jobs={jobs}: at least one process.')
-    units = single_units(split, units, ids) if isinstance(units, str) else list(units)
+    design = units if isinstance(units, RandomGroups) else None
+    units = single_units(split, 'users', split.users.tolist()) if design else single_units(split, units, ids) if isinstance(units, str) else list(units)
     for u in units:
         if u.kind not in ('user', 'item'): check_unit(u, split)
-    make = find_engine(recommender, Evaluator(split, k, candidates), engine); seeds = list(range(seed, seed + replicates))
-    kept = Store(store, identity(recommender, split, k, candidates, make.name))
+    evaluator = Evaluator(split, k, candidates); make = find_engine(recommender, evaluator, engine); seeds = list(range(seed, seed + replicates))
+    kept = Store(store, identity(recommender, split, k, candidates, make.name) | ({'design': {'name': type(design).__name__, **vars(design)}} if design else {}))
     sweep = Sweep(kept, [u.key for u in units], seeds)
-    with _only_sweep(kept):
-        kept.add_units(describe_units(split, [Unit(), *units]))
-        done = kept.done(); named = list({u.key: u for u in units}.values())
-        tasks = []
+    with _only_sweep(kept), _told(progress):
+        kept.add_units(describe_units(split, units if design else [Unit(), *units]))
+        done, named, tasks = kept.done(), list({u.key: u for u in units}.values()), []
         for s in seeds:
+            if design: tasks += [(s, design)] if (f'users group {design.per_seed - 1}', s) not in done else []; continue
             missing = [u for u in named if (u.key, s) not in done]
             if not missing and ('nothing', s) not in done: tasks.append((s, []))
             tasks += [(s, missing[n:n + make.lanes]) for n in range(0, len(missing), make.lanes)]
-        total = len(named) * len(seeds); left = sum(len(t[1]) for t in tasks)
+        size = lambda task: design.per_seed if design else len(task[1])
+        total = len(seeds) * (design.per_seed if design else len(named)); left = sum(map(size, tasks)); jobs = min(jobs, max(1, len(tasks)))
+        if tasks:
+            need = make.memory(recommender, evaluator)
+            log.info('%s, engine %s: %s of %s retrainings to do, %d process%s%s', type(recommender).__name__, make.name, f'{left:,}', f'{total:,}', jobs, 'es' * (jobs > 1), f', about {need:.1f} GiB each' if need else '')
+            make.warm(recommender)            # here, so that no two workers compile the same
         with tqdm(total=total, initial=total - left, unit='unit', desc=f'{type(recommender).__name__} ({make.name})', disable=not progress or not tasks, file=sys.stderr) as bar:
-            for results in _results(tasks, min(jobs, max(1, len(tasks))), (recommender, split, k, candidates, make.name)) if tasks else ():
-                kept.add(results); bar.update(len(results) - 1)
+            for results, own in _results(tasks, jobs, (recommender, split, k, candidates, make.name)) if tasks else ():
+                kept.add(results, own); bar.update(len(results) - (not design))
     return sweep
+
+class _told:
+    "Log lines of this package go to standard error for a while, unless somebody already handles them."
+    def __init__(self, wanted): self.wanted = wanted and not log.hasHandlers()
+    def __enter__(self):
+        if self.wanted: self.before, self.handler = log.level, logging.StreamHandler(sys.stderr); self.handler.setFormatter(logging.Formatter('recinfluence: %(message)s')); log.addHandler(self.handler); log.setLevel(logging.INFO)
+    def __exit__(self, *error):
+        if self.wanted: log.removeHandler(self.handler); log.setLevel(self.before)
 
 class _only_sweep:
     "Lets one sweep at a time write to a store; the lock goes with the process that holds it."

@@ -31,3 +31,22 @@ def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, mo
     else:
         assert all((pd.read_csv(tmp_path/f'tables/{t}.csv').ratings == 'reproduced exactly').all() for t in ('table_04', 'table_07'))
         v = pd.read_csv(tmp_path/'tables/table_02.csv').set_index('metric').verdict; assert (v.drop('Average # ratings/user') == 'reproduced exactly').all() and v['Average # ratings/user'].startswith('not reproduced (100,000 / 943')
+
+
+def test_named_units_are_all_of_the_papers():
+    from recinfluence.reproduce import named_ids
+    assert named_ids('4.1', 'user') == [2, 17, 273, 311, 583, 775] and named_ids('4.1', 'item') == [482, 905, 1227, 1342, 1380, 1518] and named_ids('4.3', 'user') == [1, 50, 100, 258, 294, 309]
+
+
+def test_tens_judge_against_random_tens(tiny):
+    "The most influential ten under a noiseless model: `beyond random` is their change less the mean change of the random groups."
+    from recinfluence.recommenders import Popularity
+    from recinfluence.reproduce import changes, ten_table, tens
+    from recinfluence.sweep import deletion_sweep
+    run = lambda units, **kw: deletion_sweep(Popularity(), tiny, units, k=3, jobs=1, progress=False, **kw)
+    influence = run('users').influence('map'); groups = tens(influence, n_random=5, size=4)
+    assert list(groups)[:2] == ['most', 'least'] and set(groups['most'].users) == set(influence.frame.id[:4]) and set(groups['least'].users) == set(influence.frame.id[-4:])
+    fresh = run(list(groups.values()), seed=9, replicates=2); t = ten_table(5, groups, 'most', run(list(groups.values())), fresh)
+    own = fresh.frame().query('metric == "map"').groupby('unit')[['full', 'without']].first(); change = 100 * (own.without - own['full']) / own['full']
+    assert t['fresh seeds']['MAP'] == pytest.approx(change[groups['most'].key]) and t['ten at random']['MAP'] == pytest.approx(np.mean([change[u.key] for n, u in groups.items() if n.startswith('random')]))
+    assert t['beyond random']['MAP'] == pytest.approx(t['fresh seeds']['MAP'] - t['ten at random']['MAP']) and t['beyond random']['MAP'] < 0 and (changes(fresh, groups['most']).std() == 0).all()

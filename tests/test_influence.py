@@ -1,0 +1,139 @@
+"""Influence statistics against simulation, enumeration and planted truth."""
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recinfluence.datasets import load_interactions
+from recinfluence.deletion import RandomGroups
+from recinfluence.influence import Influence, group_influence, reliability, summarise
+from recinfluence.metrics import METRICS, Evaluator
+from recinfluence.ncf import NCF
+from recinfluence.recommenders import Popularity, Unit, planted_interactions
+from recinfluence.splits import chrono_split
+from recinfluence.sweep import Store, deletion_sweep
+
+
+# ---- reliability
+def test_reliability_is_the_correlation_with_a_repetition():
+    "The mean of the estimates is the planted value, and that is what repetitions correlate with."
+    rng = np.random.default_rng(0); truth = rng.normal(0, 1, 400); draw = lambda: truth[:, None] + rng.normal(0, 3, (400, 6)) + rng.normal(0, 5, 6)
+    estimates, correlations = zip(*[(reliability(draw()).estimate, np.corrcoef(draw().mean(1), draw().mean(1))[0, 1]) for _ in range(40)])
+    planted = truth.var() / (truth.var() + 9 / 6)
+    assert np.mean(estimates) == pytest.approx(planted, abs=.02) and np.mean(correlations) == pytest.approx(planted, abs=.03)
+
+
+def test_reliability_is_the_corrected_mean_of_all_halves():
+    "Cronbach's alpha, from covariances of split halves, enumerated."
+    x = np.random.default_rng(1).normal(0, 1, (30, 6)) + np.random.default_rng(2).normal(0, 1, (30, 1))
+    alpha = [4 * np.cov(x[:, list(h)].sum(1), x[:, [j for j in range(6) if j not in h]].sum(1))[0, 1] / x.sum(1).var(ddof=1) for h in itertools.combinations(range(6), 3)]
+    assert reliability(x).estimate == pytest.approx(np.mean(alpha), abs=1e-12)
+
+
+@pytest.mark.parametrize('noise', [1., 4.])
+def test_reliability_intervals_cover(noise):
+    rng = np.random.default_rng(3); inside = 0; planted = 1 / (1 + noise ** 2 / 5)
+    for _ in range(1500):
+        r = reliability(rng.normal(0, 1, (60, 1)) + rng.normal(0, noise, (60, 5))); inside += r.low <= planted <= r.high
+    assert .93 <= inside / 1500 <= .97
+
+
+def test_spearman_and_brown():
+    r = reliability(np.random.default_rng(4).normal(0, 1, (5000, 1)) + np.random.default_rng(5).normal(0, 2, (5000, 4)))
+    assert r.project(4) == pytest.approx(r.estimate) and r.project(8) == pytest.approx(1 / (1 + 4 / 8), abs=.03) and r.project(r.needed(.8)) == pytest.approx(.8)
+
+
+@pytest.mark.parametrize('table', [np.ones((5, 1)), np.ones((1, 5)), np.zeros((4, 3))])
+def test_reliability_of_nothing_is_nan(table): assert np.isnan(reliability(table).estimate) and reliability(table).needed() == np.inf
+
+
+def test_a_model_without_noise_is_perfectly_reliable(tiny):
+    i = deletion_sweep(Popularity(), tiny, replicates=3, k=3, jobs=1, progress=False).influence('map')
+    assert i.reliability.estimate == 1 and 'would come out again' in i.caution
+
+
+# ---- intervals, discoveries, shrinkage
+def test_intervals_cover_and_q_values_hold_back():
+    rng = np.random.default_rng(6); truth = np.where(np.arange(4000) % 4 == 0, rng.normal(0, 3, 4000), 0)
+    s = summarise(truth[:, None] + rng.normal(0, 1, (4000, 4)))
+    assert .93 <= ((s.low <= truth) & (truth <= s.high)).mean() <= .97
+    found = s.q < .05
+    assert found.sum() > 100 and (truth[found] == 0).mean() <= .06
+
+
+def test_nothing_is_found_where_nothing_is():
+    rng = np.random.default_rng(7)
+    wrong = sum((summarise(rng.normal(0, 1, (200, 4))).q < .05).any() for _ in range(400))
+    assert wrong / 400 <= .08                   # the chance of any discovery at all is at most 0.05
+
+
+def test_shrunk_estimates_predict_better_than_raw_ones():
+    rng = np.random.default_rng(8); truth = rng.normal(0, 1, 800); s = summarise(truth[:, None] + rng.normal(0, 3, (800, 4)))
+    assert ((s.shrunk - truth) ** 2).mean() < .7 * ((s.estimate - truth) ** 2).mean()
+    assert np.polyfit(s.shrunk, truth, 1)[0] == pytest.approx(1, abs=.15)      # what a new experiment would find, on average
+
+
+def test_caution_says_what_the_reliability_allows(tiny):
+    sweep = deletion_sweep(NCF(n_epochs=2, batch_size=32), tiny, replicates=3, k=3, jobs=1, progress=False); i = sweep.influence('map')
+    def said(r): return Influence(i.frame, 'map', '', r).caution
+    rng = np.random.default_rng(9); strong, weak, none = (reliability(s * rng.normal(0, 1, (300, 1)) + rng.normal(0, 1, (300, 3))) for s in (3, .6, 0))
+    assert 'would come out again' in said(strong) and 'partly noise' in said(weak) and 'cannot be told from noise' in said(none)
+
+
+# ---- random groups
+@pytest.fixture(scope='module')
+def small(): return chrono_split(load_interactions(planted_interactions(9, 10, seed=3), name='nine'))
+
+
+def test_random_groups_estimate_the_banzhaf_value(small):
+    "Every group of nine users, enumerated: with and without the user, on the users judged in both."
+    judge = Evaluator(small, 3); users = small.users.tolist(); judged = set(small.test.user)
+    score = {}
+    for n in range(len(users)):
+        for gone in itertools.combinations(users, n):
+            if not judged - set(gone): continue
+            unit = Unit(users=gone); score[frozenset(gone)] = judge(Popularity().fit_without(small.train, unit), unit).per_user
+    at = {u: n for n, u in enumerate(users)}; exact = {}
+    own = {u: np.mean([e[at[u], 2] for g, e in score.items() if u not in g]) for u in judged}
+    for j in users:
+        out = []
+        for gone in score:
+            if j in gone or frozenset(gone | {j}) not in score: continue
+            others = [at[u] for u in judged - gone - {j}]
+            if others: out.append(np.mean(score[gone][others, 2] - score[gone | {j}][others, 2]))
+        exact[j] = np.mean(out)
+    sweep = deletion_sweep(Popularity(), small, RandomGroups(.5, 64), replicates=200, k=3, jobs=1, progress=False)
+    i = sweep.influence('ndcg').frame.set_index('id')
+    z = (i.estimate[users] - pd.Series(exact)) / i.se[users]
+    assert np.corrcoef(i.estimate[users], pd.Series(exact))[0, 1] > .9 and (z.abs() < 8).all()      # small groups: the weights of the others differ a little
+
+
+def test_who_is_deleted_is_known_without_being_stored(small):
+    d = RandomGroups(.3, 500).deleted(9, 4)
+    assert abs(d.mean() - .7) < .03 and np.array_equal(d, RandomGroups(.3, 500).deleted(9, 4)) and not np.array_equal(d, RandomGroups(.3, 500).deleted(9, 5))
+    assert [set(u.users) for u in RandomGroups(.3, 8).units(small, 4)] == [set(small.users[g]) for g in RandomGroups(.3, 8).deleted(9, 4)]
+
+
+def test_permuted_deletions_carry_nothing(small):
+    "The same retrainings, credited to other deletions: reliability zero within its interval."
+    sweep = deletion_sweep(Popularity(), small, RandomGroups(.5, 64), replicates=48, k=3, jobs=1, progress=False)
+    placebo = [reliability(group_influence(sweep, m, permute=True)) for m in ('map', 'ndcg', 'recall')]
+    assert all(r.low <= 0 for r in placebo) and reliability(group_influence(sweep, 'ndcg')).low > .5
+
+
+def test_group_sweeps_are_the_same_however_they_run(tiny, tmp_path):
+    model = NCF(n_epochs=2, batch_size=32, dtype='float64'); design = RandomGroups(.5, 32)
+    run = lambda **kw: deletion_sweep(model, tiny, design, **{**dict(replicates=6, k=3, jobs=1, progress=False, engine='fast'), **kw})
+    run(replicates=2, seed=1, store=tmp_path/'s.db'); whole = run(store=tmp_path/'s.db').store
+    assert whole.content_hash() == run().store.content_hash() == run(jobs=2).store.content_hash()
+    fast, slow = group_influence(run(), 'ndcg'), group_influence(run(engine='reference'), 'ndcg')
+    assert np.abs(fast - slow).max() < 1e-10 and '192 retrainings' in repr(run())
+    assert np.array_equal(group_influence(Store(tmp_path/'s.db'), 'ndcg'), fast)
+    with pytest.raises(ValueError, match='mean over users'): run().influence('mae')
+    with pytest.raises(ValueError, match='at least two'): run(replicates=1).influence('ndcg')
+
+
+@pytest.mark.parametrize('wrong', [dict(keep=0), dict(keep=1), dict(per_seed=2)])
+def test_impossible_designs_are_refused(wrong):
+    with pytest.raises(ValueError): RandomGroups(**wrong)
