@@ -8,10 +8,10 @@ READY  := $(VENV)/.ready
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce lab prepare clean
+.PHONY: help env test check notebooks reproduce trust benchmark lab prepare clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: $(READY)  ## the environment in .venv, from constraints.txt; made once, updated when the pins change
 
@@ -40,6 +40,9 @@ prepare: $(READY)  ## after editing notebooks: export the package, clean the not
 
 reproduce: $(READY)  ## the paper's sections, from the data to tables and figures, into $(OUT)
 	$(SINGLE) $(BIN)/recinfluence reproduce all --out $(OUT) $(if $(JOBS),--jobs $(JOBS))
+
+trust benchmark: $(READY)  ## experiments beside the paper: a ranking that replicates; what deletions cost
+	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)')"
 
 lab: $(READY)  ## open JupyterLab
 	$(BIN)/jupyter lab nbs

@@ -284,6 +284,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                         'recinfluence.reproduce.reproduce_section': ( 'reproduce.html#reproduce_section',
                                                                                       'recinfluence/reproduce.py'),
                                         'recinfluence.reproduce.resource': ('reproduce.html#resource', 'recinfluence/reproduce.py'),
+                                        'recinfluence.reproduce.run_experiment': ( 'reproduce.html#run_experiment',
+                                                                                   'recinfluence/reproduce.py'),
                                         'recinfluence.reproduce.ten_table': ('reproduce.html#ten_table', 'recinfluence/reproduce.py'),
                                         'recinfluence.reproduce.tens': ('reproduce.html#tens', 'recinfluence/reproduce.py'),
                                         'recinfluence.reproduce.verdict': ('reproduce.html#verdict', 'recinfluence/reproduce.py')},

@@ -13,7 +13,7 @@ import torch
 from .datasets import Interactions
 from .deletion import Deletion, Replicate, check_unit
 from .metrics import Evaluation, Evaluator, Ranked
-from .ncf import NCF
+from .ncf import NCF, one_thread
 from .recommenders import Recommender, Unit, planted_interactions
 from .splits import chrono_split
 from .svd import SVD, draw_factors
@@ -224,10 +224,11 @@ class StackedNCF(_Together):
         adam = torch.optim.Adam(params.values(), lr=r.learning_rate, betas=(r.beta1, r.beta2), eps=r.epsilon)
         U, I, Y = tensor(d.users, torch.int64), tensor(d.items, torch.int64), tensor(d.labels)
         by_user, by_item = tensor(lane_weights(d.user_ids, [u.users for u in units]).T), tensor(lane_weights(d.item_ids, [u.items for u in units]).T)
-        for u, i, y in zip(U, I, Y):
-            weight = by_user[:, u] * by_item[:, i]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(stacked_logits(params, u, i), y.expand(n, -1), weight, reduction='none').sum(1)
-            adam.zero_grad(); (loss / weight.sum(1).clamp(min=1)).sum().backward(); adam.step()
+        with one_thread():
+            for u, i, y in zip(U, I, Y):
+                weight = by_user[:, u] * by_item[:, i]
+                loss = torch.nn.functional.binary_cross_entropy_with_logits(stacked_logits(params, u, i), y.expand(n, -1), weight, reduction='none').sum(1)
+                adam.zero_grad(); (loss / weight.sum(1).clamp(min=1)).sum().backward(); adam.step()
         return {k: v.detach().cpu().numpy() for k, v in params.items()}
 
     @classmethod

@@ -109,6 +109,7 @@ class Influence:
     metric: str
     source: str                 # model and data, for titles
     reliability: Reliability    # of the order
+    blind: bool = False         # True: the metric cannot see the model on this split and these candidates
 
     @classmethod
     def of(cls, sweep, metric: str = 'map') -> Influence:
@@ -117,17 +118,17 @@ class Influence:
         store = getattr(sweep, 'store', sweep); i = store.identity; source = f"{i['recommender']['recommender']} on {i['data']}"
         if 'design' in i:
             table = group_influence(sweep, metric); out = summarise(table).set_index(pd.Index(getattr(sweep, 'units', None) or store.units().index, name='unit'))
-            return cls._ranked(out.assign(mechanical=np.nan, training=out.estimate, replicates=table.shape[1]).join(store.units()), metric, f'{source}, random groups', reliability(table))
+            return cls._ranked(out.assign(mechanical=np.nan, training=out.estimate, replicates=table.shape[1]).join(store.units()), metric, f'{source}, random groups', reliability(table), metric in i['blind'])
         f = sweep.frame(); f = f[(f.metric == metric) & (f.unit != 'nothing')]
         wide = f.pivot(index='unit', columns='seed', values='influence').dropna()
         parts = f.groupby('unit')[['mechanical', 'training']].mean()
         out = summarise(wide.to_numpy()).set_index(wide.index).join(parts).assign(replicates=wide.shape[1]).join(store.units())
-        return cls._ranked(out, metric, source, reliability(wide.to_numpy()))
+        return cls._ranked(out, metric, source, reliability(wide.to_numpy()), metric in i['blind'])
 
     @classmethod
-    def _ranked(cls, frame, metric, source, reliable):
+    def _ranked(cls, frame, metric, source, reliable, blind):
         frame['id'] = [(json.loads(u) + json.loads(i))[0] if k in ('user', 'item') else key for key, k, u, i in zip(frame.index, frame.kind, frame.users, frame['items'])]
-        return cls(frame.drop(columns=['users', 'items']).sort_values('estimate', ascending=False, kind='stable'), metric, source, reliable)
+        return cls(frame.drop(columns=['users', 'items']).sort_values('estimate', ascending=False, kind='stable'), metric, source, reliable, blind)
 
     @property
     def replicates(self) -> int: return self.reliability.replicates
@@ -151,6 +152,7 @@ class Influence:
     def caution(self) -> str:
         "What can and what cannot be concluded, in a sentence or two."
         r, n = self.reliability, len(self.frame)
+        if self.blind: return f'{METRICS[self.metric].label} cannot see the model under these candidates: its influence is mechanical alone, the same for every model.'
         if r.replicates < 2: return 'One replicate: no error bar can be given, and the order of the units may be noise alone. Ask for more replicates.'
         clear = int((self.frame.q < .05).sum())
         each = f"{clear:,} of {n:,} units have an influence that can be told from zero (q < 0.05)."

@@ -17,7 +17,7 @@ from .recommenders import Unit, stream
 
 # %% auto #0
 __all__ = ['SECTIONS', 'resource', 'paper_table', 'printed', 'verdict', 'beside', 'named_table', 'named_ids', 'tens', 'changes',
-           'ten_table', 'reproduce_section', 'keep']
+           'ten_table', 'reproduce_section', 'run_experiment', 'keep']
 
 # %% ../nbs/13_reproduce.ipynb #87f08f11
 def resource(
@@ -147,16 +147,24 @@ def reproduce_section(
     **parameters                     # of the notebook's parameters cell; None: its own default
 ) -> Path:                           # the executed notebook
     "Run one section of the paper as a notebook."
-    import papermill
     if not SECTIONS.get(section): raise ValueError(f"section {section} has no notebook yet; there are {', '.join(s for s in SECTIONS if SECTIONS[s])}.")
-    name = SECTIONS[section]; out = Path(out).resolve(); out.mkdir(parents=True, exist_ok=True)
-    executed = out/f'{name}.ipynb'
+    return run_experiment(SECTIONS[section], out, kernel, **parameters)
+
+def run_experiment(
+    name: str,                       # a notebook of nbs/experiments, such as 'trust'
+    out: str | Path,                 # folder for everything that is made
+    kernel: str = 'python3',
+    **parameters                     # of the notebook's parameters cell; None: its own default
+) -> Path:                           # the executed notebook
+    "Run an experiment's notebook by papermill, and keep it as a page of HTML as well."
+    import papermill
+    out = Path(out).resolve(); out.mkdir(parents=True, exist_ok=True); executed = out/f'{name}.ipynb'
     given = {k: (str(Path(v).resolve()) if k == 'path' else v) for k, v in parameters.items() if v is not None}
-    print(f'section {section}: {name} -> {executed}', file=sys.stderr)
+    print(f'{name} -> {executed}', file=sys.stderr)
     try:
         papermill.execute_notebook(str(resource('nbs/experiments', f'{name}.ipynb')), str(executed), {**given, 'out': str(out)}, kernel_name=kernel, cwd=str(out), progress_bar=True, stderr_file=sys.stderr)
     except papermill.exceptions.PapermillExecutionError as e:
-        raise RuntimeError(f'section {section} stopped in a cell ({e.ename}: {e.evalue}); see {executed}. What its sweeps have finished is kept.') from None
+        raise RuntimeError(f'{name} stopped in a cell ({e.ename}: {e.evalue}); see {executed}. What its sweeps have finished is kept.') from None
     _to_html(_quiet(executed))
     return executed
 

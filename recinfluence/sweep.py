@@ -246,10 +246,12 @@ class Sweep:
         return (f"{i['recommender']['recommender']} on {i['data']}: {done:,} of {len(self.units) * len(self.seeds):,} retrainings done "
                 f"({len(self.units):,} units, {len(self.seeds)} replicate{'s' * (len(self.seeds) != 1)}{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}")
 
-def identity(recommender, split, k, candidates, engine) -> dict:
-    "What the results of a sweep depend on, besides unit and seed."
+def identity(recommender: Recommender, evaluator: Evaluator, engine: str) -> dict:
+    "What the results of a sweep depend on, besides unit and seed, and which metrics cannot see the model."
+    split = evaluator.split
     return {'data': split.interactions.name, 'data_hash': split.interactions.hash, 'split': split.protocol, 'split_hash': split.hash,
-            'recommender': recommender.config(), 'k': k, 'candidates': candidates, 'engine': engine, 'version': recinfluence.__version__}
+            'recommender': recommender.config(), 'k': evaluator.k, 'candidates': evaluator.candidates, 'engine': engine, 'version': recinfluence.__version__,
+            'blind': [m for m, sees in evaluator.sees_model.items() if not sees]}
 
 def cores() -> int:
     "Processors this process may use."
@@ -278,7 +280,7 @@ def deletion_sweep(
     for u in units:
         if u.kind not in ('user', 'item'): check_unit(u, split)
     evaluator = Evaluator(split, k, candidates); make = find_engine(recommender, evaluator, engine); seeds = list(range(seed, seed + replicates))
-    kept = Store(store, identity(recommender, split, k, candidates, make.name) | ({'design': {'name': type(design).__name__, **vars(design)}} if design else {}))
+    kept = Store(store, identity(recommender, evaluator, make.name) | ({'design': {'name': type(design).__name__, **vars(design)}} if design else {}))
     sweep = Sweep(kept, [u.key for u in units], seeds)
     with _only_sweep(kept), _told(progress):
         kept.add_units(describe_units(split, units if design else [Unit(), *units]))

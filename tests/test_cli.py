@@ -71,6 +71,19 @@ def test_wrong_use_exits_2_with_one_clear_line(own, tmp_path, args, words):
     assert done.stderr.strip().splitlines()[-1].startswith('recinfluence')
 
 
+def test_ctrl_c_ends_with_130_and_one_line(own, tmp_path):
+    import os, signal, sqlite3, time
+    store = tmp_path/'s.db'
+    p = subprocess.Popen([sys.executable, '-c', 'import sys; from recinfluence.cli import main; sys.exit(main())', 'sweep', '--dataset', str(own), '--model', 'ncf', '--units', 'users', '--replicates', '40', '--engine', 'reference',
+                          '--jobs', '2', '--store', str(store)], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    def rows():
+        try: return sqlite3.connect(f'file:{store}?mode=ro', uri=True).execute('SELECT count(*) FROM retrainings').fetchone()[0]
+        except sqlite3.Error: return 0
+    while rows() < 3 and p.poll() is None: time.sleep(.02)
+    os.killpg(p.pid, signal.SIGINT); said = p.communicate(timeout=60)[1]
+    assert p.returncode == 130 and 'stopped; what was finished is kept' in said and 'Traceback (most recent call last)' not in said.split('recinfluence: stopped')[-1]
+
+
 @pytest.mark.parametrize('command', [[], ['data', 'fetch'], ['data', 'summary'], ['evaluate'], ['sweep'], ['show'], ['reproduce']])
 def test_help_teaches(command):
     done = cli(*command, '--help')

@@ -13,6 +13,7 @@ from recinfluence.engines import ENGINES, FastNCF, FastSVD, ReferenceEngine, Sta
 from recinfluence.metrics import METRICS, Evaluator, top_k
 from recinfluence.ncf import NCF
 from recinfluence.recommenders import Popularity, Unit, planted_interactions
+from recinfluence.splits import chrono_split
 from recinfluence.svd import SVD
 from recinfluence.sweep import deletion_sweep
 
@@ -74,9 +75,15 @@ def test_fast_sweeps_are_the_same_however_they_run(tiny, recommender, tmp_path):
     assert run(1).content_hash() == run(2).content_hash() == run(1, store=tmp_path/'s.db').content_hash()
 
 
+@pytest.mark.parametrize('engine, model', [(FastNCF, NCF(**SMALL)), (FastSVD, SVD(n_factors=9, n_epochs=3)), (StackedNCF, NCF(**SMALL))])
+def test_text_ids(engine, model):
+    f = planted_interactions(); f['user'] = [f'ü,{u}"' for u in f.user]; f['item'] = [f'項 {i}' for i in f['item']]
+    evaluator = Evaluator(chrono_split(load_interactions(f)), 3); units = [Unit(users=('ü,5"',)), Unit(items=('項 7', '項 8'))]
+    for d, s in zip(engine(model, evaluator, 0).delete(units), ReferenceEngine(model, evaluator, 0).delete(units)):
+        assert d.without == {m: pytest.approx(v, abs=1e-10) for m, v in s.without.items()} != d.full
+
+
 def test_auto_takes_what_applies():
-    import pandas as pd
-    from recinfluence.splits import chrono_split
     tiny = chrono_split(load_interactions(planted_interactions())); e, paper = Evaluator(tiny), Evaluator(tiny, candidates='test')
     class Mine(NCF): pass
     assert [find_engine(r, v) for r, v in ((NCF(), e), (SVD(), e), (SVD(), paper), (NCF(), paper), (Popularity(), e), (Mine(), e), (NCF(device='cuda'), e))] == [FastNCF, FastSVD, FastSVD, ReferenceEngine, ReferenceEngine, ReferenceEngine, StackedNCF]

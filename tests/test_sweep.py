@@ -154,6 +154,12 @@ def test_influence_is_mean_and_standard_error_over_seeds(tiny):
     with pytest.raises(ValueError, match='choose one of'): s.influence('auc')
 
 
+def test_a_metric_that_cannot_see_the_model_is_called_out(tiny):
+    i = {m: run(tiny, candidates='test', replicates=2).influence(m) for m in ('map', 'mae')}
+    assert i['map'].blind and 'cannot see the model' in i['map'].caution and (i['map'].frame.training == 0).all() and not i['mae'].blind
+    assert not run(tiny).influence('map').blind
+
+
 def test_agreement_is_one_for_a_model_without_noise_and_nan_for_one_seed(tiny):
     s = run(tiny, recommender=Popularity(), replicates=3)
     assert s.influence('map').agreement(s) == pytest.approx(1) and np.isnan(run(tiny, replicates=1).influence('map').agreement(run(tiny, replicates=1)))
