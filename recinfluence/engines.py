@@ -174,20 +174,20 @@ class FastSVD(_Together):
         if r.start == 'keyed': self.pu, self.qi = (draw_factors(self.seed, kind, ids, r.n_factors) for kind, ids in (('pu', e.split.users), ('qi', e.split.items)))
 
     def fit_without(self, unit: Unit) -> SVD:
-        "The model that `SVD.fit_without` gives, bit for bit in its order of visits, to rounding in its numbers."
+        "The model that `SVD.fit_without` gives, the same visits in the same order, equal to rounding."
         from recinfluence._fast.svd import train
         r, e = self.recommender, self.evaluator
         stay = ~unit.rows(self.rows); users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
-        seen_users, seen_items = (np.unique(a, return_index=True) for a in (users, items))
         if r.start == 'keyed': pu, qi = self.pu, self.qi
         else:                       # the library draws by first appearance, and visits users in that order
             rng = np.random.RandomState(self.seed); pu, qi = np.zeros((len(e.split.users), r.n_factors)), np.zeros((len(e.split.items), r.n_factors))
+            seen_users, seen_items = (np.unique(a, return_index=True) for a in (users, items))
             for table, (codes, first) in ((pu, seen_users), (qi, seen_items)): table[codes[np.argsort(first)]] = rng.normal(0, .1, (len(codes), r.n_factors))
             rank = np.empty(len(e.split.users), np.int64); rank[seen_users[0][np.argsort(seen_users[1])]] = np.arange(len(seen_users[0]))
             order = np.argsort(rank[users], kind='stable'); users, items, ratings = users[order], items[order], ratings[order]
         mean = float(np.mean(ratings))
         pu, qi, bu, bi = train(users, items, ratings, pu, qi, mean if r.biased else 0., self.settings)
-        u, i = seen_users[0], seen_items[0]
+        u, i = (np.flatnonzero(np.bincount(a)) for a in (users, items))
         return r.fresh().set_fitted(e.split.users[u], e.split.items[i], pu[u], qi[i], bu[u], bi[i], mean)
 
     @classmethod

@@ -70,10 +70,10 @@ class SVD(Recommender):
         "Predicted ratings, clipped to the scale; what train never saw adds nothing to the mean, as in scikit-surprise."
         pad = lambda a: np.concatenate([a, np.zeros_like(a[:1])])
         u, i = positions(self.user_ids_, users), positions(self.item_ids_, items)
-        dot = pad(self.pu_)[u] @ pad(self.qi_)[i].T
-        if self.biased: est = self.mean_ + pad(self.bu_)[u][:, None] + pad(self.bi_)[i][None] + dot
-        else: est = np.where((u < len(self.user_ids_))[:, None] & (i < len(self.item_ids_))[None], dot, self.mean_)
-        return np.clip(est, *self.rating_scale)
+        est = pad(self.pu_)[u] @ pad(self.qi_)[i].T
+        if self.biased: est += self.mean_ + pad(self.bu_)[u][:, None]; est += pad(self.bi_)[i]
+        else: est[(u == len(self.user_ids_))[:, None] | (i == len(self.item_ids_))] = self.mean_
+        return np.clip(est, *self.rating_scale, out=est)
 
     def save(self, path):
         "Keep the fitted model in one `.npz` file."
