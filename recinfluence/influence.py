@@ -140,7 +140,7 @@ class Influence:
         "The units that hurt most, the worst first."
         return self._show(self.frame.iloc[::-1].head(n))
     def _show(self, f):
-        return f.reset_index()[['id', 'label', 'shrunk', 'estimate', 'se', 'q', 'mechanical', 'training', 'n_ratings', 'mean_rating', 'std_rating']].set_index('id')
+        return f.reset_index()[['id', 'label', 'shrunk', 'estimate', 'se', 'q', 'mechanical', 'training', 'n_ratings', 'mean_rating', 'std_rating']].set_index('id').dropna(axis=1, how='all')
 
     def agreement(self, sweep) -> float:
         "Mean Spearman correlation of the units' training parts between pairs of replicates; NaN with one replicate."
