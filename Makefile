@@ -30,7 +30,7 @@ test: check  ## the gates, all notebooks of the library, all tests
 	$(SINGLE) $(BIN)/python -m pytest -q tests
 
 notebooks: $(READY)  ## run the library notebooks in place, so that they show current results; then clean
-	cd nbs && for n in [0-9]*.ipynb; do ../$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=ERROR $$n || exit 1; done
+	cd nbs && for n in [0-9]*.ipynb index.ipynb; do ../$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=ERROR $$n || exit 1; done
 	$(MAKE) prepare
 
 prepare: $(READY)  ## after editing notebooks: export the package, clean the notebooks, write the README

@@ -158,7 +158,7 @@ def test_keyed_start_does_not_depend_on_the_order_of_rows_between_users(tiny):
 class Spoilt(Popularity):
     def __init__(self, how): self.how = how
     def fit(self, train, seed=0):
-        if self.how == 'data': train['rating'] = 0
+        if self.how == 'data': train.iloc[:, 2] = 0.
         super().fit(train, seed)
         if self.how == 'seed': self.counts_ = self.counts_ + np.random.default_rng().random(len(self.counts_))
         return None if self.how == 'self' else self

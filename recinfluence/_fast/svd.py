@@ -38,7 +38,7 @@ SUMS = 4        # partial sums of the dot product
 OPERATIONS = ('load', 'store', 'prefetch', 'set1', 'add', 'mul', 'fma', 'hsum')
 
 
-def _source(n_vectors, lanes, biased):
+def _source(n_vectors, lanes):
     "The kernel for that many vectors of factors."
     held = min(n_vectors, simd.n_registers() - SUMS - 3)        # the user's vectors that stay in registers
     w = Writer()
@@ -61,7 +61,8 @@ def _source(n_vectors, lanes, biased):
                     total = [f's{x}' for x in range(min(SUMS, n_vectors))]
                     while len(total) > 1: total = [f'add({a}, {b})' for a, b in zip(total[::2], total[1::2])] + total[len(total) // 2 * 2:]
                     w(f'e = ratings[n] - (mu + b_u + bi[i] + hsum({total[0]}))')
-                    if biased: w('b_u += lr_bu * (e - reg_bu * b_u)', 'bi[i] += lr_bi * (e - reg_bi * bi[i])')
+                    # also for a model without biases, whose rates are 0: the store keeps the compiler from holding all of q in registers, which spills
+                    w('b_u += lr_bu * (e - reg_bu * b_u)', 'bi[i] += lr_bi * (e - reg_bi * bi[i])')
                     w('step_p, step_q = set1(lr_pu * e), set1(lr_qi * e)')
                     for x in range(n_vectors):
                         w(f'q = load(Q, {at("qa", x)})', f'p = {user(x)}', f'store(Q, {at("qa", x)}, fma(step_q, p, mul(q, keep_q)))')
@@ -72,8 +73,8 @@ def _source(n_vectors, lanes, biased):
 
 
 @lru_cache(maxsize=None)
-def _kernel(n_vectors, dtype, lanes, biased):
-    return compiled(_source(n_vectors, lanes, biased), dtype, lanes, OPERATIONS, f'SVD training, {n_vectors} vectors of {lanes} {dtype}')
+def _kernel(n_vectors, dtype, lanes):
+    return compiled(_source(n_vectors, lanes), dtype, lanes, OPERATIONS, f'SVD training, {n_vectors} vectors of {lanes} {dtype}')
 
 
 def _padded(factors, width, dtype):
@@ -98,6 +99,7 @@ def train(users, items, ratings, pu, qi, mu, settings, dtype=np.float64):
     n_vectors = -(-n_factors // lanes); width = n_vectors * lanes
     P, Q, bu, bi = _padded(pu, width, dtype), _padded(qi, width, dtype), np.zeros(len(pu), dtype), np.zeros(len(qi), dtype)
     s = settings
-    rates = tuple(dtype.type(x) for x in (s.lr_bu, s.lr_bi, s.lr_pu, s.lr_qi, s.reg_bu, s.reg_bi, s.reg_pu, s.reg_qi))
-    if len(users): _kernel(n_vectors, dtype, lanes, s.biased)(users, items, np.ascontiguousarray(ratings, dtype), P, Q, bu, bi, dtype.type(mu), rates, s.n_epochs)
+    lr_bu, lr_bi = (s.lr_bu, s.lr_bi) if s.biased else (0., 0.)       # biases start at 0 and stay there
+    rates = tuple(dtype.type(x) for x in (lr_bu, lr_bi, s.lr_pu, s.lr_qi, s.reg_bu, s.reg_bi, s.reg_pu, s.reg_qi))
+    if len(users): _kernel(n_vectors, dtype, lanes)(users, items, np.ascontiguousarray(ratings, dtype), P, Q, bu, bi, dtype.type(mu), rates, s.n_epochs)
     return P.reshape(-1, width)[:, :n_factors].copy(), Q.reshape(-1, width)[:, :n_factors].copy(), bu, bi

@@ -11,8 +11,15 @@ def top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
 
     scores (users, items); candidates are the kept items less the user's seen ones (CSR by user); users not kept get -1.
     """
+    n_users, n_items = scores.shape
+    seen_items = np.ascontiguousarray(seen_items, np.int32)
+    # the compiled loop does not check its bounds
+    if k < 1: raise ValueError(f'k={k}: the list has at least one place.')
+    if (len(seen_indptr), len(keep_users), len(keep_items)) != (n_users + 1, n_users, n_items): raise ValueError('scores, seen items and kept users or items do not fit together')
+    if seen_indptr[0] < 0 or np.any(np.diff(seen_indptr) < 0) or seen_indptr[-1] > len(seen_items): raise ValueError('seen_indptr does not cut seen_items into users')
+    if len(seen_items) and not 0 <= seen_items.min() <= seen_items.max() < n_items: raise ValueError(f'seen_items hold positions outside 0 to {n_items - 1}')
     if np.isnan(scores).any(): raise ValueError('a score is NaN: the model has diverged or was asked about a user or item it cannot score.')
-    return _top_k(np.ascontiguousarray(scores), np.ascontiguousarray(seen_indptr, np.int64), np.ascontiguousarray(seen_items, np.int32),
+    return _top_k(np.ascontiguousarray(scores), np.ascontiguousarray(seen_indptr, np.int64), seen_items,
                   np.ascontiguousarray(keep_users, np.bool_), np.ascontiguousarray(keep_items, np.bool_), k)
 
 
