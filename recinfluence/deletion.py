@@ -16,7 +16,7 @@ from .recommenders import Recommender, Unit, stream
 from .splits import Split
 
 # %% auto #0
-__all__ = ['Deletion', 'Replicate', 'check_unit', 'single_units', 'deletions', 'RandomGroups']
+__all__ = ['DRAWS', 'Deletion', 'Replicate', 'check_unit', 'single_units', 'deletions', 'RandomGroups']
 
 # %% ../nbs/06_deletion.ipynb #59c7cc54
 @dataclass(frozen=True, eq=False)
@@ -109,15 +109,25 @@ def deletions(
     for unit in units: yield replicate.delete(unit)
 
 # %% ../nbs/06_deletion.ipynb #3f9f615d
+DRAWS = {'independent': 'each user leaves with the same probability, whoever else leaves',
+         'balanced': "each user leaves in the same share of a seed's retrainings",
+         'antithetic': 'retrainings come in pairs: one goes without the group, the other without everybody else',
+         'stratified': 'every group holds the same share of active and of less active users',
+         'every': 'all groups there are, once (up to 14 users: for teaching and for proofs)'}
+
 @dataclass(frozen=True)
 class RandomGroups:
-    "A design: in each retraining every user stays with probability `keep`, independently."
-    keep: float = .5        # probability to stay
-    per_seed: int = 64      # retrainings that share one replicate's draws
+    "A design: each retraining goes without a random group of users."
+    keep: float = .5            # probability of each user to stay
+    per_seed: int = 64          # retrainings that share one replicate's draws
+    draw: str = 'independent'   # how groups are drawn, see `DRAWS`
 
     def __post_init__(self):
+        if self.draw not in DRAWS: raise ValueError(f'draw={self.draw!r}: choose one of {list(DRAWS)}.')
         if not 0 < self.keep < 1: raise ValueError(f'keep={self.keep}: a probability between 0 and 1.')
         if self.per_seed < 4: raise ValueError(f'per_seed={self.per_seed}: at least 4, since each seed has a level of its own.')
+        if self.draw in ('antithetic', 'every') and self.keep != .5: raise ValueError(f'keep={self.keep}: {self.draw} groups leave half of the users; take keep=0.5.')
+        if self.draw == 'antithetic' and self.per_seed % 2: raise ValueError(f'per_seed={self.per_seed}: antithetic groups come in pairs; take an even number.')
 
     @property
     def estimand(self) -> str:
@@ -125,12 +135,30 @@ class RandomGroups:
                 + (' (the Banzhaf value)' if self.keep == .5 else ''))
 
     def deleted(self,
-        n_users: int,
+        activity: np.ndarray,   # (users,) train rows of each user, in the order of `split.users`
         seed: int
-    ) -> np.ndarray:        # (per_seed, users) True: this retraining goes without this user
+    ) -> np.ndarray:            # (per_seed, users) True: this retraining goes without this user
         "Who is deleted in the retrainings of one seed; the same whenever it is asked."
-        return stream(seed, 'random groups', n_users).random((self.per_seed, n_users)) >= self.keep
+        n, r, go = len(activity), self.per_seed, 1 - self.keep
+        rng = stream(seed, 'random groups', n)
+        if self.draw == 'independent': return rng.random((r, n)) >= self.keep
+        if self.draw == 'antithetic': half = rng.random((r // 2, n)) >= self.keep; return np.stack([half, ~half], 1).reshape(r, n)
+        if self.draw == 'balanced': return np.stack([_even(r, go, rng)[rng.permutation(r)] for _ in range(n)], 1)
+        if self.draw == 'stratified':       # neighbours in activity, in random order within tens, are dealt out evenly
+            out = np.empty((r, n), bool)
+            for row in out: row[np.lexsort((rng.random(n), (np.argsort(np.lexsort((rng.random(n), activity))) // 10)))] = _even(n, go, rng)
+            return out
+        if n > 14: raise ValueError(f"draw='every' would retrain 2^{n} times; it is for at most 14 users.")
+        return (np.arange(2 ** n)[:, None] >> np.arange(n)) % 2 == 1
+
+    def size(self, n_users: int) -> int:
+        "Retrainings a seed."
+        return 2 ** n_users if self.draw == 'every' else self.per_seed
 
     def units(self, split: Split, seed: int) -> list[Unit]:
         "The groups of one seed."
-        return [Unit(users=tuple(split.users[gone].tolist()), name=f'group {n}') for n, gone in enumerate(self.deleted(len(split.users), seed))]
+        return [Unit(users=tuple(split.users[gone].tolist()), name=f'group {n}') for n, gone in enumerate(self.deleted(np.bincount(split.codes(split.train)[0]), seed))]
+
+def _even(n, share, rng):
+    "(n,) booleans, that share of them True and as evenly spread as can be, from a random start: each is True with probability `share`."
+    return np.diff(np.floor(np.arange(n + 1) * share + rng.random())) > 0

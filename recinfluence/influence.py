@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from .deletion import RandomGroups
 from .metrics import METRICS
 from .recommenders import stream
 
 # %% auto #0
-__all__ = ['Reliability', 'reliability', 'summarise', 'group_influence', 'Influence']
+__all__ = ['PARTS', 'Reliability', 'reliability', 'top_overlap', 'summarise', 'group_influence', 'Ranking', 'Influence']
 
 # %% ../nbs/09_influence.ipynb #a92dfacf
 @dataclass(frozen=True)
@@ -60,6 +62,22 @@ def reliability(
     return Reliability(1 - 1 / f, bound(1 - tail), bound(tail), n, k)
 
 # %% ../nbs/09_influence.ipynb #dcc60ae4
+def top_overlap(
+    table: np.ndarray,     # (units, replicates)
+    k: int = 10,
+    best: bool = True,     # False: the other end of the list
+    splits: int = 100      # random divisions of the replicates into halves
+) -> float:
+    "Share of the `k` best (or worst) of one half of the replicates that the other half names, too; NaN with one replicate."
+    x = np.asarray(table, float) * (1 if best else -1); n = x.shape[1]; rng = stream(0, 'halves', n)
+    if n < 2: return np.nan
+    def shared():
+        a, b = np.array_split(rng.permutation(n), 2)
+        first, second = (set(np.argsort(-x[:, half].mean(1), kind='stable')[:k].tolist()) for half in (a, b))
+        return len(first & second) / min(k, len(x))
+    return float(np.mean([shared() for _ in range(splits)]))
+
+# %% ../nbs/09_influence.ipynb #29819ebd
 def summarise(
     table: np.ndarray,     # (units, replicates) influences
     confidence: float = .95
@@ -73,24 +91,27 @@ def summarise(
     factor = np.clip(reliability(x).estimate, 0, 1)
     return pd.DataFrame({'estimate': mean, 'se': se, 'low': mean - half, 'high': mean + half, 'p': p, 'q': stats.false_discovery_control(p), 'shrunk': mean.mean() + factor * (mean - mean.mean())})
 
-# %% ../nbs/09_influence.ipynb #29819ebd
+# %% ../nbs/09_influence.ipynb #ec124bb3
+def _parts(sweep): return list(sweep) if isinstance(sweep, (list, tuple)) else [sweep]
+def _store(sweep): return getattr(sweep, 'store', sweep)
+def _seeds(sweep): return sorted(getattr(sweep, 'seeds', None) or {s for _, s in sweep.done()})
+
 def group_influence(
-    sweep,                 # a sweep of `RandomGroups`, or its store
+    sweep,                 # a sweep of `RandomGroups`, or its store, or several of them over different seeds
     metric: str = 'map',
     blocks: int = 16,      # of seeds; their estimates are the replicates
     permute: bool = False  # a placebo: credit each retraining to another group of its seed; what is left is noise
 ) -> np.ndarray:           # (users, blocks)
     "Influence of each user on the others, a column a block of seeds."
-    from recinfluence.deletion import RandomGroups
     if not METRICS[metric].ranking: raise ValueError(f'metric={metric!r}: random groups compare users with themselves, which needs a metric that is a mean over users: {[m for m in METRICS if METRICS[m].ranking]}.')
-    store = getattr(sweep, 'store', sweep); design = RandomGroups(**{k: v for k, v in store.identity['design'].items() if k != 'name'})
-    seeds, scores, total, count = store.groups(metric)
-    if hasattr(sweep, 'seeds'): mine = np.isin(seeds, sweep.seeds); seeds, scores, total, count = (a[mine] for a in (seeds, scores, total, count))
+    parts = _parts(sweep); design = RandomGroups(**_store(parts[0]).identity['design']); activity = _store(parts[0]).units().n_train.to_numpy()
+    seeds, scores, total, count = (np.concatenate(a) for a in zip(*(_store(p).groups(metric, _seeds(p)) for p in parts)))
     if len(seeds) < 2: raise ValueError(f'{len(seeds)} seed: at least two are needed, so that their estimates can be compared.')
     judged = count.sum(0) > 0; own = np.divide(total.sum(0), count.sum(0), out=np.zeros(len(judged)), where=judged)
     top, bottom = (np.zeros((len(seeds), len(judged))) for _ in range(2))
     for n, (seed, m) in enumerate(zip(seeds, scores)):
-        gone = design.deleted(len(judged), int(seed)); stay = (~gone & judged).astype(float)
+        gone = design.deleted(activity, int(seed)); stay = (~gone & judged).astype(float)
+        if (stay[np.isfinite(m)].sum(0) != count[n]).any(): raise ValueError(f'seed {seed}: the groups that this version draws are not those that were deleted. Read the store with the version that wrote it, {_store(parts[0]).identity["version"]}.')
         some = np.isfinite(m) & (stay.sum(1) > 0)                         # a group may leave nobody to judge
         z, y = gone[some] - gone[some].mean(0), m[some] - stay[some] @ own / stay[some].sum(1)
         if permute: y = stream(int(seed), 'placebo').permutation(y)
@@ -101,72 +122,136 @@ def group_influence(
     kept = count.sum() / scores.size      # judged users in a group; a kept user's own share of the mean says nothing about others
     return top / bottom * np.where(judged, kept / (kept - 1), 1)[:, None]
 
-# %% ../nbs/09_influence.ipynb #7b825219
+# %% ../nbs/09_influence.ipynb #06c924b3
+class Ranking(pd.DataFrame):
+    "A table of the best or worst units that carries what can be concluded from their order."
+    _metadata = ['caution']
+    @property
+    def _constructor(self): return pd.DataFrame
+    def _repr_html_(self): return super()._repr_html_() + f'<p>{self.caution}</p>'
+    def __repr__(self): return f'{super().__repr__()}\n{self.caution}'
+
+PARTS = {'whole': 'influence', 'training': 'training'}    # the column of a sweep's frame behind each part
+
 @dataclass(frozen=True, eq=False)
 class Influence:
     "Influence of units on one metric, over replicates."
     frame: pd.DataFrame         # indexed by unit key, best first: estimate, se, low, high, p, q, shrunk, mechanical, training, who it is
     metric: str
-    source: str                 # model and data, for titles
-    reliability: Reliability    # of the order
-    blind: bool = False         # True: the metric cannot see the model on this split and these candidates
+    part: str                   # 'whole' or 'training'
+    sweeps: tuple               # the sweeps or stores it was made from
+    table: pd.DataFrame         # units × replicates, whose row means are the estimates
+    placebo: float              # half-width of the band in which 95 % of units without influence lie
 
     @classmethod
-    def of(cls, sweep, metric: str = 'map') -> Influence:
-        "From a sweep or a store; units that failed in some replicate are left out."
+    def of(cls,
+        sweep,                  # a sweep or a store, or several of the same experiment over different seeds
+        metric: str = 'map',
+        part: str = 'whole'     # 'training': without the mechanical part; random groups have no other
+    ) -> Influence:
+        "From retrainings; units that failed in some replicate are left out."
         if metric not in METRICS: raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
-        store = getattr(sweep, 'store', sweep); i = store.identity; source = f"{i['recommender']['recommender']} on {i['data']}"
-        if 'design' in i:
-            table = group_influence(sweep, metric); out = summarise(table).set_index(pd.Index(getattr(sweep, 'units', None) or store.units().index, name='unit'))
-            return cls._ranked(out.assign(mechanical=np.nan, training=out.estimate, replicates=table.shape[1]).join(store.units()), metric, f'{source}, random groups', reliability(table), metric in i['blind'])
-        f = sweep.frame(); f = f[(f.metric == metric) & (f.unit != 'nothing')]
-        wide = f.pivot(index='unit', columns='seed', values='influence').dropna()
-        parts = f.groupby('unit')[['mechanical', 'training']].mean()
-        out = summarise(wide.to_numpy()).set_index(wide.index).join(parts).assign(replicates=wide.shape[1]).join(store.units())
-        return cls._ranked(out, metric, source, reliability(wide.to_numpy()), metric in i['blind'])
+        if part not in PARTS: raise ValueError(f'part={part!r}: choose one of {list(PARTS)}.')
+        sweeps = tuple(_parts(sweep)); units = pd.concat([_store(s).units() for s in sweeps]); units = units[~units.index.duplicated()]
+        if 'design' in _store(sweeps[0]).identity:
+            part, raw = 'training', group_influence(sweeps, metric)
+            table = pd.DataFrame(raw, units.index); out = summarise(raw).set_index(table.index).assign(mechanical=np.nan, training=raw.mean(1))
+            placebo = 1.96 * group_influence(sweeps, metric, permute=True).mean(1).std()
+        else:
+            f = pd.concat([s.frame() for s in sweeps]); f = f[(f.metric == metric) & (f.unit != 'nothing')]
+            table = f.pivot(index='unit', columns='seed', values=PARTS[part]).dropna()
+            out = summarise(table.to_numpy()).set_index(table.index).join(f.groupby('unit')[['mechanical', 'training']].mean())
+            placebo = stats.t.ppf(.975, table.shape[1] - 1) * np.sqrt((out.se ** 2).mean()) if table.shape[1] > 1 else np.nan
+        out = out.assign(replicates=table.shape[1]).join(units)
+        out['id'] = [(json.loads(u) + json.loads(i))[0] if k in ('user', 'item') else key for key, k, u, i in zip(out.index, out.kind, out.users, out['items'])]
+        return cls(out.drop(columns=['users', 'items']).sort_values('estimate', ascending=False, kind='stable'), metric, part, sweeps, table, float(placebo))
 
-    @classmethod
-    def _ranked(cls, frame, metric, source, reliable, blind):
-        frame['id'] = [(json.loads(u) + json.loads(i))[0] if k in ('user', 'item') else key for key, k, u, i in zip(frame.index, frame.kind, frame.users, frame['items'])]
-        return cls(frame.drop(columns=['users', 'items']).sort_values('estimate', ascending=False, kind='stable'), metric, source, reliable, blind)
+    def __add__(self, other: Influence) -> Influence:
+        "What one run over the seeds of both would have given."
+        mine, theirs = self.identity, other.identity
+        if differ := sorted(k for k in {**mine, **theirs} if mine.get(k) != theirs.get(k)): raise ValueError(f'not the same experiment: {", ".join(differ)} differ. Only runs that differ by their seeds add up.')
+        if (self.metric, self.part) != (other.metric, other.part): raise ValueError(f'{self.metric} ({self.part}) and {other.metric} ({other.part}) do not add up.')
+        if both := sorted(set(self.seeds) & set(other.seeds)): raise ValueError(f'seed {both[0]} is in both: the same retrainings would count twice. Run one of them over other seeds.')
+        return Influence.of(self.sweeps + other.sweeps, self.metric, self.part)
 
     @property
-    def replicates(self) -> int: return self.reliability.replicates
+    def identity(self) -> dict: return _store(self.sweeps[0]).identity
+    @property
+    def seeds(self) -> list[int]: return sorted({n for s in self.sweeps for n in _seeds(s)})
+    @property
+    def source(self) -> str: return f"{self.identity['recommender']['recommender']} on {self.identity['data']}" + ', random groups' * ('design' in self.identity)
+    @property
+    def blind(self) -> bool:
+        "True: the metric cannot see the model on this split and these candidates."
+        return self.metric in self.identity['blind']
+    @property
+    def replicates(self) -> int: return self.table.shape[1]
+    @cached_property
+    def reliability(self) -> Reliability:
+        "Of the order of the units."
+        return reliability(self.table.to_numpy())
+    @cached_property
+    def without_mechanical(self) -> Influence:
+        "The training part alone, as an influence of its own."
+        return self if self.part == 'training' else Influence.of(self.sweeps, self.metric, 'training')
 
-    def top(self, n: int = 10) -> pd.DataFrame:
+    @property
+    def estimand(self) -> str:
+        "What is estimated, in words."
+        if 'design' in self.identity: return RandomGroups(**self.identity['design']).estimand
+        return 'change of the metric when the unit alone is deleted from the full data' + (', less what needs no retraining' if self.part == 'training' else '')
+
+    def top(self, n: int = 10) -> Ranking:
         "The units that help most."
         return self._show(self.frame.head(n))
-    def bottom(self, n: int = 10) -> pd.DataFrame:
+    def bottom(self, n: int = 10) -> Ranking:
         "The units that hurt most, the worst first."
         return self._show(self.frame.iloc[::-1].head(n))
     def _show(self, f):
-        return f.reset_index()[['id', 'label', 'shrunk', 'estimate', 'se', 'q', 'mechanical', 'training', 'n_ratings', 'mean_rating', 'std_rating']].set_index('id').dropna(axis=1, how='all')
+        out = Ranking(f.reset_index()[['id', 'label', 'shrunk', 'estimate', 'se', 'low', 'high', 'q', 'mechanical', 'training', 'n_ratings', 'mean_rating', 'std_rating']].set_index('id').dropna(axis=1, how='all'))
+        out.caution = self.caution
+        return out
 
-    def agreement(self, sweep) -> float:
+    def overlap(self, k: int = 10, best: bool = True) -> float:
+        "Share of the `k` best (or worst) of one half of the replicates that the other half names, too."
+        return top_overlap(self.table.to_numpy(), k, best)
+
+    def ranks(self, confidence: float = .95) -> pd.DataFrame:
+        "Each unit's rank (1: helps most) with the interval in which its true rank lies, given the noise; indexed by id."
+        n, r = len(self.frame), np.clip(np.nan_to_num(self.reliability.estimate), 0, 1); rng = stream(0, 'ranks', n)
+        centre = self.frame.estimate.to_numpy() * r; spread = np.sqrt(r * (1 - r)) * self.frame.estimate.std() or float(r < 1)
+        drawn = np.stack([stats.rankdata(-(centre + rng.normal(0, spread, n))) for _ in range(400)])
+        low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).round().astype(int)
+        return pd.DataFrame({'rank': self.frame.estimate.rank(ascending=False, method='min').astype(int).to_numpy(), 'low': low, 'high': high}, index=pd.Index(self.frame.id, name='id'))
+
+    def agreement(self) -> float:
         "Mean Spearman correlation of the units' training parts between pairs of replicates; NaN with one replicate."
-        f = sweep.frame(); wide = f[(f.metric == self.metric) & (f.unit != 'nothing')].pivot(index='unit', columns='seed', values='training')
-        c = wide.corr('spearman').to_numpy(); upper = c[np.triu_indices(len(c), 1)]
+        c = self.without_mechanical.table.corr('spearman').to_numpy(); upper = c[np.triu_indices(len(c), 1)]
         return float(np.nanmean(upper)) if len(upper) else np.nan
 
     @property
     def caution(self) -> str:
-        "What can and what cannot be concluded, in a sentence or two."
+        "What can and what cannot be concluded, in a few plain sentences."
         r, n = self.reliability, len(self.frame)
         if self.blind: return f'{METRICS[self.metric].label} cannot see the model under these candidates: its influence is mechanical alone, the same for every model.'
         if r.replicates < 2: return 'One replicate: no error bar can be given, and the order of the units may be noise alone. Ask for more replicates.'
-        clear = int((self.frame.q < .05).sum())
+        clear = int((self.frame.q < .05).sum()); some = max(1, round(.05 * n))
         each = f"{clear:,} of {n:,} units have an influence that can be told from zero (q < 0.05)."
         if not np.isfinite(r.estimate): return each
         if r.low <= 0: order = f'The order of the units cannot be told from noise: reliability {r}. Do not read it as a ranking.'
-        elif r.estimate < .8: order = f'The order is partly noise: reliability {r}. Sets such as the worst 5 % can be named, single ranks cannot; {r.needed(.8):,.0f} replicates would reach 0.80, by extrapolation.'
+        elif r.estimate < .8: order = (f'The order is partly noise: reliability {r}. Sets can be named, single ranks cannot: of the worst 5 % ({some}) by half of the replicates, {self.overlap(some, best=False):.0%} '
+                                       f'are named by the other half, too. {r.needed(.8):,.0f} replicates would reach 0.80, by extrapolation.')
         else: order = f'The order would come out again: reliability {r}.'
+        if self.part == 'whole' and r.low > 0: order += f' That of the training part alone: {self.without_mechanical.reliability}.'
         return f'{order} {each}'
 
     def plot(self, n: int = 10, ax=None):
-        "The units that help and hurt most, with error bars."
+        "The units that help and hurt most, with error bars and the placebo band."
         from recinfluence.plots import influence_bars
         return influence_bars(self, n, ax)
 
-    def _head(self): return f"Influence on {METRICS[self.metric].label}, {self.source}, {self.replicates} replicate{'s' * (self.replicates != 1)}; positive: it helps."
-    def _repr_html_(self): return f'<p>{self._head()}</p>{self.top(5).to_html()}<p>{self.caution}</p>'
-    def __repr__(self): return f'{self._head()}\n{self.top(5).to_string()}\n{self.caution}'
+    def _head(self):
+        what = 'Training part of the influence' if self.part == 'training' and 'design' not in self.identity else 'Influence'
+        return f"{what} on {METRICS[self.metric].label}, {self.source}, {self.replicates} replicate{'s' * (self.replicates != 1)}; positive: it helps. Estimated: {self.estimand}."
+    def _repr_html_(self): return f'<p>{self._head()}</p>{self.top(5)._repr_html_()}'
+    def __repr__(self): return f'{self._head()}\n{pd.DataFrame(self.top(5)).to_string()}\n{self.caution}'

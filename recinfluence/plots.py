@@ -26,7 +26,7 @@ def influence_bars(
     n: int = 10,           # how many of each end
     ax=None
 ):
-    "The units that help most and those that hurt most, with two standard errors."
+    "The units that help most and those that hurt most, with two standard errors; grey: where units without influence would lie."
     f = influence.frame; f = f if len(f) <= 2 * n else pd.concat([f.head(n), f.tail(n)])
     ax = ax or plt.subplots(figsize=(7, .8 + .27 * len(f)), layout='constrained')[1]
     y = np.arange(len(f))[::-1]
@@ -34,6 +34,7 @@ def influence_bars(
     ax.set_yticks(y, [_short(str(label)) for label in f.label]); ax.axvline(0, color='black', lw=.8)
     bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
     order = f'; reliability of the order {influence.reliability}' if influence.replicates > 1 else ''
+    if influence.placebo == influence.placebo: ax.axvspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=.18, lw=0, zorder=0)
     ax.set(xlabel=f'influence on {METRICS[influence.metric].label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=f'{influence.source}{order}')
     sns.despine(ax=ax, left=True); ax.tick_params(axis='y', length=0)
     return ax

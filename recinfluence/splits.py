@@ -44,6 +44,16 @@ class Split:
         return (np.searchsorted(self.users, frame.user.to_numpy()).astype(np.int32),
                 np.searchsorted(self.items, frame['item'].to_numpy()).astype(np.int32))
 
+    def halve_test(self,
+        seed: int = 0
+    ) -> tuple[Split, Split]:
+        "Two splits with the same train rows, each with a random half of every user's test rows: one to rank by, one that the ranking never saw."
+        shuffled = self.test.sample(frac=1, random_state=seed)
+        turn = shuffled.groupby('user').cumcount().sort_index().to_numpy() % 2
+        first = np.random.default_rng(seed).integers(0, 2, len(self.users))[self.codes(self.test)[0]]      # who gets the odd row
+        return tuple(Split(self.train, self.test[(turn ^ first) == half].reset_index(drop=True), self.interactions,
+                           {**self.protocol, 'test_half': half, 'half_seed': seed}, self.dropped) for half in (0, 1))
+
     @cached_property
     def hash(self) -> str:
         "SHA-256 over both parts, in order."
@@ -81,7 +91,7 @@ def chrono_split(
     early = users.cumcount().to_numpy() < np.round(train * users.user.transform('size').to_numpy())
     return make_split(f[early], f[~early], interactions, method='chronological', train=train)
 
-# %% ../nbs/01_splits.ipynb #fb44e234
+# %% ../nbs/01_splits.ipynb #bacb60f2
 def random_split(
     interactions: Interactions,
     train: float = 0.75,        # share of all rows
@@ -93,7 +103,7 @@ def random_split(
     a, b = train_test_split(interactions.frame, train_size=train, random_state=seed)
     return make_split(a, b, interactions, method='random', train=train, seed=seed)
 
-# %% ../nbs/01_splits.ipynb #76be1fdc
+# %% ../nbs/01_splits.ipynb #f6ce70b5
 def leave_last_out(
     interactions: Interactions,
     n: int = 1                  # how many of each user's last rows to test on
@@ -105,7 +115,7 @@ def leave_last_out(
     late = (users.cumcount(ascending=False).to_numpy() < n) & (users.user.transform('size').to_numpy() > n)
     return make_split(f[~late], f[late], interactions, method='leave-last-out', n=n)
 
-# %% ../nbs/01_splits.ipynb #5331af77
+# %% ../nbs/01_splits.ipynb #14a0502e
 def k_core(
     interactions: Interactions,
     k: int                      # every user and item left has at least k rows

@@ -39,6 +39,7 @@ CREATE TABLE units (unit TEXT PRIMARY KEY, kind TEXT NOT NULL, users TEXT NOT NU
                     n_ratings INTEGER NOT NULL, n_train INTEGER NOT NULL, mean_rating REAL, std_rating REAL);
 CREATE TABLE retrainings (unit TEXT NOT NULL, seed INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (unit, seed));
 CREATE TABLE measures (unit TEXT NOT NULL, seed INTEGER NOT NULL, metric TEXT NOT NULL, held REAL, without REAL, PRIMARY KEY (unit, seed, metric));
+CREATE TABLE costs (retrainings INTEGER NOT NULL, seconds REAL NOT NULL);
 CREATE TABLE own (seed INTEGER NOT NULL, metric TEXT NOT NULL, total BLOB NOT NULL, count BLOB NOT NULL, PRIMARY KEY (seed, metric));
 '''
 
@@ -87,7 +88,8 @@ class Store:
 
     def add(self,
         results: list,  # (key, seed, status, reason, {metric: (held, without)})
-        own: list = ()  # (seed, metric, totals, counts): each user's own metric, summed over the seed's retrainings that kept them
+        own: list = (), # (seed, metric, totals, counts): each user's own metric, summed over the seed's retrainings that kept them
+        seconds: float | None = None   # of processor time that they took together
     ):
         "Commit finished retrainings, all of them or none."
         plain = lambda x: None if x is None or math.isnan(x) else float(x)
@@ -95,19 +97,26 @@ class Store:
             for key, seed, status, reason, measures in results:
                 self.db.execute('INSERT OR REPLACE INTO retrainings VALUES (?,?,?,?)', (key, seed, status, reason))
                 self.db.executemany('INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)', [(key, seed, m, plain(h), plain(w)) for m, (h, w) in measures.items()])
+            if seconds is not None: self.db.execute('INSERT INTO costs VALUES (?,?)', (len(results), seconds))
             self.db.executemany('INSERT OR REPLACE INTO own VALUES (?,?,?,?)', [(s, m, t.astype('<f8').tobytes(), c.astype('<i8').tobytes()) for s, m, t, c in own])
 
     def done(self) -> set:
         "(unit key, seed) of the retrainings that need not be done again."
         return set(self.db.execute("SELECT unit, seed FROM retrainings WHERE status = 'done'"))
 
+    def cost(self) -> float:
+        "Processor seconds a retraining, on average over the sweeps that wrote here; NaN before the first."
+        n, seconds = self.db.execute('SELECT SUM(retrainings), SUM(seconds) FROM costs').fetchone()
+        return seconds / n if n else math.nan
+
     def failures(self) -> pd.DataFrame:
         "Retrainings that raised an error, with their reasons."
         return pd.read_sql("SELECT unit, seed, reason FROM retrainings WHERE status != 'done' ORDER BY unit, seed", self.db)
 
     def units(self) -> pd.DataFrame:
-        "Who the units are, indexed by key."
-        return pd.read_sql('SELECT * FROM units', self.db, index_col='unit').sort_index()
+        "Who the units are, indexed by key, in the order of their ids."
+        f = pd.read_sql('SELECT * FROM units', self.db, index_col='unit')
+        return f.iloc[sorted(range(len(f)), key=[(json.loads(u), json.loads(i)) for u, i in zip(f.users, f['items'])].__getitem__)]
 
     def full(self) -> pd.DataFrame:
         "The full models' metrics: one row a seed."
@@ -122,11 +131,13 @@ class Store:
         return f.assign(influence=sign * (f['full'] - f.without) + 0., mechanical=sign * (f['full'] - f.held) + 0., training=sign * (f.held - f.without) + 0.)
 
     def groups(self,
-        metric: str
+        metric: str,
+        seeds: Iterable[int]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         "Of a sweep of random groups: seeds, the metric (seeds, groups), and each user's own metric summed and counted (seeds, users)."
         f = pd.read_sql("SELECT unit, seed, without FROM measures WHERE metric = ? AND unit LIKE 'users group %'", self.db, params=[metric])
         wide = f.assign(n=f.unit.str.rsplit(' ', n=1).str[1].astype(int)).pivot(index='seed', columns='n', values='without').sort_index(axis=1)
+        wide = wide[wide.index.isin(list(seeds))]
         own = {s: (np.frombuffer(t, '<f8'), np.frombuffer(c, '<i8')) for s, t, c in self.db.execute('SELECT seed, total, count FROM own WHERE metric = ?', [metric])}
         return wide.index.to_numpy(), wide.to_numpy(), np.stack([own[s][0] for s in wide.index]), np.stack([own[s][1] for s in wide.index])
 
@@ -172,7 +183,11 @@ class _Worker:
         self.make, self.engine = find_engine(recommender, self.evaluator, engine), None
 
     def run(self, seed, units):
-        "Results of one task and, for a design, each user's own metric in them; the full model of the replicate comes with the former."
+        "Results of one task, for a design each user's own metric in them, and the processor time; the full model of the replicate comes with the results."
+        start = time.process_time(); results, own = self._run(seed, units)
+        return results, own, time.process_time() - start
+
+    def _run(self, seed, units):
         with threadpool_limits(1):
             if self.engine is None or self.seed != seed: self.engine, self.seed = self.make(self.recommender, self.evaluator, seed), seed
             if isinstance(units, RandomGroups): return self._groups(units, seed)
@@ -180,10 +195,13 @@ class _Worker:
             return [('nothing', seed, 'done', '', {m: (full[m], full[m]) for m in METRICS})] + self._delete(units, seed), ()
 
     def _groups(self, design, seed):
-        units = design.units(self.evaluator.split, seed); judged = self.engine.evaluate(units)
+        split = self.evaluator.split; activity = np.bincount(split.codes(split.train)[0])
+        left = (~design.deleted(activity, seed) & (np.bincount(self.evaluator.test_user, minlength=len(activity)) > 0)).any(1)   # somebody to judge
+        units = design.units(split, seed); judged = self.engine.evaluate([u for u, some in zip(units, left) if some])
         each = np.stack([e.per_user for e in judged])                     # (groups, users, ranking metrics)
         own = [(seed, m, np.nansum(each[..., n], 0), np.isfinite(each[..., n]).sum(0)) for n, m in enumerate(RANKING)]
-        return [(u.key, seed, 'done', '', {m: (None, e.metrics[m]) for m in RANKING}) for u, e in zip(units, judged)], own
+        metrics = iter(judged); none = dict.fromkeys(RANKING, np.nan)
+        return [(f'users group {n}', seed, 'done', '', {m: (None, v) for m, v in (next(metrics).metrics if some else none).items() if m in RANKING}) for n, some in enumerate(left)], own
 
     def _delete(self, units, seed):
         done = lambda d: (d.unit.key, seed, 'done', '', {m: (d.held[m], d.without[m]) for m in METRICS})
@@ -233,10 +251,10 @@ class Sweep:
         "The full models' metrics: one row a seed."
         return self.store.full().reindex(self.seeds)
 
-    def influence(self, metric: str = 'map'):
-        "The units' influence on a metric, over all replicates (chapter 09)."
+    def influence(self, metric: str = 'map', part: str = 'whole'):
+        "The units' influence on a metric, over all replicates; `part='training'`: without what is mechanical (chapter 09)."
         from recinfluence.influence import Influence      # the one arrow upwards, for the convenience of a method
-        return Influence.of(self, metric)
+        return Influence.of(self, metric, part)
 
     def __repr__(self):
         i = self.store.identity
@@ -277,28 +295,29 @@ def deletion_sweep(
     if jobs < 1: raise ValueError(f'jobs={jobs}: at least one process.')
     design = units if isinstance(units, RandomGroups) else None
     units = single_units(split, 'users', split.users.tolist()) if design else single_units(split, units, ids) if isinstance(units, str) else list(units)
+    per_seed = design.size(len(split.users)) if design else 0
     for u in units:
         if u.kind not in ('user', 'item'): check_unit(u, split)
     evaluator = Evaluator(split, k, candidates); make = find_engine(recommender, evaluator, engine); seeds = list(range(seed, seed + replicates))
-    kept = Store(store, identity(recommender, evaluator, make.name) | ({'design': {'name': type(design).__name__, **vars(design)}} if design else {}))
+    kept = Store(store, identity(recommender, evaluator, make.name) | ({'design': vars(design)} if design else {}))
     sweep = Sweep(kept, [u.key for u in units], seeds)
     with _only_sweep(kept), _told(progress):
         kept.add_units(describe_units(split, units if design else [Unit(), *units]))
         done, named, tasks = kept.done(), list({u.key: u for u in units}.values()), []
         for s in seeds:
-            if design: tasks += [(s, design)] if (f'users group {design.per_seed - 1}', s) not in done else []; continue
+            if design: tasks += [(s, design)] if (f'users group {per_seed - 1}', s) not in done else []; continue
             missing = [u for u in named if (u.key, s) not in done]
             if not missing and ('nothing', s) not in done: tasks.append((s, []))
             tasks += [(s, missing[n:n + make.lanes]) for n in range(0, len(missing), make.lanes)]
-        size = lambda task: design.per_seed if design else len(task[1])
-        total = len(seeds) * (design.per_seed if design else len(named)); left = sum(map(size, tasks)); jobs = min(jobs, max(1, len(tasks)))
+        size = lambda task: per_seed if design else len(task[1])
+        total = len(seeds) * (per_seed if design else len(named)); left = sum(map(size, tasks)); jobs = min(jobs, max(1, len(tasks)))
         if tasks:
             need = make.memory(recommender, evaluator)
             log.info('%s, engine %s: %s of %s retrainings to do, %d process%s%s', type(recommender).__name__, make.name, f'{left:,}', f'{total:,}', jobs, 'es' * (jobs > 1), f', about {need:.1f} GiB each' if need else '')
             make.warm(recommender)            # here, so that no two workers compile the same
         with tqdm(total=total, initial=total - left, unit='unit', desc=f'{type(recommender).__name__} ({make.name})', disable=not progress or not tasks, file=sys.stderr) as bar:
-            for results, own in _results(tasks, jobs, (recommender, split, k, candidates, make.name)) if tasks else ():
-                kept.add(results, own); bar.update(len(results) - (not design))
+            for results, own, seconds in _results(tasks, jobs, (recommender, split, k, candidates, make.name)) if tasks else ():
+                kept.add(results, own, seconds); bar.update(len(results) - (not design))
     return sweep
 
 class _told:

@@ -1,5 +1,6 @@
 """Influence statistics against simulation, enumeration and planted truth."""
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,7 @@ import pytest
 
 from recinfluence.datasets import load_interactions
 from recinfluence.deletion import RandomGroups
-from recinfluence.influence import Influence, group_influence, reliability, summarise
+from recinfluence.influence import group_influence, reliability, summarise, top_overlap
 from recinfluence.metrics import METRICS, Evaluator
 from recinfluence.ncf import NCF
 from recinfluence.recommenders import Popularity, Unit, planted_interactions
@@ -76,9 +77,11 @@ def test_shrunk_estimates_predict_better_than_raw_ones():
 
 def test_caution_says_what_the_reliability_allows(tiny):
     sweep = deletion_sweep(NCF(n_epochs=2, batch_size=32), tiny, replicates=3, k=3, jobs=1, progress=False); i = sweep.influence('map')
-    def said(r): return Influence(i.frame, 'map', '', r).caution
-    rng = np.random.default_rng(9); strong, weak, none = (reliability(s * rng.normal(0, 1, (300, 1)) + rng.normal(0, 1, (300, 3))) for s in (3, .6, 0))
-    assert 'would come out again' in said(strong) and 'partly noise' in said(weak) and 'cannot be told from noise' in said(none)
+    rng = np.random.default_rng(9); index = sweep.influence('map').frame.index
+    def said(strength):
+        table = strength * rng.normal(0, 1, (len(index), 1)) + rng.normal(0, 1, (len(index), 12))
+        return replace(i, table=pd.DataFrame(table, index), part='training').caution
+    assert 'would come out again' in said(3) and 'partly noise' in said(.4) and 'cannot be told from noise' in said(0)
 
 
 # ---- random groups
@@ -110,9 +113,9 @@ def test_random_groups_estimate_the_banzhaf_value(small):
 
 
 def test_who_is_deleted_is_known_without_being_stored(small):
-    d = RandomGroups(.3, 500).deleted(9, 4)
-    assert abs(d.mean() - .7) < .03 and np.array_equal(d, RandomGroups(.3, 500).deleted(9, 4)) and not np.array_equal(d, RandomGroups(.3, 500).deleted(9, 5))
-    assert [set(u.users) for u in RandomGroups(.3, 8).units(small, 4)] == [set(small.users[g]) for g in RandomGroups(.3, 8).deleted(9, 4)]
+    activity = small.train.user.value_counts().sort_index().to_numpy(); d = RandomGroups(.3, 500).deleted(activity, 4)
+    assert abs(d.mean() - .7) < .03 and np.array_equal(d, RandomGroups(.3, 500).deleted(activity, 4)) and not np.array_equal(d, RandomGroups(.3, 500).deleted(activity, 5))
+    assert [set(u.users) for u in RandomGroups(.3, 8).units(small, 4)] == [set(small.users[g]) for g in RandomGroups(.3, 8).deleted(activity, 4)]
 
 
 def test_permuted_deletions_carry_nothing(small):
@@ -134,6 +137,77 @@ def test_group_sweeps_are_the_same_however_they_run(tiny, tmp_path):
     with pytest.raises(ValueError, match='at least two'): run(replicates=1).influence('ndcg')
 
 
-@pytest.mark.parametrize('wrong', [dict(keep=0), dict(keep=1), dict(per_seed=2)])
+@pytest.mark.parametrize('wrong', [dict(keep=0), dict(keep=1), dict(per_seed=2), dict(draw='odd'), dict(draw='antithetic', keep=.3), dict(draw='antithetic', per_seed=9), dict(draw='every', keep=.9)])
 def test_impossible_designs_are_refused(wrong):
     with pytest.raises(ValueError): RandomGroups(**wrong)
+
+
+# ---- designs
+@pytest.mark.parametrize('draw', ['independent', 'balanced', 'antithetic', 'stratified', 'every'])
+def test_however_groups_are_drawn_each_user_leaves_with_the_stated_probability(draw):
+    activity = np.arange(12) ** 2 % 7 + 1; keep = .5 if draw in ('antithetic', 'every') else .7
+    design = RandomGroups(keep, 64, draw); gone = np.concatenate([design.deleted(activity, s) for s in range(40)])
+    assert gone.shape == (40 * design.size(12), 12) and np.abs(gone.mean(0) - (1 - keep)).max() < .04
+    one = design.deleted(activity, 7); assert np.array_equal(one, design.deleted(activity, 7))
+    if draw == 'balanced': assert set(one.sum(0)) <= {19, 20}                       # 0.3 * 64 = 19.2
+    if draw == 'antithetic': assert (one[::2] == ~one[1::2]).all()
+    if draw == 'every': assert len(np.unique(one, axis=0)) == 2 ** 12
+    if draw == 'stratified': assert set(one.sum(1)) <= {3, 4}                       # 0.3 * 12 = 3.6
+
+def test_stratified_groups_hold_active_and_less_active_users_alike():
+    activity = np.random.default_rng(0).integers(1, 500, 200); active = np.argsort(activity)[100:]
+    spread = {d: RandomGroups(.5, 256, d).deleted(activity, 0)[:, active].sum(1).std() for d in ('independent', 'stratified')}
+    assert spread['stratified'] < .3 * spread['independent']
+
+@pytest.mark.parametrize('draw', ['balanced', 'antithetic', 'stratified'])
+def test_all_draws_estimate_the_same(small, draw):
+    "Against all groups, each once."
+    run = lambda design, n: deletion_sweep(Popularity(), small, design, replicates=n, k=3, jobs=1, progress=False).influence('ndcg').frame.set_index('id').sort_index()
+    exact, drawn = run(RandomGroups(draw='every'), 2), run(RandomGroups(draw=draw), 48)
+    assert np.corrcoef(exact.estimate, drawn.estimate)[0, 1] > .9           # nine users: groups of nearly equal size are not quite all groups
+
+def test_a_store_of_other_groups_is_refused(small, monkeypatch):
+    sweep = deletion_sweep(Popularity(), small, RandomGroups(.5, 16), replicates=2, k=3, jobs=1, progress=False)
+    honest = RandomGroups.deleted; monkeypatch.setattr(RandomGroups, 'deleted', lambda *a: ~honest(*a))
+    with pytest.raises(ValueError, match='not those that were deleted'): sweep.influence('ndcg')
+
+
+# ---- two runs are one
+def test_results_of_two_runs_add_up(tiny):
+    run = lambda units, seed, n: deletion_sweep(NCF(n_epochs=2, batch_size=32), tiny, units, replicates=n, seed=seed, k=3, jobs=1, progress=False).influence('ndcg')
+    for units in ('users', RandomGroups(.5, 16)):
+        a, b, whole = run(units, 0, 2), run(units, 2, 4), run(units, 0, 6)
+        assert (a + b).frame.equals(whole.frame) and (a + b).seeds == whole.seeds == list(range(6)) and (a + b).reliability == whole.reliability
+        with pytest.raises(ValueError, match='seed 1 is in both'): a + run(units, 1, 2)
+    with pytest.raises(ValueError, match='design'): run('users', 0, 2) + run(RandomGroups(.5, 16), 2, 2)
+    with pytest.raises(ValueError, match='do not add up'): run('users', 0, 2) + deletion_sweep(NCF(n_epochs=2, batch_size=32), tiny, replicates=2, seed=2, k=3, jobs=1, progress=False).influence('map')
+
+
+# ---- ranks, overlap, placebo
+def planted(strength, n=200, k=6, seed=0):
+    rng = np.random.default_rng(seed); truth = strength * rng.normal(0, 1, n)
+    return truth, truth[:, None] + rng.normal(0, 1, (n, k))
+
+def test_rank_intervals_cover_the_true_rank(tiny):
+    frame = deletion_sweep(Popularity(), tiny, replicates=2, k=3, jobs=1, progress=False).influence('map'); covered = []
+    for seed in range(20):
+        truth, table = planted(1, seed=seed); i = replace(frame, frame=summarise(table).assign(id=range(200)), table=pd.DataFrame(table), part='training')
+        ranks = i.ranks(); true = pd.Series(truth).rank(ascending=False)
+        covered.append(((ranks.low <= true) & (true <= ranks.high)).mean())
+    assert .92 <= np.mean(covered) <= .98
+    truth, table = planted(0); none = replace(frame, frame=summarise(table).assign(id=range(200)), table=pd.DataFrame(table), part='training').ranks()
+    assert (none.high - none.low).mean() > 150                                   # noise alone: any rank
+
+def test_overlap_is_what_two_halves_share():
+    truth, table = planted(50); assert top_overlap(table, 10) > .9 and top_overlap(table, 10, best=False) > .9
+    _, noise = planted(0); assert top_overlap(noise, 10) < .2
+    a, b = noise[:, [0]], noise[:, [1]]; top = lambda x: set(np.argsort(-x[:, 0])[:20])
+    assert top_overlap(noise[:, :2], 20, splits=5) == len(top(a) & top(b)) / 20 and np.isnan(top_overlap(a))
+
+def test_the_placebo_band_holds_what_has_no_influence(tiny):
+    "A model that learns nothing from whom it deletes: the training parts are noise, 95 % of them inside the band."
+    class Deaf(NCF):
+        def fit_without(self, train, unit, seed): return super().fit_without(train, Unit(), seed + 1000 * sum(1 + u for u in unit.users))
+    i = deletion_sweep(Deaf(n_epochs=2, batch_size=32), tiny, replicates=12, k=3, jobs=1, progress=False).influence('ndcg', 'training')
+    inside = (i.table.sub(i.table.mean(), axis=1).mean(1).abs() <= i.placebo).mean()
+    assert inside >= .9 and i.reliability.low <= 0 and 'cannot be told from noise' in i.caution

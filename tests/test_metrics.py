@@ -28,7 +28,7 @@ def random_problem(seed, n_users=30, n_items=40, share=.35):
 
 
 def by_peer(split, scores, k, candidates):
-    "The same seven metrics by the peer, from long frames."
+    "The same metrics by the peer, from long frames."
     kw = dict(col_user='user', col_item='item', col_rating='rating', col_prediction='prediction')
     long = pd.DataFrame({'user': np.repeat(split.users, len(split.items)), 'item': np.tile(split.items, len(split.users)), 'prediction': scores.ravel()})
     scored = split.test.merge(long, on=['user', 'item'])
@@ -37,7 +37,7 @@ def by_peer(split, scores, k, candidates):
     rank = lambda f: f(split.test, long, k=k, **kw)
     both = dict(rating_true=split.test, rating_pred=scored[['user', 'item', 'prediction']])
     return {'map': rank(peer.map), 'map_at_k': rank(peer.map_at_k), 'ndcg': rank(peer.ndcg_at_k), 'precision': rank(peer.precision_at_k), 'recall': rank(peer.recall_at_k),
-            'explained_variance': peer.exp_var(**both, **kw), 'mae': peer.mae(**both, **kw)}
+            'explained_variance': peer.exp_var(**both, **kw), 'mae': peer.mae(**both, **kw), 'rmse': peer.rmse(**both, **kw)}
 
 
 @pytest.mark.parametrize('candidates', ['catalogue', 'test'])

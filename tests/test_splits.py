@@ -71,3 +71,12 @@ def test_hash_sees_what_is_where(tiny):
 @pytest.mark.parametrize('share', [0, 1, 1.5])
 def test_a_share_outside_0_and_1_is_refused(tiny, share):
     with pytest.raises(ValueError, match='between 0 and 1'): chrono_split(tiny.interactions, share)
+
+
+def test_halves_of_the_test_rows_are_disjoint_and_complete(ml_chrono):
+    a, b = ml_chrono.halve_test(3); both = pd.concat([a.test, b.test])
+    assert len(both) == len(ml_chrono.test) and not both.duplicated(['user', 'item']).any() and a.train is b.train is ml_chrono.train
+    n = [s.test.user.value_counts().reindex(ml_chrono.users, fill_value=0) for s in (a, b)]
+    assert (n[0] - n[1]).abs().max() == 1 and abs(len(a.test) - len(b.test)) < 60          # the odd row goes to either
+    assert a.hash != b.hash and a.hash == ml_chrono.halve_test(3)[0].hash != ml_chrono.halve_test(4)[0].hash
+    assert a.protocol['test_half'] == 0 and b.protocol['test_half'] == 1

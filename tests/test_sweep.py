@@ -25,7 +25,7 @@ def test_a_sweep_holds_what_algorithm_1_gives(tiny):
         for d in deletions(SMALL, Evaluator(tiny, 3), single_units(tiny, 'users', range(10)), seed):
             own = f[(f.unit == d.unit.key) & (f.seed == seed)].set_index('metric')
             assert all(own.influence[m] == d.influence(m) and own.mechanical[m] == d.mechanical(m) and own.training[m] == d.training(m) for m in METRICS)
-    assert len(f) == 10 * 2 * 7
+    assert len(f) == 10 * 2 * len(METRICS)
 
 
 def test_processes_order_and_resumption_do_not_matter(tiny, tmp_path):
@@ -91,6 +91,8 @@ def test_ctrl_c_stops_cleanly_and_goes_on(tmp_path):
     store = tmp_path/'c.db'; p = start(store, 2)
     while rows_done(store) < 3 and p.poll() is None: time.sleep(.01)
     os.killpg(p.pid, signal.SIGINT); p.wait(30)
+    wait = time.time() + 20
+    while survivors(p.pid) and time.time() < wait: time.sleep(.1)                   # a worker notices within a second, on an idle machine
     assert p.returncode != 0 and not survivors(p.pid) and rows_done(store) >= 3
     again = start(store, 1); assert again.wait(180) == 0
     assert len(Store(store).done()) == 2 * 31
@@ -162,7 +164,7 @@ def test_a_metric_that_cannot_see_the_model_is_called_out(tiny):
 
 def test_agreement_is_one_for_a_model_without_noise_and_nan_for_one_seed(tiny):
     s = run(tiny, recommender=Popularity(), replicates=3)
-    assert s.influence('map').agreement(s) == pytest.approx(1) and np.isnan(run(tiny, replicates=1).influence('map').agreement(run(tiny, replicates=1)))
+    assert s.influence('map').agreement() == pytest.approx(1) and np.isnan(run(tiny, replicates=1).influence('map').agreement())
 
 
 @pytest.mark.parametrize('wrong', [dict(units='films'), dict(replicates=0), dict(jobs=0), dict(engine='warp'), dict(ids=[4000])])
