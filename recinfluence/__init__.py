@@ -11,7 +11,9 @@ _HOMES = {
     'svd': ['SVD'],
     'deletion': ['Deletion', 'RandomGroups', 'Replicate', 'deletions', 'single_units'],
     'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],
-    'influence': ['Influence', 'Reliability', 'reliability'],
+    'influence': ['Influence', 'Reliability', 'group_influence', 'reliability'],
+    'validation': ['Validation', 'matched', 'validate'],
+    'planning': ['plan', 'screen', 'sweep_until'],
     'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts'],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -209,6 +209,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                         'recinfluence.influence.Reliability.project': ( 'influence.html#reliability.project',
                                                                                         'recinfluence/influence.py'),
                                         'recinfluence.influence._parts': ('influence.html#_parts', 'recinfluence/influence.py'),
+                                        'recinfluence.influence._refined': ('influence.html#_refined', 'recinfluence/influence.py'),
                                         'recinfluence.influence._seeds': ('influence.html#_seeds', 'recinfluence/influence.py'),
                                         'recinfluence.influence._store': ('influence.html#_store', 'recinfluence/influence.py'),
                                         'recinfluence.influence.group_influence': ( 'influence.html#group_influence',

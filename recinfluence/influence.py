@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from .deletion import RandomGroups
 from .metrics import METRICS
@@ -107,20 +108,37 @@ def group_influence(
     parts = _parts(sweep); design = RandomGroups(**_store(parts[0]).identity['design']); activity = _store(parts[0]).units().n_train.to_numpy()
     seeds, scores, total, count = (np.concatenate(a) for a in zip(*(_store(p).groups(metric, _seeds(p)) for p in parts)))
     if len(seeds) < 2: raise ValueError(f'{len(seeds)} seed: at least two are needed, so that their estimates can be compared.')
-    judged = count.sum(0) > 0; own = np.divide(total.sum(0), count.sum(0), out=np.zeros(len(judged)), where=judged)
-    top, bottom = (np.zeros((len(seeds), len(judged))) for _ in range(2))
-    for n, (seed, m) in enumerate(zip(seeds, scores)):
-        gone = design.deleted(activity, int(seed)); stay = (~gone & judged).astype(float)
-        if (stay[np.isfinite(m)].sum(0) != count[n]).any(): raise ValueError(f'seed {seed}: the groups that this version draws are not those that were deleted. Read the store with the version that wrote it, {_store(parts[0]).identity["version"]}.')
-        some = np.isfinite(m) & (stay.sum(1) > 0)                         # a group may leave nobody to judge
-        z, y = gone[some] - gone[some].mean(0), m[some] - stay[some] @ own / stay[some].sum(1)
-        if permute: y = stream(int(seed), 'placebo').permutation(y)
-        top[n], bottom[n] = -z.T @ (y - y.mean()), (z ** 2).sum(0)
-    block = np.arange(len(seeds)) % min(blocks, len(seeds))
-    top, bottom = (np.stack([a[block == n].sum(0) for n in range(block.max() + 1)], 1) for a in (top, bottom))
+    judged = count.sum(0) > 0; block = np.arange(len(seeds)) % min(blocks, len(seeds)); k = block.max() + 1
+
+    def of_seed(n):        # who stayed, centred; the response; and what the response would be if one user moved everybody else by one
+        gone = design.deleted(activity, int(seeds[n])); stay = (~gone & judged).astype(float)
+        if (stay.sum(0) != count[n]).any(): raise ValueError(f'seed {seeds[n]}: the store was made with other groups than this version draws. Make the sweep again in another store.')
+        some = np.isfinite(scores[n]) & (stay.sum(1) > 0); stay, x = stay[some], 1. - gone[some]      # a group may leave nobody to judge
+        own = stay / stay.sum(1, keepdims=True) / np.maximum(count[n], 1)                             # how users' totals over the seed enter a group's mean
+        y = scores[n][some] - own @ total[n]
+        return x - x.mean(0), stream(int(seeds[n]), 'placebo').permutation(y) if permute else y, x - own @ stay.T @ x
+
+    def contrasts(known):  # (users, blocks) twice: over and under the fraction line
+        top, bottom, spread = (np.empty((len(seeds), n)) for n in (len(judged), len(judged), 2))
+        for n, b in enumerate(block):
+            z, y, effect = of_seed(n); y = y - effect @ known[:, b]
+            top[n], bottom[n], spread[n] = z.T @ y, (z * effect).sum(0), (y.var(), len(y))
+        variance, groups = spread.T; usual = np.median(variance)
+        w = (8 + groups) / (8 * usual + groups * variance) if usual > 0 else np.ones(len(seeds))      # as if eight more groups had the usual variance
+        return (np.stack([w[block == b] @ a[block == b] for b in range(k)], 1) for a in (top, bottom))
+
+    with threadpool_limits(1):        # many small products
+        return _refined(contrasts, len(judged), k)
+
+def _refined(contrasts, n_users, k):
+    "Estimates, what is known of the others from the other blocks taken out."
+    known = np.zeros((n_users, k)); top, bottom = contrasts(known)
     if not bottom.all(): raise ValueError('some user was kept, or deleted, in every retraining of a block. Ask for more groups a seed, more seeds, or fewer blocks.')
-    kept = count.sum() / scores.size      # judged users in a group; a kept user's own share of the mean says nothing about others
-    return top / bottom * np.where(judged, kept / (kept - 1), 1)[:, None]
+    for b in range(k):     # what the other blocks know of everybody, shrunk
+        rest = np.arange(k) != b; e = top[:, rest].sum(1) / bottom[:, rest].sum(1); sure = reliability((top / bottom)[:, rest]).estimate
+        known[:, b] = e.mean() + np.clip(np.nan_to_num(sure), 0, 1) * (e - e.mean())
+    top, bottom = contrasts(known)
+    return known + top / bottom
 
 # %% ../nbs/09_influence.ipynb #06c924b3
 class Ranking(pd.DataFrame):
