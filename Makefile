@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 OUT    ?= runs/reproduce
 JOBS   ?=
 READY  := $(VENV)/.ready
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce trust benchmark lab prepare clean
+.PHONY: help env test check notebooks reproduce trust variance planted benchmark lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -18,8 +19,8 @@ env: $(READY)  ## the environment in .venv, from constraints.txt; made once, upd
 $(READY): constraints.txt requirements-dev.txt settings.ini setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "recinfluence needs Python 3.10 or newer; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt -e .
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt recommenders
+	$(INSTALL) --quiet -r requirements-dev.txt -e . || $(INSTALL) -r requirements-dev.txt -e .    # once more, and aloud: a registry may have stumbled
+	$(INSTALL) --quiet --no-deps recommenders
 	touch $@
 
 check: $(READY)  ## the gates: notebooks clean, package equals export, README equals index
@@ -41,7 +42,7 @@ prepare: $(READY)  ## after editing notebooks: export the package, clean the not
 reproduce: $(READY)  ## the paper's sections, from the data to tables and figures, into $(OUT)
 	$(SINGLE) $(BIN)/recinfluence reproduce all --out $(OUT) $(if $(JOBS),--jobs $(JOBS))
 
-trust benchmark: $(READY)  ## experiments beside the paper: a ranking that replicates; what deletions cost
+trust variance planted benchmark: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; costs
 	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)')"
 
 lab: $(READY)  ## open JupyterLab

@@ -101,7 +101,7 @@ def group_influence(
     sweep,                 # a sweep of `RandomGroups`, or its store, or several of them over different seeds
     metric: str = 'map',
     blocks: int = 16,      # of seeds; their estimates are the replicates
-    permute: bool = False  # a placebo: credit each retraining to another group of its seed; what is left is noise
+    permute: int = 0       # a placebo: credit each retraining to another group of its seed; a number from 1 on names the permutation
 ) -> np.ndarray:           # (users, blocks)
     "Influence of each user on the others, a column a block of seeds."
     if not METRICS[metric].ranking: raise ValueError(f'metric={metric!r}: random groups compare users with themselves, which needs a metric that is a mean over users: {[m for m in METRICS if METRICS[m].ranking]}.')
@@ -116,7 +116,7 @@ def group_influence(
         some = np.isfinite(scores[n]) & (stay.sum(1) > 0); stay, x = stay[some], 1. - gone[some]      # a group may leave nobody to judge
         own = stay / stay.sum(1, keepdims=True) / np.maximum(count[n], 1)                             # how users' totals over the seed enter a group's mean
         y = scores[n][some] - own @ total[n]
-        return x - x.mean(0), stream(int(seeds[n]), 'placebo').permutation(y) if permute else y, x - own @ stay.T @ x
+        return x - x.mean(0), stream(int(seeds[n]), 'placebo', permute).permutation(y) if permute else y, x - own @ stay.T @ x
 
     def contrasts(known):  # (users, blocks) twice: over and under the fraction line
         top, bottom, spread = (np.empty((len(seeds), n)) for n in (len(judged), len(judged), 2))
@@ -174,7 +174,7 @@ class Influence:
         if 'design' in _store(sweeps[0]).identity:
             part, raw = 'training', group_influence(sweeps, metric)
             table = pd.DataFrame(raw, units.index); out = summarise(raw).set_index(table.index).assign(mechanical=np.nan, training=raw.mean(1))
-            placebo = 1.96 * group_influence(sweeps, metric, permute=True).mean(1).std()
+            placebo = 1.96 * group_influence(sweeps, metric, permute=1).mean(1).std()
         else:
             f = pd.concat([s.frame() for s in sweeps]); f = f[(f.metric == metric) & (f.unit != 'nothing')]
             table = f.pivot(index='unit', columns='seed', values=PARTS[part]).dropna()

@@ -86,7 +86,7 @@ def test_an_effect_without_noise_is_exact(draw):
     truth = np.random.default_rng(2).normal(0, .004, USERS)
     store = planted(32, 0, truth, RandomGroups(per_seed=32, draw=draw), noise=0.)
     assert reliability(group_influence(store, 'ndcg')).low > .9
-    assert abs(reliability(group_influence(store, 'ndcg', permute=True)).estimate) < .75
+    assert abs(reliability(group_influence(store, 'ndcg', permute=1)).estimate) < .75
 
 
 def test_other_groups_are_refused():

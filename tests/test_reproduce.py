@@ -50,3 +50,26 @@ def test_tens_judge_against_random_tens(tiny):
     own = fresh.frame().query('metric == "map"').groupby('unit')[['full', 'without']].first(); change = 100 * (own.without - own['full']) / own['full']
     assert t['fresh seeds']['MAP'] == pytest.approx(change[groups['most'].key]) and t['ten at random']['MAP'] == pytest.approx(np.mean([change[u.key] for n, u in groups.items() if n.startswith('random')]))
     assert t['beyond random']['MAP'] == pytest.approx(t['fresh seeds']['MAP'] - t['ten at random']['MAP']) and t['beyond random']['MAP'] < 0 and (changes(fresh, groups['most']).std() == 0).all()
+
+
+def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
+    from dataclasses import replace
+    from recinfluence.influence import summarise
+    from recinfluence.recommenders import Popularity
+    from recinfluence.reproduce import reliabilities, standing
+    from recinfluence.sweep import deletion_sweep
+    sweep = deletion_sweep(Popularity(), tiny, replicates=2, k=3, jobs=1, progress=False); i = sweep.influence('map')
+    def said(noise, id, end='best', n=40):
+        table = np.arange(n)[::-1, None] + np.random.default_rng(0).normal(0, noise, (n, 4))          # id 0 helps most, the last one least
+        return standing(replace(i, frame=summarise(table).assign(id=range(n)), table=pd.DataFrame(table), part='training'), id, end)
+    assert said(.1, 0) == {'here': 'rank 1 (1 to 1) of 40', 'verdict': 'stands'} and said(.1, 39, 'worst')['verdict'] == 'stands'
+    assert said(.1, 20)['verdict'] == said(.1, 20, 'worst')['verdict'] == said(.1, 0, 'worst')['verdict'] == 'does not stand'
+    assert said(5, 0)['verdict'] == 'cannot be told from the others' and said(1000, 20)['verdict'] == 'cannot be told: the order is noise'
+    t = reliabilities({'users': sweep})
+    assert t.loc['MAP', 'users, whole'] == str(i.reliability) and t.loc['MAP', 'users, training part'] == str(i.without_mechanical.reliability) and len(t) == 8
+
+
+def test_moved_counts_what_is_beyond_its_noise():
+    from recinfluence.reproduce import moved
+    t = pd.DataFrame({'beyond random': [1., -1, .1, 3, 0, 1, -1], 'se': [.1] * 7})       # the last, MAE, is better when lower
+    assert moved(t) == (4, 1)
