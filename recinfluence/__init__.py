@@ -12,7 +12,7 @@ _HOMES = {
     'deletion': ['Deletion', 'RandomGroups', 'Replicate', 'deletions', 'single_units'],
     'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],
     'influence': ['Influence', 'Reliability', 'group_influence', 'reliability'],
-    'validation': ['Validation', 'matched', 'validate'],
+    'validation': ['Validation', 'matched', 'random_groups', 'validate'],
     'planted': ['KINDS', 'Planted', 'plant', 'recovery', 'lead', 'baselines', 'low_rank_interactions'],
     'planning': ['plan', 'screen', 'sweep_until'],
     'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts'],

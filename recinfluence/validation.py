@@ -240,7 +240,7 @@ def validate(
         if kind not in ('users', 'items'): raise ValueError(f'the influence is of {kind[:-1]}, groups themselves: validate one of single users or items, or name the groups.')
         there = set(_trained(split, kind).index); among = [i for i in ranked.frame.id if i in there]; sizes = sorted(set(sizes))
         if sizes[0] < 1 or sizes[-1] > len(among) // 2: raise ValueError(f'sizes={tuple(sizes)}: from 1 to {len(among) // 2}, so that best and worst of the {len(among):,} {kind} ranked do not overlap.')
-        chosen = [(end, Unit(**{kind: tuple(sorted(part))})) for n in sizes for end, part in (('best', among[:n]), ('worst', among[-n:]))]
+        chosen = [(end, Unit(**{kind: tuple(sorted(among[:n] if end == 'best' else among[-n:]))})) for end in ('best', 'worst') for n in sizes]
     else: chosen = list(groups.items())
     rows, lots = [], {}
     for end, unit in chosen:
