@@ -97,7 +97,7 @@ class Store:
             for key, seed, status, reason, measures in results:
                 self.db.execute('INSERT OR REPLACE INTO retrainings VALUES (?,?,?,?)', (key, seed, status, reason))
                 self.db.executemany('INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)', [(key, seed, m, plain(h), plain(w)) for m, (h, w) in measures.items()])
-            if seconds is not None: self.db.execute('INSERT INTO costs VALUES (?,?)', (len(results), seconds))
+            if seconds is not None: self.db.execute('INSERT INTO costs VALUES (?,?)', (sum(key != 'nothing' for key, *_ in results), seconds))
             self.db.executemany('INSERT OR REPLACE INTO own VALUES (?,?,?,?)', [(s, m, t.astype('<f8').tobytes(), c.astype('<i8').tobytes()) for s, m, t, c in own])
 
     def done(self) -> set:
@@ -105,7 +105,7 @@ class Store:
         return set(self.db.execute("SELECT unit, seed FROM retrainings WHERE status = 'done'"))
 
     def cost(self) -> float:
-        "Processor seconds a retraining, on average over the sweeps that wrote here; NaN before the first."
+        "Processor seconds a retraining, full models shared out; NaN before the first."
         n, seconds = self.db.execute('SELECT SUM(retrainings), SUM(seconds) FROM costs').fetchone()
         return seconds / n if n else math.nan
 

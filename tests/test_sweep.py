@@ -170,3 +170,11 @@ def test_agreement_is_one_for_a_model_without_noise_and_nan_for_one_seed(tiny):
 @pytest.mark.parametrize('wrong', [dict(units='films'), dict(replicates=0), dict(jobs=0), dict(engine='warp'), dict(ids=[4000])])
 def test_wrong_calls_are_refused_before_anything_is_trained(tiny, wrong):
     with pytest.raises(ValueError): run(tiny, **wrong)
+
+
+def test_a_store_knows_what_its_retrainings_cost(tiny, tmp_path):
+    start = time.process_time(); sweep = run(tiny, store=tmp_path/'cost.db'); spent = time.process_time() - start
+    first = sweep.store.cost(); n = sweep.store.db.execute('SELECT SUM(retrainings) FROM costs').fetchone()[0]
+    assert 0 < first * n <= spent and n == len(sweep.units) * 2
+    run(tiny, store=tmp_path/'cost.db'); assert Store(tmp_path/'cost.db').cost() == first             # nothing was left to do
+    assert np.isnan(Store(None, {'version': '0'}).cost())
