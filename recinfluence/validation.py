@@ -206,7 +206,7 @@ class Validation:
     @property
     def _kind(self): return self.groups.unit.iloc[0].kind.rstrip('s') + 's'
     def _shown(self):
-        f = self.frame(); some = ['rows', 'matched_rows', 'estimate', 'se', 'matched', 'low', 'high', 'random', 'difference', 'difference_se', 'p', 'chance', 'q']
+        f = self.frame(); some = ['rows', 'matched_rows', 'estimate', 'se', 'matched', 'low', 'high', 'difference', 'difference_se', 'chance', 'q']
         return f[some].map(lambda v: '' if pd.isna(v) else f'{v:.3g}')
     def _head(self):
         i = self.sweep.store.identity; by = f', chosen by {METRICS[self.ranked.metric].label} ({self.ranked.source})' if self.ranked is not None else ''
