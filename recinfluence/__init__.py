@@ -13,6 +13,7 @@ _HOMES = {
     'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],
     'influence': ['Influence', 'Reliability', 'group_influence', 'reliability'],
     'validation': ['Validation', 'matched', 'random_groups', 'validate'],
+    'closed_form': ['EASE'],
     'planted': ['KINDS', 'Planted', 'plant', 'recovery', 'lead', 'baselines', 'low_rank_interactions'],
     'planning': ['plan', 'screen', 'sweep_until'],
     'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts'],

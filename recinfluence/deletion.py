@@ -132,7 +132,7 @@ class RandomGroups:
     @property
     def estimand(self) -> str:
         return (f'effect of a user on the mean metric of the other users, averaged over random groups in which each of them stays with probability {self.keep:g}'
-                + (' (the Banzhaf value)' if self.keep == .5 else ''))
+                + (' (the Banzhaf value)' if self.keep == .5 else '') + ('; groups are of one size, so only compared with the other users' if self.draw == 'stratified' else ''))
 
     def deleted(self,
         activity: np.ndarray,   # (users,) train rows of each user, in the order of `split.users`
