@@ -139,7 +139,7 @@ class Screened:
     def conclusion(self) -> str:
         told = 'exactly these' if len(self.frame) == self.k else f'among these {len(self.frame)}'
         return (f'With {self.confidence:.0%} confidence the {self.k} units with the {"highest" if self.end == "best" else "lowest"} influence on {METRICS[self.metric].label} are {told}. '
-                f'{self.spent:,} retrainings instead of {self.without:,}.')
+                f'{self.spent:,} retrainings instead of {self.without:,}. Estimated: deletion of the unit alone from the full data.')
     def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.history.to_html()}{self.frame.head(self.k).to_html()}'
     def __repr__(self): return f'{self.conclusion}\n{self.history}\n{self.frame.head(self.k)}'
 

@@ -20,7 +20,7 @@ def test_beside_keeps_what_was_printed():
 
 
 @pytest.mark.parametrize('section, given, tables, figures', [
-    ('4.1', dict(users=[2, 273, 17, 775, 311, 583, *range(1, 11)], items=[905, 1342, 1518, 1380, 482, 1227, *range(1, 11)], replicates=1, full_seeds=2), {'table_%02d' % n for n in range(2, 10)}, {'figure_2', 'figure_3', 'figure_4', 'figure_5'}),
+    ('4.1', dict(users=[2, 273, 17, 775, 311, 583, *range(1, 11)], items=[905, 1342, 1518, 1380, 482, 1227, *range(1, 11)], replicates=1, full_seeds=2, check_seeds=1), {'validation_users', 'validation_items', *('table_%02d' % n for n in range(2, 10))}, {'figure_2', 'figure_3', 'figure_4', 'figure_5'}),
     ('4.3', dict(users='named', items='first', replicates=1), {'table_12', 'table_13', 'protocols'}, {'users_by_influence'})])
 def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, movielens, tmp_path):
     notebook = reproduce_section(section, tmp_path, **given)
