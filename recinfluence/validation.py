@@ -152,7 +152,7 @@ class Validation:
         metric = self.metric if metric is None else metric; label = METRICS[metric].label
         if metric in self.sweep.store.identity['blind']: return f'{label} cannot see the model under these candidates: no deletion can move it by training.'
         f = self.frame(metric); sure = np.where(f.q < .05, np.sign(f.difference), 0).astype(int)
-        alone = {1: 'help more than groups of matched activity', -1: 'help less than groups of matched activity', 0: 'cannot be told from groups of matched activity'}
+        alone = {1: 'helped more than groups of matched activity', -1: 'helped less than groups of matched activity', 0: 'cannot be told from groups of matched activity'}
         gap = {1: 'differ more than groups matched to them', -1: 'differ the wrong way round', 0: 'do not differ more than groups matched to them'}
         listed = lambda words: ', '.join(words[:-1]) + ' and ' * (len(words) > 1) + words[-1]
         named = lambda group, size: f'{group} ({size})' if size > 1 else group

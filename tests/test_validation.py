@@ -152,7 +152,7 @@ def test_planted_harm_is_found_on_the_unseen_half(judged):
     f = judged.frame()
     assert len(set(judged.groups[(judged.groups.end == 'worst') & (judged.groups['size'] == 6)].unit.iloc[0].users) & set(range(6))) >= 5
     assert f.loc[('worst', 6)].difference < 0 and f.loc[('worst', 6)].q < .01 and f.loc[(GAP, 6)].q < .05 and judged.unseen
-    assert 'The worst ' in judged.conclusion() and 'help less' in judged.conclusion() and 'it never saw either' in judged.conclusion()
+    assert 'The worst ' in judged.conclusion() and 'helped less' in judged.conclusion() and 'it never saw either' in judged.conclusion()
 
 
 def test_difference_and_error_by_plain_pandas(judged):
@@ -207,7 +207,7 @@ def test_named_groups(planted):
     v = validate(NoisyMean(), planted, {'careless': Unit(users=tuple(range(6))), 'item 3': Unit(items=(3,))}, n_random=6, replicates=2, k=3, jobs=1, progress=False)
     f = v.frame('mae')
     assert list(f.index) == [('careless', 6), ('item 3', 1)] and f.q.iloc[0] < .01 and f.difference.iloc[0] < 0 and v.unseen is None
-    assert v.conclusion('mae').startswith('By MAE, careless (6) help less') and len(v.plot('mae')) == 2
+    assert v.conclusion('mae').startswith('By MAE, careless (6) helped less') and len(v.plot('mae')) == 2
 
 
 def test_what_cannot_be_asked_is_refused(planted, ranking, judged):
