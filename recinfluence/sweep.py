@@ -109,6 +109,10 @@ class Store:
         n, seconds = self.db.execute('SELECT SUM(retrainings), SUM(seconds) FROM costs').fetchone()
         return seconds / n if n else math.nan
 
+    def costs(self) -> pd.DataFrame:
+        "A row a task: retrainings, full models aside, and processor seconds; the first task of a process in a replicate prepares it, too."
+        return pd.read_sql('SELECT retrainings, seconds FROM costs', self.db)
+
     def failures(self) -> pd.DataFrame:
         "Retrainings that raised an error, with their reasons."
         return pd.read_sql("SELECT unit, seed, reason FROM retrainings WHERE status != 'done' ORDER BY unit, seed", self.db)
