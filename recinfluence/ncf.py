@@ -45,7 +45,7 @@ def draw_negatives(seed, user_ids, codes, n_items, n_epochs, n_neg):
     by_user = np.split(codes[1][np.argsort(codes[0], kind='stable')], np.cumsum(np.bincount(codes[0], minlength=len(user_ids)))[:-1])
     drawn = [[] for _ in range(n_epochs)]; count = []
     for u, seen in zip(user_ids, by_user):
-        pool = np.setdiff1d(np.arange(n_items, dtype=np.int32), seen, assume_unique=False)
+        free = np.ones(n_items, bool); free[seen] = False; pool = np.flatnonzero(free).astype(np.int32)
         n = min(n_neg * len(seen), len(pool)); count.append(n)
         for e in range(n_epochs): drawn[e].append(pool[stream(seed, 'negatives', e, u).choice(len(pool), n, replace=False)] if n else pool[:0])
     users = np.repeat(np.arange(len(user_ids), dtype=np.int32), count)
