@@ -2,22 +2,15 @@
 import json
 
 import numpy as np
-import pytest
 
-from recinfluence.bench import bench, cost, sized_interactions
+from recinfluence.amazon import simulate_interactions
+from recinfluence.bench import bench, cost
 from recinfluence.ncf import NCF
 from recinfluence.splits import chrono_split, random_split
 
 
-@pytest.mark.parametrize('size', [(50, 30, 400), (10, 60, 200), (3, 3, 9)])
-def test_sized_interactions_have_the_size(size):
-    f = sized_interactions(*size).frame
-    assert (f.user.nunique(), f['item'].nunique(), len(f)) == size and not f.duplicated(['user', 'item']).any()
-    assert sized_interactions(*size).hash == sized_interactions(*size).hash != sized_interactions(*size, seed=1).hash
-
-
 def test_bench_compares_every_engine_with_its_own_reference():
-    data = sized_interactions(40, 30, 500); t = bench(chrono_split(data), random_split(data), repeats=1).reset_index()
+    data = simulate_interactions(40, 30, 500); t = bench(chrono_split(data), random_split(data), repeats=1).reset_index()
     assert t[['model', 'engine']].values.tolist() == [['NCF float32', 'reference'], ['NCF float32', 'fast'], ['NCF float64', 'fast'], ['SVD float64', 'reference'], ['SVD float64', 'fast'], ['SVD float64, training alone', 'reference'], ['SVD float64, training alone', 'fast']]
     base = t['CPU seconds'][[0, 0, 0, 3, 3, 5, 5]].to_numpy()
     assert np.allclose(t['times faster'], base / t['CPU seconds']) and (t['CPU seconds'] > 0).all()
@@ -25,7 +18,7 @@ def test_bench_compares_every_engine_with_its_own_reference():
 
 def test_the_command_prints_json(tmp_path, capsys):
     from recinfluence.cli import main
-    sized_interactions(40, 30, 500).frame.to_csv(tmp_path/'d.csv', index=False)
+    simulate_interactions(40, 30, 500).frame.to_csv(tmp_path/'d.csv', index=False)
     assert main(['bench', '--dataset', str(tmp_path/'d.csv'), '--repeats', '1', '--json']) == 0
     out = json.loads(capsys.readouterr().out)
     assert len(out['rows']) == 7 and out['threads'] == 1 and 'cores' in out['processor']
