@@ -98,8 +98,8 @@ def show(args):
 
 def reproduce(args):
     from recinfluence.reproduce import reproduce_section, SECTIONS
-    sections = [s for s in SECTIONS if SECTIONS[s]] if args.section == 'all' else [args.section]
-    written = [reproduce_section(s, args.out, jobs=args.jobs, path=args.path, engine=args.engine) for s in sections]
+    own = {'4.2': dict(path=args.amazon, budget=args.budget)}
+    written = [reproduce_section(s, args.out, jobs=args.jobs, engine=args.engine, **own.get(s, dict(path=args.path))) for s in (SECTIONS if args.section == 'all' else [args.section])]
     _say(args, {'out': str(args.out), 'notebooks': [str(w) for w in written]}, '\n'.join(f'written: {w}' for w in written))
 
 # %% ../nbs/18_cli.ipynb #620189d5
@@ -174,7 +174,9 @@ Retrain without each one, evaluate again: the difference is its influence.
     p = command(commands, 'reproduce', reproduce, "run a section of the paper as a notebook, its tables and figures beside the published ones")
     p.add_argument('section', choices=['4.1', '4.2', '4.3', 'all'], help='4.1: MovieLens, NCF; 4.2: Amazon, NCF; 4.3: MovieLens, SVD')
     p.add_argument('--out', type=Path, required=True, help='folder for executed notebooks, tables and figures')
-    p.add_argument('--path', help='where MovieLens 100K lies (default: cache, then download)'); parallel(p)
+    p.add_argument('--path', help='4.1, 4.3: where MovieLens 100K lies (default: cache, then download)')
+    p.add_argument('--amazon', metavar='PATH', help='4.2: the reviews, a file or folder (default: cache, then download, else simulated data, and said so)')
+    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 4min)"); parallel(p)
     return parser
 
 def main(argv: list[str] | None = None) -> int:

@@ -169,16 +169,16 @@ def ten_table(
     return pd.DataFrame({k: np.asarray(v) for k, v in out.items()} | {'verdict': [says(*row) for row in zip(paper.difference, d, se)]}, index=pd.Index(paper.metric, name='difference in %'))
 
 # %% ../nbs/16_reproduce.ipynb #44d91b40
-SECTIONS = {'4.1': 'movielens_ncf', '4.2': None, '4.3': 'movielens_svd'}   # None: not written yet
+SECTIONS = {'4.1': 'movielens_ncf', '4.2': 'amazon_ncf', '4.3': 'movielens_svd'}
 
 def reproduce_section(
-    section: str,                    # '4.1' or '4.3'
+    section: str,                    # '4.1', '4.2' or '4.3'
     out: str | Path,                 # folder for everything that is made
     kernel: str = 'python3',
     **parameters                     # of the notebook's parameters cell; None: its own default
 ) -> Path:                           # the executed notebook
     "Run one section of the paper as a notebook."
-    if not SECTIONS.get(section): raise ValueError(f"section {section} has no notebook yet; there are {', '.join(s for s in SECTIONS if SECTIONS[s])}.")
+    if section not in SECTIONS: raise ValueError(f"section {section} has no notebook; there are {', '.join(SECTIONS)}.")
     return run_experiment(SECTIONS[section], out, kernel, **parameters)
 
 def run_experiment(

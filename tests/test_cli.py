@@ -61,7 +61,7 @@ def test_one_replicate_has_no_error_bar_and_json_says_null(own, tmp_path):
     (['sweep', '--dataset', 'OWN', '--model', 'svd', '--units', 'users', '--ids', '1', '--store', '/proc/x/y.db'], '/proc/x/y.db'),
     (['show', 'nowhere.db'], 'no such store'),
     (['show', 'OWN'], 'cannot be used as a store'),
-    (['reproduce', '4.2', '--out', 'out'], 'section 4.2'),
+    (['reproduce', '4.4', '--out', 'out'], 'invalid choice'),
     (['data', 'summary', 'BROKEN'], 'data row 2'),
 ])
 def test_wrong_use_exits_2_with_one_clear_line(own, tmp_path, args, words):

@@ -1,5 +1,6 @@
 """Verdicts, and the experiment notebooks from end to end on a few units."""
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ def test_beside_keeps_what_was_printed():
 
 @pytest.mark.parametrize('section, given, tables, figures', [
     ('4.1', dict(users=[2, 273, 17, 775, 311, 583, *range(1, 11)], items=[905, 1342, 1518, 1380, 482, 1227, *range(1, 11)], replicates=1, full_seeds=2, check_seeds=1), {'validation_users', 'validation_items', *('table_%02d' % n for n in range(2, 10))}, {'figure_2', 'figure_3', 'figure_4', 'figure_5'}),
-    ('4.3', dict(users='named', items='first', replicates=1), {'table_12', 'table_13', 'protocols'}, {'users_by_influence'})])
+    ('4.3', dict(users='named', items='first', replicates=1), {'table_12', 'table_13', 'protocols'}, {'svd_users_by_influence'})])
 def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, movielens, tmp_path):
     notebook = reproduce_section(section, tmp_path, **given)
     assert tables <= {p.stem for p in (tmp_path/'tables').iterdir()} and figures <= {p.stem for p in (tmp_path/'figures').glob('*.svg')} and notebook.with_suffix('.html').stat().st_size > 100_000
@@ -31,6 +32,33 @@ def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, mo
     else:
         assert all((pd.read_csv(tmp_path/f'tables/{t}.csv').ratings == 'reproduced exactly').all() for t in ('table_04', 'table_07'))
         v = pd.read_csv(tmp_path/'tables/table_02.csv').set_index('metric').verdict; assert (v.drop('Average # ratings/user') == 'reproduced exactly').all() and v['Average # ratings/user'].startswith('not reproduced (100,000 / 943')
+
+
+@pytest.mark.parametrize('data', ['simulated', 'a sample of real reviews'])
+def test_section_4_2_runs_whole(data, request, tmp_path):
+    "Of the real sample every user and every item, both sweeps; simulated data are called so in every verdict."
+    if data == 'simulated': given, n = dict(stand_in=dict(n_users=150, n_items=80, n_rows=2500), budget='8s'), (150, 80)
+    else:
+        real = request.getfixturevalue('small_real')
+        (tmp_path/'reviews').mkdir()
+        for f in ('train.txt', 'test.txt'): (tmp_path/'reviews'/f).write_text(''.join((real/f).open().readlines()[:700]))
+        given, n = dict(path=str(tmp_path/'reviews'), budget='20s'), (354, 345)
+    notebook = reproduce_section('4.2', tmp_path/'out', replicates=2, **given); table = lambda name: pd.read_csv(tmp_path/'out/tables'/f'{name}.csv', index_col=0)
+    assert not [o for c in json.loads(notebook.read_text())['cells'] for o in c.get('outputs', []) if o['output_type'] == 'error']
+    assert {'figure_6', 'figure_7', 'figure_8'} <= {p.stem for p in (tmp_path/'out/figures').glob('*.svg')}
+    verdicts = [*table('table_10').verdict, *table('table_11').verdict, *table('amazon_statements').verdict]
+    assert set(verdicts) == {'not comparable, simulated data'} if data == 'simulated' else not any('simulated' in v for v in verdicts)
+    assert table('table_10').ours[['# Users', '# Items']].tolist() == list(n) and table('table_11_readings')['share of ones'].iloc[0] == 1
+    if data != 'simulated': assert [len(table(f'{kind}_refined')) for kind in ('users', 'items')] == list(n) and table('users_quote').loc['everything', 'seeds'] >= 4      # so small that the budget covers all
+
+
+def test_no_section_overwrites_what_another_made():
+    "All sections share one output folder: every name that is kept belongs to one notebook."
+    from itertools import combinations
+    import re
+    from recinfluence.reproduce import SECTIONS, resource
+    names = {s: re.findall(r"out, '(\w+)'\)", ''.join(line for c in json.loads(resource('nbs/experiments', f'{n}.ipynb').read_text())['cells'] for line in c['source'])) for s, n in SECTIONS.items() if n}
+    assert all(len(n) > 10 for n in names.values()) and not [(a, b) for a, b in combinations(names, 2) if set(names[a]) & set(names[b])]
 
 
 def test_named_units_are_all_of_the_papers():
