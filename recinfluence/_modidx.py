@@ -54,6 +54,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                      'recinfluence.budget.Quote': ('budget.html#quote', 'recinfluence/budget.py'),
                                      'recinfluence.budget.Quote.__repr__': ('budget.html#quote.__repr__', 'recinfluence/budget.py'),
                                      'recinfluence.budget.Quote._repr_html_': ('budget.html#quote._repr_html_', 'recinfluence/budget.py'),
+                                     'recinfluence.budget.Quote._time': ('budget.html#quote._time', 'recinfluence/budget.py'),
                                      'recinfluence.budget.Quote.conclusion': ('budget.html#quote.conclusion', 'recinfluence/budget.py'),
                                      'recinfluence.budget.Quote.run': ('budget.html#quote.run', 'recinfluence/budget.py'),
                                      'recinfluence.budget.Study': ('budget.html#study', 'recinfluence/budget.py'),

@@ -97,12 +97,14 @@ class Quote:
     split: Split
     store: Path | None
     settings: dict
+    budget: float            # seconds: as asked for, or stretched
 
+    def _time(self): return _clock(self.asked['budget']) + ('' if self.budget == self.asked['budget'] else f' (stretched to {_clock(self.budget)}: less buys no answer here)')
     @property
     def conclusion(self) -> str:
         total, p = len(np.unique(self.split.train[self.asked['units'][:-1]])), self.price; screened = self.table.units.iloc[1]
         memory = f', about {p.memory * p.jobs:.1f} GiB in all' if p.memory else ''
-        return (f"{METRICS[self.asked['metric']].label} of {self.split.interactions.name}, {_clock(self.asked['budget'])} on {p.jobs} process{'es' * (p.jobs > 1)} ({p.engine}{memory}): a retraining takes {p.retraining:.3g} processor seconds. "
+        return (f"{METRICS[self.asked['metric']].label} of {self.split.interactions.name}, {self._time()} on {p.jobs} process{'es' * (p.jobs > 1)} ({p.engine}{memory}): a retraining takes {p.retraining:.3g} processor seconds. "
                 f"Of {total:,} {self.asked['units']}, {screened:,} ({screened / total:.0%}) are {'covered' if len(self.table) == 2 else 'screened'}" + (f', {self.table.units.iloc[2]:,} ({self.table.units.iloc[2] / total:.1%}) refined.' if len(self.table) > 2 else '.'))
     def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.table.to_html(float_format="{:,.2f}".format)}'
     def __repr__(self): return f'{self.conclusion}\n{self.table.to_string(float_format="{:,.2f}".format)}'
@@ -156,20 +158,26 @@ def quote(
     store: str | os.PathLike | None = None,   # a folder for the quote and its sweeps; None: in memory
     engine: str = 'auto',
     jobs: int | None = None,
+    stretch: bool = False,          # True: a budget that is too short is doubled until something fits, and the quote says so
     **settings                      # of `deletion_sweep`: k, candidates, progress
 ) -> Quote:
     "Measures what a retraining costs, says what everything would take, and what the budget buys."
     if metric not in METRICS: raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
     evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings]); made = find_engine(recommender, evaluator, engine)
-    store = None if store is None else Path(store); asked = dict(units=units, budget=seconds(budget), metric=metric, sample=sample, seed=seed, jobs=jobs)
+    store = None if store is None else Path(store); asked = dict(units=units, budget=seconds(budget), metric=metric, sample=sample, seed=seed, jobs=jobs, stretch=stretch)
     request = json.dumps({**asked, **{k: v for k, v in identity(recommender, evaluator, made.name).items() if k != 'version'}}, sort_keys=True, default=str); kept = store and store/'quote.json'
     if kept and kept.exists():
         old = json.loads(kept.read_text())
         if old['request'] != request: raise ValueError(f'{kept} is a quote for something else. Name another folder, or delete this one.')
-        return Quote(pd.DataFrame(old['table']['data'], index=pd.Index(old['table']['index'], name='stage'), columns=old['table']['columns']), Price(**old['price']), asked, recommender, split, store, settings)
-    cost = price(recommender, split, units, engine, jobs, **settings)
-    q = Quote(_stages(cost, asked, len(sample_units(split, units, sample=sample))), cost, asked, recommender, split, store, settings)
-    if kept: write_atomic(kept, json.dumps({'request': request, 'price': asdict(cost), 'table': q.table.to_dict('split')}).encode())
+        return Quote(pd.DataFrame(old['table']['data'], index=pd.Index(old['table']['index'], name='stage'), columns=old['table']['columns']), Price(**old['price']), asked, recommender, split, store, settings, old['budget'])
+    cost, total, given = price(recommender, split, units, engine, jobs, **settings), len(sample_units(split, units, sample=sample)), asked['budget']
+    while True:
+        try: table = _stages(cost, {**asked, 'budget': given}, total); break
+        except ValueError:
+            if not stretch: raise
+            given *= 2
+    q = Quote(table, cost, asked, recommender, split, store, settings, given)
+    if kept: write_atomic(kept, json.dumps({'request': request, 'budget': given, 'price': asdict(cost), 'table': q.table.to_dict('split')}).encode())
     return q
 
 def _stages(cost, asked, total):

@@ -68,7 +68,7 @@ def test_a_cost_is_what_was_measured(crowd):
 def _offer(split, units, seconds_each, budget, **kw):
     "A quote at a price of our own, so that what it buys does not depend on the machine."
     cost = Price(seconds_each, 0., None, 'reference', 1, 1); asked = dict(units=units, budget=budget, metric='ndcg', sample='stratified', seed=3)
-    return Quote(_stages(cost, asked, len(sample_units(split, units))), cost, asked, Popularity(), split, kw.get('store'), dict(k=3, progress=False))
+    return Quote(_stages(cost, asked, len(sample_units(split, units))), cost, asked, Popularity(), split, kw.get('store'), dict(k=3, progress=False), budget)
 
 
 def test_a_study_screens_and_refines_what_was_quoted(crowd, tmp_path):
@@ -103,3 +103,11 @@ def test_a_quote_in_a_folder_is_kept_and_is_for_one_question(crowd, tmp_path):
     with pytest.raises(ValueError, match='something else'): quote(NCF(n_epochs=2, batch_size=64), crowd, 'items', '1h', store=tmp_path, **QUICK)
     with pytest.raises(ValueError, match='too short.*Give at least'): quote(model, crowd, 'items', '0.001s', **QUICK)
     with pytest.raises(ValueError, match='choose one of'): quote(model, crowd, metric='joy', **QUICK)
+
+
+def test_a_budget_that_is_too_short_can_be_stretched_and_says_so(crowd, tmp_path):
+    "Stretched to the least doubling that a plain quote accepts; and kept as it was."
+    model = NCF(n_epochs=1, batch_size=64); ask = lambda: quote(model, crowd, 'items', .001, store=tmp_path, stretch=True, **QUICK)
+    first = ask(); doublings = np.log2(first.budget / .001); assert doublings == round(doublings) and doublings > 0 and 'stretched to' in first.conclusion
+    with pytest.raises(ValueError, match='too short'): _stages(first.price, {**first.asked, 'budget': first.budget / 2}, 60)
+    assert _stages(first.price, {**first.asked, 'budget': first.budget}, 60).equals(first.table) and ask().budget == first.budget and ask().table.equals(first.table)
