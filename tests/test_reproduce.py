@@ -24,7 +24,7 @@ def test_beside_keeps_what_was_printed():
     ('4.1', dict(users=[2, 273, 17, 775, 311, 583, *range(1, 11)], items=[905, 1342, 1518, 1380, 482, 1227, *range(1, 11)], replicates=1, full_seeds=2, check_seeds=1), {'validation_users', 'validation_items', *('table_%02d' % n for n in range(2, 10))}, {'figure_2', 'figure_3', 'figure_4', 'figure_5'}),
     ('4.3', dict(users='named', items='first', replicates=1), {'table_12', 'table_13', 'protocols'}, {'svd_users_by_influence'})])
 def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, movielens, tmp_path):
-    notebook = reproduce_section(section, tmp_path, **given)
+    notebook = reproduce_section(section, tmp_path, jobs=1, **given)      # one process: two tests run side by side
     assert tables <= {p.stem for p in (tmp_path/'tables').iterdir()} and figures <= {p.stem for p in (tmp_path/'figures').glob('*.svg')} and notebook.with_suffix('.html').stat().st_size > 100_000
     text = json.loads(notebook.read_text()); assert not [o for c in text['cells'] for o in c.get('outputs', []) if o['output_type'] == 'error']
     if section == '4.3':
@@ -37,13 +37,13 @@ def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, mo
 @pytest.mark.parametrize('data', ['simulated', 'a sample of real reviews'])
 def test_section_4_2_runs_whole(data, request, tmp_path):
     "Of the real sample every user and every item, both sweeps; simulated data are called so in every verdict."
-    if data == 'simulated': given, n = dict(stand_in=dict(n_users=150, n_items=80, n_rows=2500), budget='8s'), (150, 80)
+    if data == 'simulated': given, n = dict(stand_in=dict(n_users=150, n_items=80, n_rows=2500), budget='3s'), (150, 80)
     else:
         real = request.getfixturevalue('small_real')
         (tmp_path/'reviews').mkdir()
         for f in ('train.txt', 'test.txt'): (tmp_path/'reviews'/f).write_text(''.join((real/f).open().readlines()[:700]))
         given, n = dict(path=str(tmp_path/'reviews'), budget='20s'), (354, 345)
-    notebook = reproduce_section('4.2', tmp_path/'out', replicates=2, **given); table = lambda name: pd.read_csv(tmp_path/'out/tables'/f'{name}.csv', index_col=0)
+    notebook = reproduce_section('4.2', tmp_path/'out', replicates=2, jobs=1, **given); table = lambda name: pd.read_csv(tmp_path/'out/tables'/f'{name}.csv', index_col=0)
     assert not [o for c in json.loads(notebook.read_text())['cells'] for o in c.get('outputs', []) if o['output_type'] == 'error']
     assert {'figure_6', 'figure_7', 'figure_8'} <= {p.stem for p in (tmp_path/'out/figures').glob('*.svg')}
     verdicts = [*table('table_10').verdict, *table('table_11').verdict, *table('amazon_statements').verdict]
