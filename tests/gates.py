@@ -16,6 +16,7 @@ def readme() -> str:
         source = ''.join(cell['source'])
         if cell['cell_type'] == 'markdown': parts.append(source); continue
         if source.startswith('#| hide'): continue
+        source = '\n'.join(line for line in source.split('\n') if not line.startswith('#| '))      # nbdev's directives are not for readers
         parts.append(f'```python\n{source}\n```')
         for out in cell['outputs']:
             text = ''.join(out.get('text') or out.get('data', {}).get('text/markdown') or out.get('data', {}).get('text/plain') or '')
