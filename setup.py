@@ -12,6 +12,7 @@ setup(
     long_description=Path('README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     author=cfg['author'], author_email=cfg['author_email'], license='Apache-2.0', python_requires='>=' + cfg['min_python'],
     install_requires=cfg['requirements'].split(),
+    extras_require={k.removeprefix('extra_'): v.split() for k, v in cfg.items() if k.startswith('extra_')},
     # The experiment notebooks and the paper's tables travel with the package, so that `recinfluence reproduce` works once installed.
     packages=find_packages(include=['recinfluence', 'recinfluence.*']) + ['recinfluence.experiments', 'recinfluence.paper'],
     package_dir={'recinfluence.experiments': 'nbs/experiments', 'recinfluence.paper': 'data/paper'},
