@@ -97,10 +97,11 @@ def show(args):
          f'Influence on {args.metric}, {influence.source}; positive: it helps\n{influence._show(rows).to_string()}\n{influence.caution}')
 
 def reproduce(args):
-    from recinfluence.reproduce import reproduce_section, SECTIONS
-    own = {'4.2': dict(path=args.amazon, budget=args.budget)}
-    written = [reproduce_section(s, args.out, jobs=args.jobs, engine=args.engine, **own.get(s, dict(path=args.path))) for s in (SECTIONS if args.section == 'all' else [args.section])]
-    _say(args, {'out': str(args.out), 'notebooks': [str(w) for w in written]}, '\n'.join(f'written: {w}' for w in written))
+    from recinfluence.report import report
+    from recinfluence.reproduce import reproduce_all
+    written = reproduce_all(args.out, args.profile, None if args.section == 'all' else [args.section], args.amazon, args.budget, args.path, jobs=args.jobs, engine=args.engine)
+    page = report(args.out)
+    _say(args, {'out': str(args.out), 'notebooks': [str(w) for w in written], 'report': str(page)}, '\n'.join(f'written: {w}' for w in [*written, page]))
 
 # %% ../nbs/18_cli.ipynb #620189d5
 def bench(args):
@@ -171,12 +172,14 @@ Retrain without each one, evaluate again: the difference is its influence.
     p = command(commands, 'bench', bench, 'time the engines on this machine, back to back', 'CPU seconds for one retraining on one core, evaluation included, everything compiled.')
     dataset(p); p.add_argument('--repeats', type=_positive, default=3, help='the median of so many (default 3)')
 
-    p = command(commands, 'reproduce', reproduce, "run a section of the paper as a notebook, its tables and figures beside the published ones")
-    p.add_argument('section', choices=['4.1', '4.2', '4.3', 'all'], help='4.1: MovieLens, NCF; 4.2: Amazon, NCF; 4.3: MovieLens, SVD')
-    p.add_argument('--out', type=Path, required=True, help='folder for executed notebooks, tables and figures')
+    p = command(commands, 'reproduce', reproduce, "run the paper's sections as notebooks, and write a report with its tables and figures beside ours",
+                "What the stores in the output folder already hold is not computed again.")
+    p.add_argument('section', choices=['4.1', '4.2', '4.3', 'all'], help='4.1: MovieLens, NCF; 4.2: Amazon, NCF; 4.3: MovieLens, SVD; all: these and Table 1')
+    p.add_argument('--out', type=Path, required=True, help='folder for the report, executed notebooks, tables and figures')
+    p.add_argument('--profile', choices=['default', 'full'], default='default', help='full: with the replicates that the statistics ask for; says how long it will take before it starts')
     p.add_argument('--path', help='4.1, 4.3: where MovieLens 100K lies (default: cache, then download)')
     p.add_argument('--amazon', metavar='PATH', help='4.2: the reviews, a file or folder (default: cache, then download, else simulated data, and said so)')
-    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 4min)"); parallel(p)
+    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 4min, full profile 20min)"); parallel(p)
     return parser
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,9 +10,17 @@ from recinfluence.reproduce import beside, paper_table, printed, reproduce_secti
 
 
 @pytest.mark.parametrize('paper, ours, sd, says', [
-    ('0.047070', .0470704, None, 'reproduced exactly'), ('0.047070', .0470706, None, 'not reproduced'), ('0.047070', .0480, .001, 'within seed noise (-0.9 sd)'),
-    ('0.047070', .0491, .001, 'not reproduced (-2.0 sd)'), ('100,000', 100_000, None, 'reproduced exactly'), ('-2.70%', -2.704, None, 'reproduced exactly'), ('3.67e-05', 3.674e-5, None, 'reproduced exactly'), ('3.67e-05', 3.68e-5, None, 'not reproduced')])
-def test_verdicts(paper, ours, sd, says): assert verdict(paper, ours, sd) == says
+    ('0.047070', .0470704, None, 'reproduced exactly'), ('0.047070', .0470706, None, 'not reproducible, and no reason is known'), ('0.047070', .0480, .001, 'reproduced within noise (-0.9 sd, 12 seeds)'),
+    ('0.047070', .0494, .001, 'not reproducible, because it lies -2.3 sd from the mean of 12 seeds'), ('100,000', 100_000, None, 'reproduced exactly'), ('-2.70%', -2.704, None, 'reproduced exactly'),
+    ('3.67e-05', 3.674e-5, None, 'reproduced exactly'), ('3.67e-05', 3.68e-5, None, 'not reproducible, and no reason is known')])
+def test_verdicts(paper, ours, sd, says): assert verdict(paper, ours, sd, 12) == says
+
+
+@pytest.mark.parametrize('seeds', [2, 4, 12])
+def test_a_further_draw_lies_within_noise_19_times_in_20(seeds):
+    rng = np.random.default_rng(seeds); draws = rng.normal(5, 1, (4000, seeds + 1))
+    said = [verdict(f'{d[0]:.6f}', d[1:].mean(), d[1:].std(ddof=1), seeds).startswith('reproduced') for d in draws]
+    assert abs(np.mean(said) - .95) < 4 * np.sqrt(.05 * .95 / len(said))
 
 
 def test_beside_keeps_what_was_printed():
@@ -27,11 +35,16 @@ def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, mo
     notebook = reproduce_section(section, tmp_path, jobs=1, **given)      # one process: two tests run side by side
     assert tables <= {p.stem for p in (tmp_path/'tables').iterdir()} and figures <= {p.stem for p in (tmp_path/'figures').glob('*.svg')} and notebook.with_suffix('.html').stat().st_size > 100_000
     text = json.loads(notebook.read_text()); assert not [o for c in text['cells'] for o in c.get('outputs', []) if o['output_type'] == 'error']
+    from recinfluence.report import contents, report
+    items = contents(tmp_path); assert items.verdicts[items.section == section].notna().all() and report(tmp_path).stat().st_size > 20_000
     if section == '4.3':
+        from recinfluence.results import load_results
+        saved = load_results(tmp_path/'results/svd_users.parquet', 'rmse', movielens); assert len(saved.frame) == 15 and saved.frame.label.iloc[0].startswith('user') and saved.replicates == 1
+        a = pd.read_csv(tmp_path/'tables/algorithms.csv'); assert sorted(set(a.algorithm)) == [1, 2] and a.difference.max() < 1e-12 and a['written out'].abs().min() > 0
         assert (pd.read_csv(tmp_path/'tables/table_12.csv').verdict == 'reproduced exactly').all() and (pd.read_csv(tmp_path/'tables/table_13.csv').ratings == 'reproduced exactly').all()
     else:
         assert all((pd.read_csv(tmp_path/f'tables/{t}.csv').ratings == 'reproduced exactly').all() for t in ('table_04', 'table_07'))
-        v = pd.read_csv(tmp_path/'tables/table_02.csv').set_index('metric').verdict; assert (v.drop('Average # ratings/user') == 'reproduced exactly').all() and v['Average # ratings/user'].startswith('not reproduced (100,000 / 943')
+        v = pd.read_csv(tmp_path/'tables/table_02.csv').set_index('metric').verdict; assert (v.drop('Average # ratings/user') == 'reproduced exactly').all() and v['Average # ratings/user'].startswith('not reproducible, because 100,000 / 943')
 
 
 @pytest.mark.parametrize('data', ['simulated', 'a sample of real reviews'])
@@ -74,10 +87,11 @@ def test_tens_judge_against_random_tens(tiny):
     run = lambda units, **kw: deletion_sweep(Popularity(), tiny, units, k=3, jobs=1, progress=False, **kw)
     influence = run('users').influence('map'); groups = tens(influence, n_random=5, size=4)
     assert list(groups)[:2] == ['most', 'least'] and set(groups['most'].users) == set(influence.frame.id[:4]) and set(groups['least'].users) == set(influence.frame.id[-4:])
-    fresh = run(list(groups.values()), seed=9, replicates=2); t = ten_table(5, groups, 'most', run(list(groups.values())), fresh)
+    fresh = run(list(groups.values()), seed=9, replicates=2); t = ten_table(5, groups, 'most', changes(run([groups['most']]), groups['most']), fresh)
     own = fresh.frame().query('metric == "map"').groupby('unit')[['full', 'without']].first(); change = 100 * (own.without - own['full']) / own['full']
     assert t['fresh seeds']['MAP'] == pytest.approx(change[groups['most'].key]) and t['ten at random']['MAP'] == pytest.approx(np.mean([change[u.key] for n, u in groups.items() if n.startswith('random')]))
     assert t['beyond random']['MAP'] == pytest.approx(t['fresh seeds']['MAP'] - t['ten at random']['MAP']) and t['beyond random']['MAP'] < 0 and (changes(fresh, groups['most']).std() == 0).all()
+    assert t['as the paper did']['MAP'] == pytest.approx(change[groups['most'].key]) and t['sd over seeds'].isna().all() and t.verdict['MAP'] == 'not reproducible, because one seed alone was run here'
 
 
 def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
@@ -95,6 +109,18 @@ def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
     assert said(5, 0)['verdict'] == 'cannot be told from the others' and said(1000, 20)['verdict'] == 'cannot be told: the order is noise'
     t = reliabilities({'users': sweep})
     assert t.loc['MAP', 'users, whole'] == str(i.reliability) and t.loc['MAP', 'users, training part'] == str(i.without_mechanical.reliability) and len(t) == 8
+
+
+def test_each_seed_names_its_own_ten(tiny):
+    from recinfluence.reproduce import own_tens
+    from recinfluence.svd import SVD
+    from recinfluence.sweep import deletion_sweep
+    sweep = deletion_sweep(SVD(n_factors=4, n_epochs=5), tiny, 'items', replicates=3, k=3, jobs=1, progress=False); own = own_tens(sweep, 'rmse', 4)
+    f = sweep.frame().query('metric == "rmse"').pivot(index='unit', columns='seed', values='influence')
+    assert list(own) == [0, 1, 2]
+    for s, ends in own.items():
+        by = lambda unit: f.loc[[f'item {i}' for i in unit.items], s]; rest = f[s].drop(by(ends['most']).index)
+        assert len(ends['most'].items) == len(ends['least'].items) == 4 and by(ends['most']).min() >= rest.max() and by(ends['least']).max() <= f[s].drop(by(ends['least']).index).min()
 
 
 def test_moved_counts_what_is_beyond_its_noise():
