@@ -37,6 +37,7 @@ def save_results(
     f = pd.concat(parts, ignore_index=True)
     f = f.astype({**dict.fromkeys(('estimate', 'se', 'training', 'se_training'), 'float32'), **dict.fromkeys(('n_ratings', 'n_train'), 'int32'), **dict.fromkeys(('unit', 'kind', 'metric'), 'category')})
     about = {'identity': first.identity, 'seeds': first.seeds, 'replicates': first.replicates, 'estimand': first.estimand, 'processor': processor(), 'command': command, 'metrics': {i.metric: _about(i) for i in influences}}
+    if 'design' in first.identity: about['first seed'] = {i.metric: float(np.nanmean(getattr(i.sweeps[0], 'store', i.sweeps[0]).groups(i.metric, first.seeds[:1])[1])) for i in influences}      # random groups: what a sample can be checked against
     path.parent.mkdir(parents=True, exist_ok=True); table = pa.Table.from_pandas(f, preserve_index=False)
     pq.write_table(table.replace_schema_metadata({'recinfluence': json.dumps(about)}), path, compression='zstd', compression_level=19)
     return path

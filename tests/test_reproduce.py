@@ -127,3 +127,23 @@ def test_moved_counts_what_is_beyond_its_noise():
     from recinfluence.reproduce import moved
     t = pd.DataFrame({'beyond random': [1., -1, .1, 3, 0, 1, -1], 'se': [.1] * 7})       # the last, MAE, is better when lower
     assert moved(t) == (4, 1)
+
+
+def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, capsys, movielens):
+    "Two prices, half a second and two: the rest is arithmetic; then every notebook gets its parameters, in order."
+    from recinfluence import reproduce
+    from recinfluence.budget import Price
+    from recinfluence.svd import SVD
+    monkeypatch.setattr(reproduce, 'price', lambda model, *a, **k: Price(2. if isinstance(model, SVD) else .5, 1., None, 'fast', 4, 16))
+    t = reproduce.duration('full', jobs=4); units = 943 + 1682
+    assert t.retrainings['4.1'] == units * (16 + 2) and t.minutes['4.1'] == pytest.approx(units * 18 * .5 / 4 / 60) and t.minutes['4.3'] == pytest.approx(units * 8 * 2 / 4 / 60)
+    assert t.retrainings['trust'] == 640 * 64 and t.minutes['4.2'] == 40
+    ran = []
+    monkeypatch.setattr(reproduce, 'run_experiment', lambda name, out, **given: ran.append((name, capsys.readouterr().err, given)) or tmp_path/name)
+    reproduce.reproduce_all(tmp_path, 'full', amazon='reviews', budget='5min', jobs=4)
+    assert [n for n, _, _ in ran] == ['explainers', 'movielens_ncf', 'amazon_ncf', 'movielens_svd', 'trust'] and f'about {t.minutes.sum():.0f} minutes on 4 processes' in ran[0][1]
+    given = {n: g for n, _, g in ran}; assert given['movielens_ncf']['replicates'] == 16 and given['amazon_ncf'] == {'jobs': 4, 'budget': '5min', 'path': 'reviews'} and given['movielens_svd']['replicates'] == 8
+    assert json.loads((tmp_path/'provenance/run.json').read_text())['command'] == 'recinfluence reproduce all --out DIR --profile full --amazon PATH --budget 5min'
+    ran.clear(); reproduce.reproduce_all(tmp_path, sections=['4.3']); assert [n for n, _, _ in ran] == ['movielens_svd']
+    for wrong in (dict(profile='fast'), dict(sections=['5.1'])):
+        with pytest.raises(ValueError, match='there are|choose one of'): reproduce.reproduce_all(tmp_path, **wrong)
