@@ -20,7 +20,8 @@ from .ncf import positions
 from .recommenders import Recommender, stream
 
 # %% auto #0
-__all__ = ['KeyedState', 'KeyedGenerator', 'Adapter', 'Surprise', 'Implicit', 'LensKit', 'Estimator', 'Command']
+__all__ = ['LIBRARIES', 'KeyedState', 'KeyedGenerator', 'Adapter', 'Surprise', 'Implicit', 'LensKit', 'Estimator', 'Command',
+           'by_name']
 
 # %% ../nbs/05b_adapters.ipynb #919d64a1
 def _rows(state, draw):
@@ -312,3 +313,14 @@ class Command(Recommender):
         if np.isnan(out).all(): raise RuntimeError(f'{name}: ended well, but wrote no {self.writes}.')
         rest = -out.shape[1] - 1. if self.writes == 'lists' else np.nanmin(out) - 1
         return np.where(np.isnan(out), rest, out), rest
+
+# %% ../nbs/05b_adapters.ipynb #bbcbd838
+LIBRARIES = {'surprise': Surprise, 'implicit': Implicit, 'lenskit': LensKit}
+
+def by_name(
+    text: str    # library:class, for example 'surprise:KNNBasic'
+) -> Adapter:
+    "A recommender of another library, with that library's default settings."
+    library, _, name = text.partition(':')
+    if library not in LIBRARIES: raise ValueError(f'{text!r}: choose one of the libraries {list(LIBRARIES)}, for example surprise:KNNBasic.')
+    return LIBRARIES[library](name)
