@@ -9,6 +9,7 @@ _HOMES = {
     'recommenders': ['Recommender', 'Unit', 'Popularity', 'conformance', 'stream', 'planted_interactions'],
     'ncf': ['NCF'],
     'svd': ['SVD'],
+    'adapters': ['Surprise', 'Implicit', 'LensKit', 'Estimator', 'Command'],
     'amazon': ['load_amazon', 'simulate_interactions', 'implied_ratings'],
     'deletion': ['Deletion', 'RandomGroups', 'Replicate', 'deletions', 'single_units'],
     'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],

@@ -5,6 +5,8 @@
 # %% ../nbs/12_plots.ipynb #7007f1cd
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -33,7 +35,7 @@ def influence_bars(
     bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
     order = f'; reliability of the order {influence.reliability}' if influence.replicates > 1 else ''
     if influence.placebo == influence.placebo: ax.axvspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=.18, lw=0, zorder=0)
-    ax.set(xlabel=f'influence on {influence.label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=f'{influence.source}{order}')
+    ax.set(xlabel=f'influence on {influence.label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=textwrap.fill(f'{influence.source}{order}', 68))
     sns.despine(ax=ax, left=True); ax.tick_params(axis='y', length=0)
     return ax
 
