@@ -5,10 +5,11 @@ __version__ = "0.1.0"
 _HOMES = {
     'datasets': ['Interactions', 'DataError', 'load_movielens', 'load_interactions', 'summary'],
     'splits': ['Split', 'chrono_split', 'random_split', 'leave_last_out', 'make_split', 'k_core'],
-    'metrics': ['METRICS', 'CANDIDATES', 'Evaluator', 'Evaluation'],
+    'metrics': ['METRICS', 'EXPOSURE', 'CANDIDATES', 'Metric', 'Recommended', 'Evaluator', 'Evaluation'],
     'recommenders': ['Recommender', 'Unit', 'Popularity', 'conformance', 'stream', 'planted_interactions'],
     'ncf': ['NCF'],
     'svd': ['SVD'],
+    'adapters': ['Surprise', 'Implicit', 'LensKit', 'Estimator', 'Command'],
     'amazon': ['load_amazon', 'simulate_interactions', 'implied_ratings'],
     'deletion': ['Deletion', 'RandomGroups', 'Replicate', 'deletions', 'single_units'],
     'sweep': ['Store', 'StoreError', 'Sweep', 'deletion_sweep'],

@@ -5,7 +5,7 @@
 # %% ../nbs/18_cli.ipynb #f7de9bde
 from __future__ import annotations
 
-import argparse, json, math, os, sys
+import argparse, json, math, os, shlex, sys
 from pathlib import Path
 
 # %% auto #0
@@ -24,9 +24,15 @@ def _split(args, data):
     return random_split(data) if args.model == 'svd' else chrono_split(data)
 
 def _model(args, paper=False):
+    if args.program is not None:
+        from recinfluence.adapters import Command
+        return Command(shlex.split(args.program), args.writes, args.form, args.paired, args.limit)
+    if ':' in args.model: from recinfluence.adapters import by_name; return by_name(args.model)
     if args.model == 'popularity': from recinfluence.recommenders import Popularity; return Popularity()
     if args.model == 'ncf': from recinfluence.ncf import NCF; return NCF()
     from recinfluence.svd import SVD; return SVD(start='surprise' if paper else 'keyed')
+
+def _metrics(args): return [m.strip() for m in args.metrics.split(',') if m.strip()]
 
 def _ids(text, data, kind):
     "'all', or ids and ranges of ids: '1,2,10-20'."
@@ -68,17 +74,18 @@ def data_summary(args):
 def evaluate(args):
     from recinfluence.metrics import Evaluator
     data = _dataset(args); paper = args.protocol == 'paper'; split = _split(args, data)
+    if paper and args.model not in PAPER_SEED: raise ValueError(f'--protocol paper is for the models {list(PAPER_SEED)}.')
     seed = args.seed if args.seed is not None else PAPER_SEED[args.model] if paper else 0
     candidates = args.candidates or ('test' if paper and args.model == 'svd' else 'catalogue')
-    model = _model(args, paper); evaluation = Evaluator(split, args.k, candidates)(model.fit(split.train, seed))
-    _say(args, {'dataset': data.name, 'model': args.model, 'seed': seed, 'split': split.protocol, 'recommender': model.config(), 'k': args.k,
+    model = _model(args, paper); evaluation = Evaluator(split, args.k, candidates, _metrics(args))(model.fit(split.train, seed))
+    _say(args, {'dataset': data.name, 'model': args.model or 'command', 'seed': seed, 'split': split.protocol, 'recommender': model.config(), 'k': args.k,
                 'candidates': candidates, 'metrics': evaluation.metrics, 'sees_model': evaluation.sees_model}, f'{model!r}\n{split!r}\n{evaluation!r}')
 
 def sweep(args):
     from recinfluence.sweep import deletion_sweep
     data = _dataset(args); split = _split(args, data)
     done = deletion_sweep(_model(args), split, args.units, _ids(args.ids, data, args.units[:-1]), args.replicates, args.seed or 0, args.store, args.k,
-                          args.candidates or 'catalogue', args.engine, args.jobs)
+                          args.candidates or 'catalogue', _metrics(args), args.engine, args.jobs)
     failed = done.store.failures()
     _say(args, {'store': str(args.store), 'units': len(done.units), 'seeds': done.seeds, 'engine': done.store.identity['engine'],
                 'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}\nShow it with: recinfluence show {args.store}')
@@ -117,6 +124,13 @@ def _positive(text):
     if n < 1: raise argparse.ArgumentTypeError(f'{text} is not at least 1')
     return n
 
+def _named(text):
+    if text in PAPER_SEED: return text
+    from recinfluence.adapters import LIBRARIES
+    library, _, name = text.partition(':')
+    if name in getattr(LIBRARIES.get(library), 'known', {}): return text
+    raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose {', '.join(PAPER_SEED)}, or {', '.join(f'{k}:{next(iter(v.known))}' for k, v in LIBRARIES.items())} or another class of these libraries)")
+
 def make_parser() -> argparse.ArgumentParser:
     "All commands and their options."
     class Wide(argparse.RawDescriptionHelpFormatter):
@@ -139,6 +153,15 @@ Retrain without each one, evaluate again: the difference is its influence.
         p.add_argument('--dataset' if flag else 'dataset', **({'required': True} if flag else {}), metavar='DATASET',
                        help="'ml-100k', or your csv, tsv or parquet file with columns user,item,rating,timestamp")
         p.add_argument('--path', help='for ml-100k: a folder with u.data, u.data itself, or ml-100k.zip (default: cache, then download)')
+    def model(p):
+        which = p.add_mutually_exclusive_group(required=True)
+        which.add_argument('--model', type=_named, metavar='NAME', help='ncf, svd, popularity, or a class of another library: surprise:KNNBasic, implicit:BM25Recommender, lenskit:ItemKNNScorer')
+        which.add_argument('--command', dest='program', metavar='TEXT', help="a program that reads {train} and writes scores or ranked lists, such as 'awk -f model.awk {train}'; split into words as a shell would, run without one")
+        p.add_argument('--writes', choices=['scores', 'lists'], default='scores', help='what the program writes: user, item, score on each line, or user, then items, best first (default scores)')
+        p.add_argument('--form', choices=['tsv', 'csv'], default='tsv', help="of the program's files (default tsv)")
+        p.add_argument('--limit', type=float, metavar='SECONDS', help='what one run of the program may take')
+        p.add_argument('--paired', action='store_true', help='the program draws its random numbers by id, or none')
+        p.add_argument('--metrics', default='', metavar='NAMES', help='beside the usual ones: coverage, novelty, popularity, gini, with commas between')
     def judged(p):
         p.add_argument('--k', type=_positive, default=10, help='length of the recommended list (default 10)')
         p.add_argument('--candidates', choices=['catalogue', 'test'], help="what competes for the list: the training catalogue without the user's train items, or the user's test items alone")
@@ -151,13 +174,13 @@ Retrain without each one, evaluate again: the difference is its influence.
     dataset(command(data, 'summary', data_summary, 'the eleven figures of the paper\'s Table 2'), flag=False)
 
     p = command(commands, 'evaluate', evaluate, 'train one model and print its metrics', "A metric that cannot see the model under the chosen candidates says so.")
-    dataset(p); p.add_argument('--model', choices=['ncf', 'svd', 'popularity'], required=True); judged(p)
+    dataset(p); model(p); judged(p)
     p.add_argument('--seed', type=int, help='decides every random draw (default 0; with --protocol paper: 42 for ncf, 0 for svd)')
     p.add_argument('--protocol', choices=['paper'], help="the paper's: for svd scikit-surprise's own start and the test items as candidates (Table 12)")
 
     p = command(commands, 'sweep', sweep, 'retrain without each user or item; resumes what the store already holds',
                 'Stop it with Ctrl-C at any time: nothing finished is lost, the same command goes on.')
-    dataset(p); p.add_argument('--model', choices=['ncf', 'svd', 'popularity'], required=True)
+    dataset(p); model(p)
     p.add_argument('--units', choices=['users', 'items'], required=True); p.add_argument('--ids', default='all', help="ids and ranges, 1,2,10-20, or all (default)")
     p.add_argument('--replicates', type=_positive, default=1, help='seeds: S, S+1, ... (default 1; a ranking needs several)')
     p.add_argument('--seed', type=int, default=0, metavar='S', help='the first seed (default 0)')
@@ -165,7 +188,7 @@ Retrain without each one, evaluate again: the difference is its influence.
 
     p = command(commands, 'show', show, 'the users or items that help most (or hurt most)')
     p.add_argument('store', type=Path, metavar='STORE', help='what sweep wrote')
-    p.add_argument('--metric', default='map', choices=['map', 'map_at_k', 'ndcg', 'precision', 'recall', 'explained_variance', 'mae'])
+    p.add_argument('--metric', default='map', help='one that the store holds: map (default), map_at_k, ndcg, precision, recall, explained_variance, mae, rmse, or one that --metrics asked for')
     ends = p.add_mutually_exclusive_group(); ends.add_argument('--top', type=_positive, default=10, metavar='N', help='the N that help most (default 10)')
     ends.add_argument('--bottom', type=_positive, metavar='N', help='the N that hurt most')
 

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from .metrics import METRICS, Evaluator, Ranked
+from .metrics import METRICS, Evaluator, Metric, Ranked
 from .recommenders import Recommender, Unit, stream
 from .splits import Split
 
@@ -27,23 +27,26 @@ class Deletion:
     full: dict[str, float]       # metrics of the model trained on everything
     held: dict[str, float]       # the same model, the unit's test rows and candidates taken away
     without: dict[str, float]    # the model trained without the unit, judged as `held` is
+    known: dict[str, Metric] = field(default_factory=lambda: METRICS)    # what the metrics are
+    paired: bool = True          # False: the two trainings also differ by their random draws
 
     def influence(self, metric: str = 'map') -> float:
         "How much the metric loses when the unit goes: positive, the unit helps."
-        return METRICS[metric].direction * (self.full[metric] - self.without[metric]) + 0.
+        return self.known[metric].direction * (self.full[metric] - self.without[metric]) + 0.
     def mechanical(self, metric: str = 'map') -> float:
         "The part of it that needs no retraining."
-        return METRICS[metric].direction * (self.full[metric] - self.held[metric]) + 0.
+        return self.known[metric].direction * (self.full[metric] - self.held[metric]) + 0.
     def training(self, metric: str = 'map') -> float:
         "The rest: what the model learned from the unit."
-        return METRICS[metric].direction * (self.held[metric] - self.without[metric]) + 0.
+        return self.known[metric].direction * (self.held[metric] - self.without[metric]) + 0.
 
     def table(self) -> pd.DataFrame:
         "The three evaluations and the parts of the influence, for all metrics."
-        return pd.DataFrame([{'metric': METRICS[m].label, 'full': self.full[m], 'held': self.held[m], 'without': self.without[m], 'influence': self.influence(m),
-                              'mechanical': self.mechanical(m), 'training': self.training(m)} for m in METRICS]).set_index('metric')
-    def _repr_html_(self): return f'<p>Without {self.unit.key}, seed {self.seed}; positive influence: it helps.</p>' + self.table().to_html()
-    def __repr__(self): return f'without {self.unit.key}, seed {self.seed}\n{self.table()}'
+        return pd.DataFrame([{'metric': self.known[m].label, 'full': self.full[m], 'held': self.held[m], 'without': self.without[m], 'influence': self.influence(m),
+                              'mechanical': self.mechanical(m), 'training': self.training(m)} for m in self.known]).set_index('metric')
+    def _unpaired(self): return '' if self.paired else '; not paired: the retraining also has other random draws'
+    def _repr_html_(self): return f'<p>Without {self.unit.key}, seed {self.seed}; positive influence: it helps{self._unpaired()}.</p>' + self.table().to_html()
+    def __repr__(self): return f'without {self.unit.key}, seed {self.seed}{self._unpaired()}\n{self.table()}'
 
 # %% ../nbs/06_deletion.ipynb #915b35f5
 class Replicate:
@@ -70,7 +73,7 @@ class Replicate:
         held = self.held(unit)
         if not unit.rows(self.evaluator.split.train).any(): without = held
         else: without = self.evaluator(self.recommender.fresh().fit_without(self.evaluator.split.train, unit, self.seed), unit).metrics
-        return Deletion(unit, self.seed, self.full.metrics, held, without)
+        return Deletion(unit, self.seed, self.full.metrics, held, without, self.evaluator.metrics, self.recommender.paired)
 
 def check_unit(unit: Unit, split: Split):
     "Refuse a unit that the data does not know, or that leaves nothing to train or test on."

@@ -117,7 +117,7 @@ class _Together:
         out = []
         for u, r in zip(units, rows):
             held = self._held(u)
-            out.append(Deletion(u, self.seed, full, held, self.evaluator(next(ranked), u).metrics if r else held))
+            out.append(Deletion(u, self.seed, full, held, self.evaluator(next(ranked), u).metrics if r else held, self.evaluator.metrics, self.recommender.paired))
         return out
 
 class FastNCF(_Together):

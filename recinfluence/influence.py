@@ -15,7 +15,6 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from .deletion import RandomGroups
-from .metrics import METRICS
 from .recommenders import stream
 
 # %% auto #0
@@ -104,8 +103,9 @@ def group_influence(
     permute: int = 0       # a placebo: credit each retraining to another group of its seed; a number from 1 on names the permutation
 ) -> np.ndarray:           # (users, blocks)
     "Influence of each user on the others, a column a block of seeds."
-    if not METRICS[metric].ranking: raise ValueError(f'metric={metric!r}: random groups compare users with themselves, which needs a metric that is a mean over users: {[m for m in METRICS if METRICS[m].ranking]}.')
-    parts = _parts(sweep); design = RandomGroups(**_store(parts[0]).identity['design']); activity = _store(parts[0]).units().n_train.to_numpy()
+    parts = _parts(sweep); known = _store(parts[0]).metrics
+    if not known[metric].ranking: raise ValueError(f'metric={metric!r}: random groups compare users with themselves, which needs a metric that is a mean over users: {[m for m in known if known[m].ranking]}.')
+    design = RandomGroups(**_store(parts[0]).identity['design']); activity = _store(parts[0]).units().n_train.to_numpy()
     seeds, scores, total, count = (np.concatenate(a) for a in zip(*(_store(p).groups(metric, _seeds(p)) for p in parts)))
     if len(seeds) < 2: raise ValueError(f'{len(seeds)} seed: at least two are needed, so that their estimates can be compared.')
     judged = count.sum(0) > 0; block = np.arange(len(seeds)) % min(blocks, len(seeds)); k = block.max() + 1
@@ -168,7 +168,7 @@ class Influence:
         part: str = 'whole'     # 'training': without the mechanical part; random groups have no other
     ) -> Influence:
         "From retrainings; units that failed in some replicate are left out."
-        if metric not in METRICS: raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
+        if metric not in (known := _store(_parts(sweep)[0]).metrics): raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
         if part not in PARTS: raise ValueError(f'part={part!r}: choose one of {list(PARTS)}.')
         sweeps = tuple(_parts(sweep)); units = pd.concat([_store(s).units() for s in sweeps]); units = units[~units.index.duplicated()]
         if 'design' in _store(sweeps[0]).identity:
@@ -197,7 +197,15 @@ class Influence:
     @property
     def seeds(self) -> list[int]: return sorted({n for s in self.sweeps for n in _seeds(s)})
     @property
-    def source(self) -> str: return f"{self.identity['recommender']['recommender']} on {self.identity['data']}" + ', random groups' * ('design' in self.identity)
+    def label(self) -> str:
+        "The metric as it is printed."
+        return _store(self.sweeps[0]).metrics[self.metric].label
+    @property
+    def paired(self) -> bool:
+        "False: the recommender cannot hold its random draws still, so that a retraining differs by more than the deletion."
+        return self.identity.get('paired', True)
+    @property
+    def source(self) -> str: return f"{self.identity['recommender']['recommender']} on {self.identity['data']}" + ', random groups' * ('design' in self.identity) + ', not paired' * (not self.paired)
     @property
     def blind(self) -> bool:
         "True: the metric cannot see the model on this split and these candidates."
@@ -250,8 +258,12 @@ class Influence:
     @property
     def caution(self) -> str:
         "What can and what cannot be concluded, in a few plain sentences."
+        unpaired = '' if self.paired else 'Deletions are not paired: every retraining also has other random draws, which only an average over replicates takes out. '
+        return unpaired + self._order()
+
+    def _order(self):
         r, n = self.reliability, len(self.frame)
-        if self.blind: return f'{METRICS[self.metric].label} cannot see the model under these candidates: its influence is mechanical alone, the same for every model.'
+        if self.blind: return f'{self.label} cannot see the model under these candidates: its influence is mechanical alone, the same for every model.'
         if r.replicates < 2: return 'One replicate: no error bar can be given, and the order of the units may be noise alone. Ask for more replicates.'
         clear = int((self.frame.q < .05).sum()); some = max(1, round(.05 * n))
         each = f"{clear:,} of {n:,} units have an influence that can be told from zero (q < 0.05)."
@@ -270,6 +282,6 @@ class Influence:
 
     def _head(self):
         what = 'Training part of the influence' if self.part == 'training' and 'design' not in self.identity else 'Influence'
-        return f"{what} on {METRICS[self.metric].label}, {self.source}, {self.replicates} replicate{'s' * (self.replicates != 1)}; positive: it helps. Estimated: {self.estimand}."
+        return f"{what} on {self.label}, {self.source}, {self.replicates} replicate{'s' * (self.replicates != 1)}; positive: it helps. Estimated: {self.estimand}."
     def _repr_html_(self): return f'<p>{self._head()}</p>{self.top(5)._repr_html_()}'
     def __repr__(self): return f'{self._head()}\n{pd.DataFrame(self.top(5)).to_string()}\n{self.caution}'

@@ -5,6 +5,7 @@
 # %% ../nbs/02_metrics.ipynb #27000839
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,8 @@ import pandas as pd
 from .splits import Split
 
 # %% auto #0
-__all__ = ['METRICS', 'PAPER', 'RANKING', 'CANDIDATES', 'Metric', 'top_k', 'Ranked', 'Evaluator', 'Evaluation']
+__all__ = ['METRICS', 'PAPER', 'RANKING', 'CANDIDATES', 'EXPOSURE', 'Metric', 'top_k', 'Ranked', 'Recommended', 'own_metrics',
+           'Evaluator', 'Evaluation']
 
 # %% ../nbs/02_metrics.ipynb #0539c272
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Metric:
     name: str               # as in code and in stores
     label: str              # as the paper prints it
     direction: int          # +1: higher is better, -1: lower is better
-    ranking: bool           # True: mean over users of a number from their top list; False: from the scores of the test rows
+    ranking: bool           # True: mean over users of a number from their top list; False: one number for all
+    function: Callable | None = None   # of a metric of your own: `Recommended` -> a number, or with `ranking` one for each of its users; None: one of the eight
 
 METRICS = {m.name: m for m in (
     Metric('map', 'MAP', +1, True), Metric('map_at_k', 'MAP@K', +1, True), Metric('ndcg', 'NDCG', +1, True),
@@ -61,12 +64,46 @@ class Ranked:
         order = np.argsort(gone, axis=1, kind='stable')       # those that stay move up, in order
         return Ranked(np.where(np.take_along_axis(gone, order, 1), -1, np.take_along_axis(self.top, order, 1)), self.predicted)
 
+@dataclass(frozen=True, eq=False)
+class Recommended:
+    "What a metric of your own is made from: what everybody who is left is recommended, and the test rows that are left."
+    top: np.ndarray         # (users, k) int32 positions in `items`, best first; -1: no candidate left
+    hit: np.ndarray         # (users, k) True: one of the user's test items
+    relevant: np.ndarray    # (users,) test rows of each user; where there are none, a metric with `ranking` passes over the user
+    users: np.ndarray       # (users,) ids
+    items: np.ndarray       # (catalogue,) ids
+    present: np.ndarray     # (catalogue,) False: the item is deleted
+    train_rows: np.ndarray  # (catalogue,) train rows of each item, in the full data also where a unit is deleted: a yardstick that stays
+    tester: np.ndarray      # (test rows,) position in `users`
+    rating: np.ndarray      # (test rows,) what the user gave
+    predicted: np.ndarray   # (test rows,) what the model says
+
+def own_metrics(
+    metrics: Iterable[Metric | str]   # your own, or names of `EXPOSURE`
+) -> dict[str, Metric]:
+    "Metrics beside the eight, by name."
+    out = {}
+    for m in metrics:
+        if isinstance(m, str):
+            if m not in EXPOSURE: raise ValueError(f'metric {m!r} is not ready-made: choose from {list(EXPOSURE)}, or give a Metric with a function of your own.')
+            m = EXPOSURE[m]
+        if m.function is None or m.direction not in (1, -1): raise ValueError(f'metric {m.name!r}: a metric of your own needs a function and a direction, +1 (higher is better) or -1.')
+        if m.name in METRICS or m.name in out: raise ValueError(f'metric {m.name!r}: this name is taken. Choose another one.')
+        out[m.name] = m
+    return out
+
+class _Guess:
+    "Scores that know nothing: random ones of a seed, or all equal."
+    def __init__(self, seed): self.seed = seed
+    def score(self, users, items): return np.zeros((len(users), len(items))) if self.seed is None else np.random.RandomState(self.seed).random_sample((len(users), len(items)))
+
 class Evaluator:
     "Evaluates models on one split at one list length over one candidate set."
     def __init__(self,
         split: Split,
         k: int = 10,                       # length of the recommended list
-        candidates: str = 'catalogue'      # 'catalogue' or 'test', see `CANDIDATES`
+        candidates: str = 'catalogue',     # 'catalogue' or 'test', see `CANDIDATES`
+        metrics: Iterable[Metric | str] = ()   # beside the eight: your own, or names of `EXPOSURE`
     ):
         if candidates not in CANDIDATES: raise ValueError(f"candidates={candidates!r}: choose 'catalogue' ({CANDIDATES['catalogue']}) or 'test' ({CANDIDATES['test']}).")
         if int(k) != k or k < 1: raise ValueError(f'k={k}: the list has at least one place.')
@@ -76,6 +113,8 @@ class Evaluator:
         self.test_rating = split.test.rating.to_numpy()
         self.n_users, self.n_items = len(split.users), len(split.items)
         self._pairs = np.sort(self.test_user.astype(np.int64) * self.n_items + self.test_item)
+        self.own = own_metrics(metrics); self.metrics = METRICS | self.own      # by name
+        self.ranking = [m.name for m in self.metrics.values() if m.ranking]     # the columns of `Evaluation.per_user`
 
     @cached_property
     def seen(self) -> tuple[np.ndarray, np.ndarray]:
@@ -124,29 +163,66 @@ class Evaluator:
         keep_user, keep_item = self.keep(without)
         ranked = model if isinstance(model, Ranked) else self.rank(model, longer=int((~keep_item).sum()))
         if not keep_item.all(): ranked = ranked.drop(~keep_item)
+        return Evaluation(*self._measure(ranked, keep_user, keep_item), self.k, self.candidates, self.sees_model, self.metrics)
+
+    def _hits(self, users, top):
+        "(users, k) True where an item of the list is one of the user's test items; `users` are positions."
+        keys = users[:, None].astype(np.int64) * self.n_items + top
+        place = np.minimum(np.searchsorted(self._pairs, keys), len(self._pairs) - 1)
+        return (self._pairs[place] == keys) & (top >= 0)
+
+    def _measure(self, ranked, keep_user, keep_item):
+        "All metrics, and those that are means over users also for each of them."
         row = keep_user[self.test_user] & keep_item[self.test_item]
         relevant = np.bincount(self.test_user[row], minlength=self.n_users)
         judged = relevant > 0                                   # users whose list is looked at
         top = ranked.top[judged, :self.k]; n = relevant[judged]
-        keys = np.flatnonzero(judged)[:, None].astype(np.int64) * self.n_items + top
-        place = np.minimum(np.searchsorted(self._pairs, keys), len(self._pairs) - 1)
-        hit = (self._pairs[place] == keys) & (top >= 0)
+        hit = self._hits(np.flatnonzero(judged), top)
         rank = np.arange(1, self.k + 1)
         gains, best = 1 / np.log2(1 + rank), np.minimum(n, self.k)
         hits, precisions = hit.sum(1), (np.cumsum(hit, 1) / rank * hit).sum(1)
-        per_user = np.full((self.n_users, len(RANKING)), np.nan)
-        per_user[judged] = np.stack([precisions / n, precisions / best, (hit * gains).sum(1) / np.cumsum(gains)[best - 1],
+        per_user = np.full((self.n_users, len(self.ranking)), np.nan)
+        per_user[judged, :len(RANKING)] = np.stack([precisions / n, precisions / best, (hit * gains).sum(1) / np.cumsum(gains)[best - 1],
                                      hits / self.k, hits / n], 1)
         y, p = self.test_rating[row], ranked.predicted[row]
-        values = dict(zip(RANKING, per_user[judged].mean(0))) if judged.any() else dict.fromkeys(RANKING, np.nan)
+        values = dict(zip(RANKING, per_user[judged, :len(RANKING)].mean(0))) if judged.any() else dict.fromkeys(RANKING, np.nan)
         values['explained_variance'] = 1 - np.var(y - p) / np.var(y) if len(y) and np.var(y) > 0 else np.nan
         values['mae'] = np.mean(np.abs(y - p)) if len(y) else np.nan
         values['rmse'] = np.sqrt(np.mean((y - p) ** 2)) if len(y) else np.nan
-        return Evaluation({m: float(values[m]) for m in METRICS}, per_user, self.k, self.candidates, self.sees_model)
+        if self.own: self._measure_own(values, per_user, ranked, keep_user, keep_item, row, relevant)
+        return {m: float(values[m]) for m in self.metrics}, per_user
+
+    def _measure_own(self, values, per_user, ranked, keep_user, keep_item, row, relevant):
+        "Add the user's own metrics to both."
+        left = np.flatnonzero(keep_user); top = ranked.top[left, :self.k]
+        seen = Recommended(top, self._hits(left, top), relevant[left], self.split.users[left], self.split.items, keep_item, self.train_rows,
+                           np.searchsorted(left, self.test_user[row]), self.test_rating[row], ranked.predicted[row])
+        for m in self.own.values():
+            value = np.asarray(m.function(seen), float)
+            if value.shape != ((len(left),) if m.ranking else ()):
+                raise ValueError(f"metric {m.name!r} returned the shape {value.shape}; {f'with ranking=True it is one number for each of the {len(left)} users' if m.ranking else 'it is one number'}.")
+            if m.ranking:
+                value = np.where(seen.relevant > 0, value, np.nan); per_user[left, self.ranking.index(m.name)] = value
+                value = np.nanmean(value) if np.isfinite(value).any() else np.nan
+            values[m.name] = value
+
+    @cached_property
+    def train_rows(self) -> np.ndarray:
+        "(items,) train rows of each item of the catalogue."
+        return np.bincount(self.split.codes(self.split.train)[1], minlength=self.n_items)
+
+    @cached_property
+    def probes(self) -> list[dict[str, float]]:
+        "The metrics of three models that know nothing: all scores equal, and two of random scores, the same on every machine."
+        everyone = np.ones(self.n_users, bool), np.ones(self.n_items, bool)
+        return [self._measure(self.rank(_Guess(seed)), *everyone)[0] for seed in (None, 0, 1)]
 
     @cached_property
     def sees_model(self) -> dict[str, bool]:
-        "For each metric, whether any scores at all could change it on this split and candidate set."
+        "For each metric, whether any scores at all could change it on this split and candidate set; for metrics of your own: whether the `probes` differ."
+        return self._eight_see() | {m: len({str(p[m]) for p in self.probes}) > 1 for m in self.own}
+
+    def _eight_see(self):
         relevant = np.bincount(self.test_user, minlength=self.n_users)
         train = np.diff(self.seen[0])
         size = relevant if self.candidates == 'test' else self.n_items - train
@@ -164,22 +240,47 @@ class Evaluator:
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     "The metrics of one model, over all users and user by user."
-    metrics: dict[str, float]          # in the order of `METRICS`
-    per_user: np.ndarray               # (users, 5) the ranking metrics of each user, NaN: no test rows
+    metrics: dict[str, float]          # the eight in the order of `METRICS`, then your own
+    per_user: np.ndarray               # (users, 5 or more) the metrics of each user that are means over users, NaN: no test rows
     k: int
     candidates: str
     sees_model: dict[str, bool]        # False: the metric is the same whatever the model says
+    known: dict[str, Metric]           # what `metrics` are
 
     def __getitem__(self, metric): return self.metrics[metric]
 
     def table(self) -> pd.DataFrame:
         "Labels, values, directions, and a warning beside each metric that cannot see the model."
-        return pd.DataFrame({'metric': [m.label for m in METRICS.values()], 'value': [self.metrics[m] for m in METRICS],
-                             'better': ['higher' if m.direction > 0 else 'lower' for m in METRICS.values()],
-                             'sees the model': ['yes' if self.sees_model[m] else 'NO' for m in METRICS]}).set_index('metric')
+        return pd.DataFrame({'metric': [m.label for m in self.known.values()], 'value': [self.metrics[m] for m in self.known],
+                             'better': ['higher' if m.direction > 0 else 'lower' for m in self.known.values()],
+                             'sees the model': ['yes' if self.sees_model[m] else 'NO' for m in self.known]}).set_index('metric')
 
     def _repr_html_(self):
-        blind = [METRICS[m].label for m, sees in self.sees_model.items() if not sees]
+        blind = [self.known[m].label for m, sees in self.sees_model.items() if not sees]
         note = f'<p><b>{", ".join(blind)}</b> cannot see the model here: any scores give the same value.</p>' if blind else ''
         return f'<p>K = {self.k}; candidates: {CANDIDATES[self.candidates]}.</p>' + self.table().to_html() + note
     def __repr__(self): return f'K={self.k}, candidates={self.candidates}\n{self.table()}'
+
+# %% ../nbs/02_metrics.ipynb #2468ec1e
+def _over_lists(
+    r: Recommended,
+    worth: np.ndarray   # (catalogue,)
+) -> np.ndarray:        # (users,) NaN: an empty list
+    "Mean of the items' worth over each user's list."
+    some = r.top >= 0; n = some.sum(1)
+    return np.where(n > 0, np.where(some, worth[r.top], 0).sum(1) / np.maximum(n, 1), np.nan)
+
+def _shown(r):
+    "How often each item that is left is recommended."
+    return np.bincount(r.top[r.top >= 0], minlength=len(r.items))[r.present]
+
+def _coverage(r): return (_shown(r) > 0).mean()
+def _novelty(r): return _over_lists(r, -np.log2(r.train_rows / r.train_rows.sum()))
+def _popularity(r): return _over_lists(r, r.train_rows)
+def _gini(r):
+    x = np.sort(_shown(r)); n = len(x)
+    return ((2 * np.arange(1, n + 1) - n - 1) * x).sum() / (n * x.sum()) if x.sum() else np.nan
+
+EXPOSURE = {m.name: m for m in (
+    Metric('coverage', 'Coverage', +1, False, _coverage), Metric('novelty', 'Novelty', +1, True, _novelty),
+    Metric('popularity', 'Popularity', -1, True, _popularity), Metric('gini', 'Gini', -1, False, _gini))}

@@ -75,7 +75,7 @@ def plan(
         rows.append(row)
     table = pd.DataFrame(rows).sort_values('_by', kind='stable').drop(columns='_by').set_index('design')
     what = f'reliability {reliability:g}' if reliability is not None else f'{_clock(seconds(budget))}'
-    return Plan(table, f"{METRICS[pilots[0].metric].label}, {what}, {jobs} process{'es' * (jobs > 1)}: {table.index[0]}" + (' is the cheapest of these.' if len(rows) > 1 else '.'))
+    return Plan(table, f"{pilots[0].label}, {what}, {jobs} process{'es' * (jobs > 1)}: {table.index[0]}" + (' is the cheapest of these.' if len(rows) > 1 else '.'))
 
 def _design(influence):
     d = influence.identity.get('design')
@@ -138,7 +138,7 @@ class Screened:
     @property
     def conclusion(self) -> str:
         told = 'exactly these' if len(self.frame) == self.k else f'among these {len(self.frame)}'
-        return (f'With {self.confidence:.0%} confidence the {self.k} units with the {"highest" if self.end == "best" else "lowest"} influence on {METRICS[self.metric].label} are {told}. '
+        return (f'With {self.confidence:.0%} confidence the {self.k} units with the {"highest" if self.end == "best" else "lowest"} influence on {METRICS[self.metric].label if self.metric in METRICS else self.metric} are {told}. '
                 f'{self.spent:,} retrainings instead of {self.without:,}. Estimated: deletion of the unit alone from the full data.')
     def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.history.to_html()}{self.frame.head(self.k).to_html()}'
     def __repr__(self): return f'{self.conclusion}\n{self.history}\n{self.frame.head(self.k)}'

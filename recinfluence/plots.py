@@ -5,12 +5,12 @@
 # %% ../nbs/12_plots.ipynb #7007f1cd
 from __future__ import annotations
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-
-from .metrics import METRICS
 
 # %% auto #0
 __all__ = ['HELPS', 'HURTS', 'NEUTRAL', 'influence_bars', 'first_units', 'seed_agreement', 'rating_counts']
@@ -35,7 +35,7 @@ def influence_bars(
     bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
     order = f'; reliability of the order {influence.reliability}' if influence.replicates > 1 else ''
     if influence.placebo == influence.placebo: ax.axvspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=.18, lw=0, zorder=0)
-    ax.set(xlabel=f'influence on {METRICS[influence.metric].label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=f'{influence.source}{order}')
+    ax.set(xlabel=f'influence on {influence.label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=textwrap.fill(f'{influence.source}{order}', 68))
     sns.despine(ax=ax, left=True); ax.tick_params(axis='y', length=0)
     return ax
 
@@ -50,7 +50,7 @@ def first_units(
     ax.bar(np.arange(len(f)), f.estimate, yerr=2 * f.se.fillna(0), color=[HELPS if e >= 0 else HURTS for e in f.estimate], ecolor=NEUTRAL, width=.72)
     ax.set_xticks(np.arange(len(f)), [str(i) for i in f.id]); ax.axhline(0, color='black', lw=.8)
     bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
-    ax.set(xlabel=f'{f.kind.iloc[0]} id ({bars})', ylabel=f'influence on {METRICS[influence.metric].label}\n(positive: it helps)', title=influence.source)
+    ax.set(xlabel=f'{f.kind.iloc[0]} id ({bars})', ylabel=f'influence on {influence.label}\n(positive: it helps)', title=influence.source)
     sns.despine(ax=ax)
     return ax
 
@@ -65,7 +65,7 @@ def seed_agreement(
     a, b = wide.columns[:2]; ax = ax or plt.subplots(figsize=(4.4, 4.2), layout='constrained')[1]
     ax.scatter(wide[a], wide[b], s=10, alpha=.45, color=HELPS, lw=0)
     ax.axhline(0, color='black', lw=.6); ax.axvline(0, color='black', lw=.6)
-    ax.set(xlabel=f'training part of the influence on {METRICS[metric].label}, seed {a}', ylabel=f'the same, seed {b}',
+    ax.set(xlabel=f'training part of the influence on {sweep.store.metrics[metric].label}, seed {a}', ylabel=f'the same, seed {b}',
            title=f'{len(wide):,} units, Spearman {wide[[a, b]].corr("spearman").iloc[0, 1]:+.3f}')
     ax.locator_params(nbins=5); sns.despine(ax=ax)
     return ax

@@ -182,10 +182,11 @@ def conformance(
         return same(without(first).score(stay, items), without(first, rewritten).score(stay, items)), 'other rows of the deleted user, same scores for the rest'
     check('what is deleted leaves no trace', trace)
     def paired():
-        seeds = np.sqrt(np.mean((fit(1).score(stay, items) - full[1:]) ** 2)); moved = np.sqrt(np.mean((without(first).score(stay, items) - full[1:]) ** 2))
+        apart = fit(1).score(stay, items) - full[1:]; seeds = np.sqrt(np.mean(apart ** 2))
         if seeds == 0: return True, 'draws nothing'
-        ratio = moved / seeds; holds = ratio < .5
+        moved = recommender.fresh().fit_without(train.copy(), first, 1).score(stay, items) - without(first).score(stay, items) - apart      # what the deletion does under one seed, less what it does under the other
+        ratio = np.sqrt(np.mean(moved ** 2)) / seeds; holds = ratio < np.sqrt(2) / 2
         said = '' if holds == recommender.paired else f'; but it says paired = {recommender.paired}'
-        return bool(holds), f'deleting one small user moves scores {ratio:.2f} times as far as another seed{said}'
+        return bool(holds), f'{ratio:.2f} where unrelated draws give 1.41: what a deletion does differs so much more between two seeds than their scores do{said}'
     check('paired: a deletion shares its random draws', paired)
     return pd.DataFrame(out, columns=['check', 'passed', 'detail']).set_index('check')

@@ -20,7 +20,7 @@ from tqdm import tqdm
 import recinfluence
 from .deletion import RandomGroups, check_unit, single_units
 from .engines import find_engine
-from .metrics import METRICS, RANKING, Evaluator
+from .metrics import METRICS, Evaluator, Metric
 from .recommenders import Recommender, Unit
 from .splits import Split
 
@@ -79,6 +79,11 @@ class Store:
                 ours, theirs = ({j: d.get(j) for j in differ} for d in (ours, theirs))
             raise StoreError(f'{self.path}: holds another experiment: its {k} has {theirs!r}, this one has {ours!r}. Name another store, or go on with the same settings.')
 
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        "What it holds: the eight metrics, then those of the sweep's own."
+        return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking']) for name, m in self.identity.get('metrics', {}).items()}
+
     def transaction(self): return _Transaction(self.db)
 
     def add_units(self,
@@ -124,14 +129,14 @@ class Store:
 
     def full(self) -> pd.DataFrame:
         "The full models' metrics: one row a seed."
-        return pd.read_sql("SELECT seed, metric, without FROM measures WHERE unit = 'nothing'", self.db).pivot(index='seed', columns='metric', values='without').reindex(columns=list(METRICS))
+        return pd.read_sql("SELECT seed, metric, without FROM measures WHERE unit = 'nothing'", self.db).pivot(index='seed', columns='metric', values='without').reindex(columns=list(self.metrics))
 
     def frame(self) -> pd.DataFrame:
         "Everything as one table: a row for each unit, seed and metric, influence and its parts signed so that positive helps."
         f = pd.read_sql('''SELECT d.unit, u.kind, d.seed, d.metric, n.without AS "full", d.held, d.without FROM measures d
                            JOIN measures n ON n.unit = 'nothing' AND n.seed = d.seed AND n.metric = d.metric
                            JOIN units u ON u.unit = d.unit ORDER BY d.unit, d.seed, d.metric''', self.db)
-        sign = f.metric.map({m.name: m.direction for m in METRICS.values()}).astype(float)
+        sign = f.metric.map({m.name: m.direction for m in self.metrics.values()}).astype(float)
         return f.assign(influence=sign * (f['full'] - f.without) + 0., mechanical=sign * (f['full'] - f.held) + 0., training=sign * (f.held - f.without) + 0.)
 
     def groups(self,
@@ -182,8 +187,8 @@ def describe_units(
 # %% ../nbs/08_sweep.ipynb #bb4fdf13
 class _Worker:
     "One process's share of a sweep."
-    def __init__(self, recommender, split, k, candidates, engine):
-        self.recommender, self.evaluator = recommender, Evaluator(split, k, candidates)
+    def __init__(self, recommender, split, k, candidates, engine, metrics=()):
+        self.recommender, self.evaluator = recommender, Evaluator(split, k, candidates, metrics)
         self.make, self.engine = find_engine(recommender, self.evaluator, engine), None
 
     def run(self, seed, units):
@@ -196,19 +201,19 @@ class _Worker:
             if self.engine is None or self.seed != seed: self.engine, self.seed = self.make(self.recommender, self.evaluator, seed), seed
             if isinstance(units, RandomGroups): return self._groups(units, seed)
             full = self.engine.full
-            return [('nothing', seed, 'done', '', {m: (full[m], full[m]) for m in METRICS})] + self._delete(units, seed), ()
+            return [('nothing', seed, 'done', '', {m: (v, v) for m, v in full.items()})] + self._delete(units, seed), ()
 
     def _groups(self, design, seed):
         split = self.evaluator.split; activity = np.bincount(split.codes(split.train)[0])
         left = (~design.deleted(activity, seed) & (np.bincount(self.evaluator.test_user, minlength=len(activity)) > 0)).any(1)   # somebody to judge
         units = design.units(split, seed); judged = self.engine.evaluate([u for u, some in zip(units, left) if some])
         each = np.stack([e.per_user for e in judged])                     # (groups, users, ranking metrics)
-        own = [(seed, m, np.nansum(each[..., n], 0), np.isfinite(each[..., n]).sum(0)) for n, m in enumerate(RANKING)]
-        metrics = iter(judged); none = dict.fromkeys(RANKING, np.nan)
-        return [(f'users group {n}', seed, 'done', '', {m: (None, v) for m, v in (next(metrics).metrics if some else none).items() if m in RANKING}) for n, some in enumerate(left)], own
+        own = [(seed, m, np.nansum(each[..., n], 0), np.isfinite(each[..., n]).sum(0)) for n, m in enumerate(self.evaluator.ranking)]
+        metrics = iter(judged); none = dict.fromkeys(self.evaluator.ranking, np.nan)
+        return [(f'users group {n}', seed, 'done', '', {m: (None, v) for m, v in (next(metrics).metrics if some else none).items() if m in self.evaluator.ranking}) for n, some in enumerate(left)], own
 
     def _delete(self, units, seed):
-        done = lambda d: (d.unit.key, seed, 'done', '', {m: (d.held[m], d.without[m]) for m in METRICS})
+        done = lambda d: (d.unit.key, seed, 'done', '', {m: (v, d.without[m]) for m, v in d.held.items()})
         try: return [done(d) for d in self.engine.delete(units)]
         except Exception as e:
             if len(units) == 1: return [(units[0].key, seed, 'failed', f'{type(e).__name__}: {e}', {})]
@@ -261,19 +266,24 @@ class Sweep:
         return Influence.of(self, metric, part)
 
     def __repr__(self):
-        i = self.store.identity
-        if 'design' in i: return f"{i['recommender']['recommender']} on {i['data']}: {len([s for _, s in self.store.done() if s in set(self.seeds)]):,} retrainings without random groups ({len(self.seeds)} seeds); engine {i['engine']}"
+        i = self.store.identity; unpaired = '' if i.get('paired', True) else '; deletions are not paired'
+        if 'design' in i: return f"{i['recommender']['recommender']} on {i['data']}: {len([s for _, s in self.store.done() if s in set(self.seeds)]):,} retrainings without random groups ({len(self.seeds)} seeds); engine {i['engine']}{unpaired}"
         done = len(self.store.done() & {(u, s) for u in self.units for s in self.seeds})
         failed = f', {len(self.store.failures()):,} failed (see .store.failures())' if len(self.store.failures()) else ''
         return (f"{i['recommender']['recommender']} on {i['data']}: {done:,} of {len(self.units) * len(self.seeds):,} retrainings done "
-                f"({len(self.units):,} units, {len(self.seeds)} replicate{'s' * (len(self.seeds) != 1)}{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}")
+                f"({len(self.units):,} units, {len(self.seeds)} replicate{'s' * (len(self.seeds) != 1)}{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}{unpaired}")
 
 def identity(recommender: Recommender, evaluator: Evaluator, engine: str) -> dict:
     "What the results of a sweep depend on, besides unit and seed, and which metrics cannot see the model."
     split = evaluator.split
     return {'data': split.interactions.name, 'data_hash': split.interactions.hash, 'split': split.protocol, 'split_hash': split.hash,
             'recommender': recommender.config(), 'k': evaluator.k, 'candidates': evaluator.candidates, 'engine': engine, 'version': recinfluence.__version__,
-            'blind': [m for m, sees in evaluator.sees_model.items() if not sees]}
+            'blind': [m for m, sees in evaluator.sees_model.items() if not sees], **({} if recommender.paired else {'paired': False}), **_own(evaluator)}
+
+def _own(evaluator):
+    "The sweep's own metrics and what they say of three models that know nothing: another function would say something else."
+    said = lambda m: [f'{p[m]:.9g}' for p in evaluator.probes]
+    return {'metrics': {m.name: {'label': m.label, 'direction': m.direction, 'ranking': m.ranking, 'probes': said(m.name)} for m in evaluator.own.values()}} if evaluator.own else {}
 
 def cores() -> int:
     "Processors this process may use."
@@ -289,6 +299,7 @@ def deletion_sweep(
     store: str | os.PathLike | None = None,     # a file that survives; None: in memory
     k: int = 10,                                # length of the recommended list
     candidates: str = 'catalogue',              # or 'test', see chapter 02
+    metrics: Iterable[Metric | str] = (),       # beside the eight: your own, or names of `EXPOSURE`, see chapter 02
     engine: str = 'auto',                       # or 'reference', 'fast', 'stacked', see chapter 07
     jobs: int | None = None,                    # processes; default: one a core
     progress: bool = True                       # a bar on standard error
@@ -302,7 +313,7 @@ def deletion_sweep(
     per_seed = design.size(len(split.users)) if design else 0
     for u in units:
         if u.kind not in ('user', 'item'): check_unit(u, split)
-    evaluator = Evaluator(split, k, candidates); make = find_engine(recommender, evaluator, engine); seeds = list(range(seed, seed + replicates))
+    evaluator = Evaluator(split, k, candidates, metrics); make = find_engine(recommender, evaluator, engine); seeds = list(range(seed, seed + replicates))
     kept = Store(store, identity(recommender, evaluator, make.name) | ({'design': vars(design)} if design else {}))
     sweep = Sweep(kept, [u.key for u in units], seeds)
     with _only_sweep(kept), _told(progress):
@@ -320,7 +331,7 @@ def deletion_sweep(
             log.info('%s, engine %s: %s of %s retrainings to do, %d process%s%s', type(recommender).__name__, make.name, f'{left:,}', f'{total:,}', jobs, 'es' * (jobs > 1), f', about {need:.1f} GiB each' if need else '')
             make.warm(recommender)            # here, so that no two workers compile the same
         with tqdm(total=total, initial=total - left, unit='unit', desc=f'{type(recommender).__name__} ({make.name})', disable=not progress or not tasks, file=sys.stderr) as bar:
-            for results, own, seconds in _results(tasks, jobs, (recommender, split, k, candidates, make.name)) if tasks else ():
+            for results, own, seconds in _results(tasks, jobs, (recommender, split, k, candidates, make.name, tuple(evaluator.own.values()))) if tasks else ():
                 kept.add(results, own, seconds); bar.update(len(results) - (not design))
     return sweep
 

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from .influence import Influence
-from .metrics import METRICS
+from .metrics import Metric
 from .recommenders import Recommender, Unit, stream
 from .splits import Split
 from .sweep import Sweep, deletion_sweep
@@ -113,10 +113,10 @@ class Validation:
     ) -> pd.DataFrame:
         "What every group's deletion did: a row a group (by key), a column a seed; positive: the group helps."
         metric = self.metric if metric is None else metric
-        if metric not in METRICS: raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
+        if metric not in (known := self.sweep.store.metrics): raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
         if part not in COLUMNS: raise ValueError(f'part={part!r}: choose one of {list(COLUMNS)}.')
         f = self.sweep.frame(); wide = f[f.metric == metric].pivot(index='unit', columns='seed', values=COLUMNS[part]).reindex(self.groups.key.unique())
-        if wide.isna().any(axis=None): raise ValueError(f'{int(wide.isna().any(axis=1).sum())} groups have no {METRICS[metric].label} under some seed. See .sweep.store.failures(), and call validate again.')
+        if wide.isna().any(axis=None): raise ValueError(f'{int(wide.isna().any(axis=1).sum())} groups have no {known[metric].label} under some seed. See .sweep.store.failures(), and call validate again.')
         return wide
 
     def frame(self,
@@ -149,7 +149,7 @@ class Validation:
         metric: str | None = None
     ) -> str:
         "What can be concluded, in a few plain sentences."
-        metric = self.metric if metric is None else metric; label = METRICS[metric].label
+        metric = self.metric if metric is None else metric; label = self.sweep.store.metrics[metric].label
         if metric in self.sweep.store.identity['blind']: return f'{label} cannot see the model under these candidates: no deletion can move it by training.'
         f = self.frame(metric); sure = np.where(f.q < .05, np.sign(f.difference), 0).astype(int)
         alone = {1: 'helped more than groups of matched activity', -1: 'helped less than groups of matched activity', 0: 'cannot be told from groups of matched activity'}
@@ -195,7 +195,7 @@ class Validation:
                 left.errorbar(x * shift[end], g.estimate, yerr=2 * g.se.fillna(0), fmt='o-', color=color, capsize=3, label=f'the {end}')
                 right.errorbar(x * shift[end], g.difference / h, yerr=2 * g.difference_se.fillna(0) / h, fmt='o-', color=color, capsize=3)
             for ax in axes: ax.set_xscale('log'); ax.set_xticks(x, [str(v) for v in x]); ax.xaxis.set_minor_formatter(NullFormatter()); ax.axhline(0, color='black', lw=.6); ax.set_xlabel(f'{self._kind} deleted')
-        what = f'influence on {METRICS[metric].label} (positive: the group helps)'; by = 'difference from matched groups,\nin half-widths of their 95 % band'
+        what = f'influence on {self.sweep.store.metrics[metric].label} (positive: the group helps)'; by = 'difference from matched groups,\nin half-widths of their 95 % band'
         (left.set_xlabel if named else left.set_ylabel)(what if named else what.replace(' (', '\n(')); (right.set_xlabel if named else right.set_ylabel)(by)
         axes[0].figure.legend(loc='outside lower center', ncols=3, frameon=False); [sns.despine(ax=ax) for ax in axes]
         left.set_title(f'Training part, {self._seeds}; bars: two standard errors', fontsize='medium', loc='left')
@@ -209,8 +209,8 @@ class Validation:
         f = self.frame(); some = ['rows', 'matched_rows', 'estimate', 'se', 'matched', 'low', 'high', 'difference', 'difference_se', 'chance', 'q']
         return f[some].map(lambda v: '' if pd.isna(v) else f'{v:.3g}')
     def _head(self):
-        i = self.sweep.store.identity; by = f', chosen by {METRICS[self.ranked.metric].label} ({self.ranked.source})' if self.ranked is not None else ''
-        return f"Groups deleted at once{by}: training part of their influence on {METRICS[self.metric].label}, {i['recommender']['recommender']} on {i['data']}, {self._seeds}; positive: the group helps."
+        i = self.sweep.store.identity; by = f', chosen by {self.ranked.label} ({self.ranked.source})' if self.ranked is not None else ''
+        return f"Groups deleted at once{by}: training part of their influence on {self.sweep.store.metrics[self.metric].label}, {i['recommender']['recommender']} on {i['data']}{'' if i.get('paired', True) else ', not paired'}, {self._seeds}; positive: the group helps."
     def _repr_html_(self): return f'<p>{self._head()}</p>{self._shown().to_html()}<p>{self.conclusion()}</p>'
     def __repr__(self): return f'{self._head()}\n{self._shown().to_string()}\n{self.conclusion()}'
 
@@ -229,7 +229,7 @@ def validate(
     replicates: int = 24,                   # seeds: seed, seed + 1, ...; none that the ranking was made from
     seed: int = 90_000,
     store: str | os.PathLike | None = None, # as in `deletion_sweep`, like all that follow
-    k: int = 10, candidates: str = 'catalogue', engine: str = 'auto', jobs: int | None = None, progress: bool = True
+    k: int = 10, candidates: str = 'catalogue', metrics: Iterable[Metric | str] = (), engine: str = 'auto', jobs: int | None = None, progress: bool = True
 ) -> Validation:
     "Delete the best and worst groups of a ranking, or groups of your own, on fresh seeds beside groups of matched activity and random ones (paper, Tables 5, 6, 8 and 9)."
     if n_random < 3: raise ValueError(f'n_random={n_random}: how much groups differ cannot be told from fewer than 3.')
@@ -249,5 +249,5 @@ def validate(
     rows += [(kind[:-1], n, 'random', u) for kind, n in lots for u in random_groups(kind, n, split, n_random, seed, among)]
     made = pd.DataFrame(rows, columns=['end', 'size', 'role', 'unit']); count = {kind: _trained(split, kind) for kind, _ in lots}
     made['key'] = [u.key for u in made.unit]; made['rows'] = [float(count['users' if u.users else 'items'][list(u.users + u.items)].mean()) for u in made.unit]
-    sweep = deletion_sweep(recommender, split, made.unit.tolist(), replicates=replicates, seed=seed, store=store, k=k, candidates=candidates, engine=engine, jobs=jobs, progress=progress)
+    sweep = deletion_sweep(recommender, split, made.unit.tolist(), replicates=replicates, seed=seed, store=store, k=k, candidates=candidates, metrics=metrics, engine=engine, jobs=jobs, progress=progress)
     return Validation(made, sweep, ranked.metric if ranked is not None else 'map', ranked, None if ranked is None else _unseen(ranked.identity, split))
