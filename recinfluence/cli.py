@@ -78,10 +78,10 @@ def sweep(args):
     from recinfluence.sweep import deletion_sweep
     data = _dataset(args); split = _split(args, data)
     done = deletion_sweep(_model(args), split, args.units, _ids(args.ids, data, args.units[:-1]), args.replicates, args.seed or 0, args.store, args.k,
-                          args.candidates or 'catalogue', args.engine, args.jobs)
-    failed = done.store.failures()
+                          args.candidates or 'catalogue', args.engine, args.jobs, executor=args.executor, time_limit=args.time_limit, memory_limit=args.memory_limit, retry_failed=args.retry_failed)
+    failed = done.failures(); said = ''.join(f'\n{f.unit}, seed {f.seed} failed: {f.reason}' for f in failed.itertuples())
     _say(args, {'store': str(args.store), 'units': len(done.units), 'seeds': done.seeds, 'engine': done.store.identity['engine'],
-                'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}\nShow it with: recinfluence show {args.store}')
+                'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}{said}\nShow it with: recinfluence show {args.store}')
     return 1 if len(failed) else 0
 
 def show(args):
@@ -115,6 +115,11 @@ def _positive(text):
     n = int(text)
     if n < 1: raise argparse.ArgumentTypeError(f'{text} is not at least 1')
     return n
+
+def _limit(text):
+    x = float(text)
+    if not 0 < x < math.inf: raise argparse.ArgumentTypeError(f'{text} is not above zero')
+    return x
 
 def make_parser() -> argparse.ArgumentParser:
     "All commands and their options."
@@ -161,6 +166,10 @@ Retrain without each one, evaluate again: the difference is its influence.
     p.add_argument('--replicates', type=_positive, default=1, help='seeds: S, S+1, ... (default 1; a ranking needs several)')
     p.add_argument('--seed', type=int, default=0, metavar='S', help='the first seed (default 0)')
     p.add_argument('--store', type=Path, required=True, help='file for the finished retrainings'); judged(p); parallel(p)
+    p.add_argument('--executor', metavar='dask://HOST:PORT', help="run on a Dask cluster, through its scheduler (default: processes of this machine, see --jobs)")
+    p.add_argument('--time-limit', type=_limit, metavar='SECONDS', help='stop a retraining that takes longer, and record it as failed')
+    p.add_argument('--memory-limit', type=_limit, metavar='GIB', help='what one process may hold; a retraining that needs more is recorded as failed')
+    p.add_argument('--retry-failed', action='store_true', help='also try again what failed before')
 
     p = command(commands, 'show', show, 'the users or items that help most (or hurt most)')
     p.add_argument('store', type=Path, metavar='STORE', help='what sweep wrote')

@@ -5,9 +5,9 @@
 # %% ../nbs/08_sweep.ipynb #3f48e96c
 from __future__ import annotations
 
-import hashlib, json, logging, math, os, sqlite3, sys, threading, time
+import hashlib, json, logging, math, os, sqlite3, sys, time
 from collections.abc import Iterable
-from concurrent.futures import as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tqdm import tqdm
 import recinfluence
 from .deletion import RandomGroups, check_unit, single_units
 from .engines import find_engine
+from .executors import Lost, Tasks
 from .metrics import METRICS, RANKING, Evaluator
 from .recommenders import Recommender, Unit
 from .splits import Split
@@ -27,7 +28,8 @@ from .splits import Split
 log = logging.getLogger('recinfluence')
 
 # %% auto #0
-__all__ = ['log', 'SCHEMA', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity', 'cores', 'deletion_sweep']
+__all__ = ['log', 'SCHEMA', 'CHECKS', 'FAULTS', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity', 'cores',
+           'deletion_sweep']
 
 # %% ../nbs/08_sweep.ipynb #4f512dfb
 class StoreError(ValueError):
@@ -42,6 +44,17 @@ CREATE TABLE measures (unit TEXT NOT NULL, seed INTEGER NOT NULL, metric TEXT NO
 CREATE TABLE costs (retrainings INTEGER NOT NULL, seconds REAL NOT NULL);
 CREATE TABLE own (seed INTEGER NOT NULL, metric TEXT NOT NULL, total BLOB NOT NULL, count BLOB NOT NULL, PRIMARY KEY (seed, metric));
 '''
+CHECKS = 'CREATE TABLE IF NOT EXISTS checks (name TEXT NOT NULL, seed INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (name, seed))'
+
+def _digest(*what): return hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
+
+def _trouble(path, e):
+    "A `StoreError` that says what an error of the database or the file system means, and what to do."
+    text = str(e).lower()
+    if 'full' in text or 'no space' in text: return StoreError(f'{path}: the disk is full ({e}). What was finished before is kept and can be read: free some space, and call again.')
+    if 'readonly' in text or 'read-only' in text or 'permission' in text: return StoreError(f'{path}: cannot be written to ({e}). What is in it can be read with Store({str(path)!r}); to go on, allow writing or copy it elsewhere.')
+    if any(word in text for word in ('malformed', 'decode', 'differ')): return StoreError(f'{path}: damaged ({e}). Store.rescue({str(path)!r}, NEW) copies what is whole to a new store, and a sweep that is called with it computes the rest.')
+    return StoreError(f'{path}: cannot be used as a store ({e}). Name another file, or free the place.')
 
 class Store:
     "One file (or one place in memory) with the finished retrainings of one experiment."
@@ -54,20 +67,75 @@ class Store:
         if self.path is not None and self.path.is_dir(): raise StoreError(f'{self.path}: a folder, not a store. Name a file, for example {self.path / "sweep.db"}.')
         try:
             if self.path is not None: self.path.parent.mkdir(parents=True, exist_ok=True)
-            target = ':memory:' if self.path is None else f'{self.path.resolve().as_uri()}?mode={"ro" if identity is None else "rwc"}'
-            self.db = sqlite3.connect(target, uri=self.path is not None, isolation_level=None, timeout=30)
+            self.db = self._connect('ro' if identity is None else 'rwc')
             new = not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'identity'").fetchone()
             if new and identity is None: raise StoreError(f'{self.path}: an SQLite file, but not a store of retrainings.')
             if new: self._create(identity)
+            if self.path is not None and not new: self._compare()
             self.identity = {k: json.loads(v) for k, v in self.db.execute('SELECT key, value FROM identity')}
-        except (sqlite3.DatabaseError, OSError) as e:
-            raise StoreError(f'{self.path}: cannot be used as a store ({e}). Name another file, or free the place.') from None
-        if identity is not None: self._same_experiment(identity)
+            if identity is not None: self._same_experiment(identity); self.db.execute(CHECKS)
+        except (sqlite3.DatabaseError, OSError) as e: raise _trouble(self.path, e) from None
+
+    def _connect(self, mode):
+        target = ':memory:' if self.path is None else f'{self.path.resolve().as_uri()}?mode={mode}'
+        db = sqlite3.connect(target, uri=self.path is not None, isolation_level=None, timeout=30)
+        try: db.execute('SELECT 1 FROM sqlite_master').fetchone()
+        except sqlite3.OperationalError:               # a sweep was killed while it wrote: its half-written rows are taken back, for which reading must write
+            if mode != 'ro' or not Path(f'{self.path}-journal').exists(): raise
+            self._connect('rw').close(); return self._connect('ro')
+        return db
 
     def _create(self, identity):
         with self.transaction():
-            for statement in filter(str.strip, SCHEMA.split(';')): self.db.execute(statement)
-            self.db.executemany('INSERT INTO identity VALUES (?, ?)', [(k, json.dumps(v, sort_keys=True)) for k, v in identity.items()])
+            for statement in (*filter(str.strip, SCHEMA.split(';')), CHECKS): self.db.execute(statement)
+            rows = [(k, json.dumps(v, sort_keys=True)) for k, v in identity.items()]
+            self.db.executemany('INSERT INTO identity VALUES (?, ?)', rows)
+            self.db.executemany('INSERT INTO checks VALUES (?, 0, ?)', [(f'identity {k}', _digest(k, v)) for k, v in rows])
+
+    @staticmethod
+    def _digests(table):
+        "Name, seed and checksum of everything, as `table(name)` gives the rows."
+        for k, v in table('identity'): yield f'identity {k}', 0, _digest(k, v)
+        for row in table('units'): yield f'unit {row[0]}', 0, _digest(*row)
+        for seed, metric, total, count in table('own'): yield f'own {metric}', seed, _digest(total, count)
+        measures = {}
+        for unit, seed, *values in table('measures'): measures.setdefault((unit, seed), []).append(tuple(values))
+        for unit, seed, status, reason in table('retrainings'): yield unit, seed, _digest(status, reason, sorted(measures.pop((unit, seed), []), key=repr))
+        for unit, seed in measures: yield unit, seed, 'measures of no retraining'
+
+    def _compare(self):
+        "Raise an error if something is not what was written."
+        if not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone(): return
+        self.db.execute('BEGIN')                       # one moment, whoever is writing
+        written = {(n, s): d for n, s, d in self.db.execute('SELECT * FROM checks')}
+        differ = [(n, s) for n, s, d in self._digests(lambda t: self.db.execute(f'SELECT * FROM {t}')) if d != written.pop((n, s), d)] + list(written)
+        self.db.execute('COMMIT')
+        if differ: raise sqlite3.DatabaseError(f'{len(differ):,} of its parts differ from what was written, {differ[0][0]!r} of seed {differ[0][1]} among them')
+
+    @classmethod
+    def rescue(cls,
+        path: str | os.PathLike,     # a damaged store, left as it is
+        to: str | os.PathLike        # a file that is not there yet
+    ) -> Store:
+        "Copy every result that can be read and is what was written to a new store."
+        if Path(to).exists(): raise StoreError(f'{to}: is there already. Name a new file.')
+        damaged = cls.__new__(cls); damaged.path = Path(path); rows = {}
+        try:
+            damaged.db = damaged._connect('ro'); tables = [t for t, in damaged.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for t in tables: rows[t] = _readable(damaged.db, t, damaged.path.stat().st_size)
+        except (sqlite3.DatabaseError, OSError) as e: raise StoreError(f'{path}: nothing in it can be read ({e}).') from None
+        written = {(n, s): d for n, s, d in rows.pop('checks', [])}
+        if 'checks' not in tables: raise StoreError(f'{path}: made before stores had checksums: what is whole in it cannot be told. Make the sweep again in another store.')
+        whole = {(n, s): d for n, s, d in cls._digests(lambda t: rows[t]) if written.get((n, s)) == d}
+        identity = {k: json.loads(v) for k, v in rows['identity'] if (f'identity {k}', 0) in whole}
+        if len(identity) < len({'data', 'data_hash', 'split', 'split_hash', 'recommender', 'engine', 'version'} | set(k for k, _ in rows['identity'])): raise StoreError(f'{path}: which experiment it holds cannot be read any more. Make the sweep again in another store.')
+        new = cls(to, identity)
+        with new.transaction():
+            keep = {'units': lambda r: (f'unit {r[0]}', 0) in whole, 'retrainings': lambda r: (r[0], r[1]) in whole, 'measures': lambda r: (r[0], r[1]) in whole, 'own': lambda r: (f'own {r[1]}', r[0]) in whole, 'costs': lambda r: True}
+            for t, kept in keep.items():
+                for r in filter(kept, rows[t]): new.db.execute(f"INSERT INTO {t} VALUES ({','.join('?' * len(r))})", r)
+            new.db.executemany('INSERT OR IGNORE INTO checks VALUES (?,?,?)', [(n, s, d) for (n, s), d in whole.items()])
+        return new
 
     def _same_experiment(self, identity):
         wanted = json.loads(json.dumps(identity))
@@ -79,29 +147,42 @@ class Store:
                 ours, theirs = ({j: d.get(j) for j in differ} for d in (ours, theirs))
             raise StoreError(f'{self.path}: holds another experiment: its {k} has {theirs!r}, this one has {ours!r}. Name another store, or go on with the same settings.')
 
-    def transaction(self): return _Transaction(self.db)
+    def transaction(self): return _Transaction(self.db, self.path)
 
     def add_units(self,
         rows: pd.DataFrame  # as `describe_units` makes them
     ):
-        with self.transaction(): self.db.executemany('INSERT OR IGNORE INTO units VALUES (?,?,?,?,?,?,?,?,?)', list(rows.itertuples(index=False, name=None)))
+        rows, known = list(rows.itertuples(index=False, name=None)), {u for u, in self.db.execute('SELECT unit FROM units')}
+        with self.transaction():
+            for r in rows:
+                if r[0] in known: continue
+                self.db.execute('INSERT INTO units VALUES (?,?,?,?,?,?,?,?,?)', r); self.db.execute('INSERT OR REPLACE INTO checks VALUES (?,0,?)', (f'unit {r[0]}', _digest(*r)))
+                known.add(r[0])
 
     def add(self,
         results: list,  # (key, seed, status, reason, {metric: (held, without)})
         own: list = (), # (seed, metric, totals, counts): each user's own metric, summed over the seed's retrainings that kept them
         seconds: float | None = None   # of processor time that they took together
     ):
-        "Commit finished retrainings, all of them or none."
+        "Commit retrainings, all of them or none; one that is done stays as it is."
         plain = lambda x: None if x is None or math.isnan(x) else float(x)
         with self.transaction():
             for key, seed, status, reason, measures in results:
+                rows = sorted(((m, plain(h), plain(w)) for m, (h, w) in measures.items()), key=repr); digest = _digest(status, reason, rows)
+                if self.db.execute("SELECT 1 FROM retrainings WHERE unit = ? AND seed = ? AND status = 'done'", (key, seed)).fetchone():
+                    if status == 'done' and self.db.execute('SELECT 1 FROM checks WHERE name = ? AND seed = ? AND digest != ?', (key, seed, digest)).fetchone():
+                        log.warning('%s, seed %d: came out differently when it was computed again; the first result stays. Results are exact only where the same seed gives the same model on every worker.', key, seed)
+                    continue
                 self.db.execute('INSERT OR REPLACE INTO retrainings VALUES (?,?,?,?)', (key, seed, status, reason))
-                self.db.executemany('INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)', [(key, seed, m, plain(h), plain(w)) for m, (h, w) in measures.items()])
+                self.db.executemany('INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)', [(key, seed, *r) for r in rows])
+                self.db.execute('INSERT OR REPLACE INTO checks VALUES (?,?,?)', (key, seed, digest))
             if seconds is not None: self.db.execute('INSERT INTO costs VALUES (?,?)', (sum(key != 'nothing' for key, *_ in results), seconds))
-            self.db.executemany('INSERT OR REPLACE INTO own VALUES (?,?,?,?)', [(s, m, t.astype('<f8').tobytes(), c.astype('<i8').tobytes()) for s, m, t, c in own])
+            for s, m, t, n in own:
+                t, n = t.astype('<f8').tobytes(), n.astype('<i8').tobytes()
+                self.db.execute('INSERT OR REPLACE INTO own VALUES (?,?,?,?)', (s, m, t, n)); self.db.execute('INSERT OR REPLACE INTO checks VALUES (?,?,?)', (f'own {m}', s, _digest(t, n)))
 
     def done(self) -> set:
-        "(unit key, seed) of the retrainings that need not be done again."
+        "(unit key, seed) of the retrainings that are done."
         return set(self.db.execute("SELECT unit, seed FROM retrainings WHERE status = 'done'"))
 
     def cost(self) -> float:
@@ -114,7 +195,7 @@ class Store:
         return pd.read_sql('SELECT retrainings, seconds FROM costs', self.db)
 
     def failures(self) -> pd.DataFrame:
-        "Retrainings that raised an error, with their reasons."
+        "Retrainings that failed, with their reasons."
         return pd.read_sql("SELECT unit, seed, reason FROM retrainings WHERE status != 'done' ORDER BY unit, seed", self.db)
 
     def units(self) -> pd.DataFrame:
@@ -153,10 +234,28 @@ class Store:
         return h.hexdigest()
 
 class _Transaction:
-    "BEGIN, then COMMIT or ROLLBACK."
-    def __init__(self, db): self.db = db
-    def __enter__(self): self.db.execute('BEGIN IMMEDIATE')
-    def __exit__(self, kind, error, trace): self.db.execute('ROLLBACK' if kind else 'COMMIT')
+    "BEGIN, then COMMIT or ROLLBACK; what the database complains about is said as a `StoreError`."
+    def __init__(self, db, path): self.db, self.path = db, path
+    def __enter__(self): self._say('BEGIN IMMEDIATE')
+    def __exit__(self, kind, error, trace):
+        if not kind: return self._say('COMMIT')
+        if self.db.in_transaction: self.db.execute('ROLLBACK')
+        if isinstance(error, sqlite3.DatabaseError): raise _trouble(self.path, error) from None
+    def _say(self, word):
+        try: self.db.execute(word)
+        except sqlite3.DatabaseError as e:
+            if self.db.in_transaction: self.db.execute('ROLLBACK')
+            raise _trouble(self.path, e) from None
+
+def _readable(db, table, size):
+    "The rows of a table that can be read; damaged pages are left out."
+    rows, todo = [], [(0, size // 8 + 1)]          # no row is shorter than eight bytes
+    while todo:
+        low, high = todo.pop()
+        try: rows += db.execute(f'SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?', (low, high)).fetchall()
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            if low < high: todo += [((low + high) // 2 + 1, high), (low, (low + high) // 2)]
+    return rows
 
 # %% ../nbs/08_sweep.ipynb #8a124194
 def describe_units(
@@ -184,7 +283,7 @@ class _Worker:
     "One process's share of a sweep."
     def __init__(self, recommender, split, k, candidates, engine):
         self.recommender, self.evaluator = recommender, Evaluator(split, k, candidates)
-        self.make, self.engine = find_engine(recommender, self.evaluator, engine), None
+        self.make, self.engine, self.seed = find_engine(recommender, self.evaluator, engine), None, None
 
     def run(self, seed, units):
         "Results of one task, for a design each user's own metric in them, and the processor time; the full model of the replicate comes with the results."
@@ -193,15 +292,30 @@ class _Worker:
 
     def _run(self, seed, units):
         with threadpool_limits(1):
-            if self.engine is None or self.seed != seed: self.engine, self.seed = self.make(self.recommender, self.evaluator, seed), seed
+            if self.seed != seed: self.engine, self.seed, self.fault = None, seed, None
             if isinstance(units, RandomGroups): return self._groups(units, seed)
+            if self.fault is None: self.fault = self._prepare()
+            if self.fault: return _failed(seed, [Unit(), *units], self.fault), ()
             full = self.engine.full
             return [('nothing', seed, 'done', '', {m: (full[m], full[m]) for m in METRICS})] + self._delete(units, seed), ()
+
+    def _prepare(self):
+        "Train the full model of the replicate; returns what is wrong with it."
+        try:
+            self.engine = self.make(self.recommender, self.evaluator, self.seed); full, sees = self.engine.full, self.evaluator.sees_model
+            return _not_finite({m: v for m, v in full.items() if sees.get(m, True)})
+        except FAULTS as e: return _reason(e)
 
     def _groups(self, design, seed):
         split = self.evaluator.split; activity = np.bincount(split.codes(split.train)[0])
         left = (~design.deleted(activity, seed) & (np.bincount(self.evaluator.test_user, minlength=len(activity)) > 0)).any(1)   # somebody to judge
-        units = design.units(split, seed); judged = self.engine.evaluate([u for u, some in zip(units, left) if some])
+        units = design.units(split, seed)
+        try:
+            if self.engine is None: self.engine = self.make(self.recommender, self.evaluator, seed)
+            judged = self.engine.evaluate([u for u, some in zip(units, left) if some])
+            bad = next(filter(None, (_not_finite({'mae': e.metrics['mae']}) for e in judged)), '')
+        except FAULTS as e: bad = _reason(e)
+        if bad: return _failed(seed, units, bad), ()
         each = np.stack([e.per_user for e in judged])                     # (groups, users, ranking metrics)
         own = [(seed, m, np.nansum(each[..., n], 0), np.isfinite(each[..., n]).sum(0)) for n, m in enumerate(RANKING)]
         metrics = iter(judged); none = dict.fromkeys(RANKING, np.nan)
@@ -209,34 +323,52 @@ class _Worker:
 
     def _delete(self, units, seed):
         done = lambda d: (d.unit.key, seed, 'done', '', {m: (d.held[m], d.without[m]) for m in METRICS})
-        try: return [done(d) for d in self.engine.delete(units)]
-        except Exception as e:
-            if len(units) == 1: return [(units[0].key, seed, 'failed', f'{type(e).__name__}: {e}', {})]
+        bad = lambda d: _not_finite({m: v for m, v in d.without.items() if np.isfinite(d.held[m])})
+        try: return [(d.unit.key, seed, 'failed', bad(d), {}) if bad(d) else done(d) for d in self.engine.delete(units)]
+        except FAULTS as e:
+            if len(units) == 1: return [(units[0].key, seed, 'failed', _reason(e), {})]
             return [r for u in units for r in self._delete([u], seed)]      # find the one that fails
 
-def _start_worker(parent, *args):
-    def watch():                      # a killed sweep must not leave workers behind
-        while os.getppid() == parent: time.sleep(1)
-        os._exit(1)
-    threading.Thread(target=watch, daemon=True).start()
-    recinfluence._worker = _Worker(*args)       # kept on the package: one place a process, however these functions travelled
+FAULTS = (Exception, SystemExit)      # of a retraining; a library may even try to end the program
 
-def _run_task(seed, units): return recinfluence._worker.run(seed, units)
+def _reason(e): return f'{type(e).__name__}: {e}'
 
-def _results(tasks, jobs, args):
-    "Results of all tasks, in whatever order they come."
-    if jobs == 1:
-        worker = _Worker(*args)
-        for task in tasks: yield worker.run(*task)
-        return
-    from loky import ProcessPoolExecutor
-    single = {v: '1' for v in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')}
-    executor = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(os.getpid(), *args), env=single)
-    try:
-        for future in as_completed([executor.submit(_run_task, *t) for t in tasks]): yield future.result()
-        executor.shutdown()
-    except BaseException:
-        executor.shutdown(kill_workers=True); raise
+def _not_finite(metrics):
+    "What to say of metrics that are not numbers; '' if all are."
+    bad = [m for m, v in metrics.items() if not np.isfinite(v)]
+    return f"not a number: {', '.join(bad)}" if bad else ''
+
+def _failed(seed, units, reason):
+    "The results of units that failed together."
+    return [(u.key, seed, 'failed', reason if u.kind == 'nothing' or units[0].kind != 'nothing' else f'the full model failed: {reason}', {}) for u in units]
+
+# %% ../nbs/08_sweep.ipynb #15a785f4
+def _results(pool, tasks, per_seed):
+    "Results of all tasks, in whatever order they come, processor time included."
+    for t in tasks: pool.submit(t)
+    seen, again, waiting, broken = set(), set(), {}, {}
+    def fails(seed, units, reason):
+        units = [Unit(users=(0, 0), name=f'group {n}') for n in range(per_seed)] if isinstance(units, RandomGroups) else units
+        return _failed(seed, units, reason), (), None
+    for (seed, units), got in pool:
+        if not isinstance(got, Lost):
+            seen.add(seed); yield got
+            for t in waiting.pop(seed, ()):
+                for u in t: pool.submit((seed, [u]))
+            continue
+        name = seed, tuple(u.key for u in units) if isinstance(units, list) else 'design'
+        if seed in broken: yield fails(seed, units, f'the full model failed: {broken[seed]}')
+        elif got.again and name not in again: again.add(name); pool.submit((seed, units))
+        elif isinstance(units, RandomGroups): yield fails(seed, units, got.reason)
+        elif not units:                                                     # the full model, alone
+            broken[seed] = got.reason; lost = [u for t in waiting.pop(seed, ()) for u in t] + [u for _, t in pool.drop(lambda t: t[0] == seed) for u in t]
+            yield fails(seed, [Unit(), *lost], got.reason)
+        elif seed not in seen:
+            if seed not in waiting: pool.submit((seed, []))
+            waiting.setdefault(seed, []).append(units)
+        elif len(units) > 1:
+            for u in units: pool.submit((seed, [u]))
+        else: yield fails(seed, units, got.reason)
 
 # %% ../nbs/08_sweep.ipynb #da24ca35
 @dataclass(frozen=True, eq=False)
@@ -255,16 +387,21 @@ class Sweep:
         "The full models' metrics: one row a seed."
         return self.store.full().reindex(self.seeds)
 
+    def failures(self) -> pd.DataFrame:
+        "The retrainings that failed, with their reasons."
+        f = self.store.failures(); own = f.unit.str.startswith('users group ') if 'design' in self.store.identity else f.unit.isin([*self.units, 'nothing'])
+        return f[own & f.seed.isin(self.seeds)].reset_index(drop=True)
+
     def influence(self, metric: str = 'map', part: str = 'whole'):
         "The units' influence on a metric, over all replicates; `part='training'`: without what is mechanical (chapter 09)."
         from recinfluence.influence import Influence      # the one arrow upwards, for the convenience of a method
         return Influence.of(self, metric, part)
 
     def __repr__(self):
-        i = self.store.identity
-        if 'design' in i: return f"{i['recommender']['recommender']} on {i['data']}: {len([s for _, s in self.store.done() if s in set(self.seeds)]):,} retrainings without random groups ({len(self.seeds)} seeds); engine {i['engine']}"
+        i, failed = self.store.identity, self.failures()
+        failed = f", {len(failed):,} failed ({failed.unit[0]}, seed {failed.seed[0]}: {failed.reason[0]}; all: .failures(), again: retry_failed=True)" if len(failed) else ''
+        if 'design' in i: return f"{i['recommender']['recommender']} on {i['data']}: {len([s for _, s in self.store.done() if s in set(self.seeds)]):,} retrainings without random groups ({len(self.seeds)} seeds{failed}); engine {i['engine']}"
         done = len(self.store.done() & {(u, s) for u in self.units for s in self.seeds})
-        failed = f', {len(self.store.failures()):,} failed (see .store.failures())' if len(self.store.failures()) else ''
         return (f"{i['recommender']['recommender']} on {i['data']}: {done:,} of {len(self.units) * len(self.seeds):,} retrainings done "
                 f"({len(self.units):,} units, {len(self.seeds)} replicate{'s' * (len(self.seeds) != 1)}{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}")
 
@@ -291,12 +428,19 @@ def deletion_sweep(
     candidates: str = 'catalogue',              # or 'test', see chapter 02
     engine: str = 'auto',                       # or 'reference', 'fast', 'stacked', see chapter 07
     jobs: int | None = None,                    # processes; default: one a core
-    progress: bool = True                       # a bar on standard error
+    progress: bool = True,                      # a bar on standard error
+    executor: Executor | str | None = None,     # where it runs (chapter 07a): an executor, a Dask client, 'dask://host:port'; default: `jobs` processes here
+    time_limit: float | None = None,            # seconds for one retraining, with the full model of its replicate where that is not at hand
+    memory_limit: float | None = None,          # GiB that one process may hold
+    retry_failed: bool = False                  # also those that failed before
 ) -> Sweep:
     "Retrain without each unit in each replicate, resuming what the store already holds (paper, Algorithms 1 and 2)."
     if replicates < 1: raise ValueError(f'replicates={replicates}: at least one.')
+    if jobs is not None and executor is not None: raise ValueError(f'jobs={jobs}: says how many processes run here, but an executor has workers of its own. Give one of the two.')
     jobs = cores() if jobs is None else jobs
     if jobs < 1: raise ValueError(f'jobs={jobs}: at least one process.')
+    for name, limit in (('time_limit', time_limit), ('memory_limit', memory_limit)):
+        if limit is not None and not (limit > 0 and math.isfinite(limit)): raise ValueError(f'{name}={limit}: a number above zero, or None for no limit.')
     design = units if isinstance(units, RandomGroups) else None
     units = single_units(split, 'users', split.users.tolist()) if design else single_units(split, units, ids) if isinstance(units, str) else list(units)
     per_seed = design.size(len(split.users)) if design else 0
@@ -308,6 +452,7 @@ def deletion_sweep(
     with _only_sweep(kept), _told(progress):
         kept.add_units(describe_units(split, units if design else [Unit(), *units]))
         done, named, tasks = kept.done(), list({u.key: u for u in units}.values()), []
+        if not retry_failed: done |= set(kept.failures()[['unit', 'seed']].itertuples(index=False, name=None))
         for s in seeds:
             if design: tasks += [(s, design)] if (f'users group {per_seed - 1}', s) not in done else []; continue
             missing = [u for u in named if (u.key, s) not in done]
@@ -316,12 +461,13 @@ def deletion_sweep(
         size = lambda task: per_seed if design else len(task[1])
         total = len(seeds) * (per_seed if design else len(named)); left = sum(map(size, tasks)); jobs = min(jobs, max(1, len(tasks)))
         if tasks:
-            need = make.memory(recommender, evaluator)
-            log.info('%s, engine %s: %s of %s retrainings to do, %d process%s%s', type(recommender).__name__, make.name, f'{left:,}', f'{total:,}', jobs, 'es' * (jobs > 1), f', about {need:.1f} GiB each' if need else '')
+            need = make.memory(recommender, evaluator); where = f"{jobs} process{'es' * (jobs > 1)}" if executor is None else f'on {executor}' if isinstance(executor, str) else f'on a {type(executor).__name__}'
+            log.info('%s, engine %s: %s of %s retrainings to do, %s%s', type(recommender).__name__, make.name, f'{left:,}', f'{total:,}', where, f', about {need:.1f} GiB each' if need else '')
             make.warm(recommender)            # here, so that no two workers compile the same
         with tqdm(total=total, initial=total - left, unit='unit', desc=f'{type(recommender).__name__} ({make.name})', disable=not progress or not tasks, file=sys.stderr) as bar:
-            for results, own, seconds in _results(tasks, jobs, (recommender, split, k, candidates, make.name)) if tasks else ():
-                kept.add(results, own, seconds); bar.update(len(results) - (not design))
+            if tasks:
+                with Tasks(_Worker, (recommender, split, k, candidates, make.name), executor, jobs, time_limit, memory_limit) as pool:
+                    for results, own, seconds in _results(pool, tasks, per_seed): kept.add(results, own, seconds); bar.update(sum(key != 'nothing' for key, *_ in results))
     return sweep
 
 class _told:
@@ -339,5 +485,6 @@ class _only_sweep:
         if self.lock:
             try: self.lock.acquire()
             except Timeout: raise StoreError(f'{self.path}: another sweep is writing to it. Wait for it, or name another store.') from None
+            except OSError as e: raise _trouble(self.path, e) from None
     def __exit__(self, *error):
         if self.lock: self.lock.release()
