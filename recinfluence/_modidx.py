@@ -520,6 +520,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                     'recinfluence.sweep.Store._digests': ('sweep.html#store._digests', 'recinfluence/sweep.py'),
                                     'recinfluence.sweep.Store._same_experiment': ( 'sweep.html#store._same_experiment',
                                                                                    'recinfluence/sweep.py'),
+                                    'recinfluence.sweep.Store._statements': ('sweep.html#store._statements', 'recinfluence/sweep.py'),
                                     'recinfluence.sweep.Store.add': ('sweep.html#store.add', 'recinfluence/sweep.py'),
                                     'recinfluence.sweep.Store.add_units': ('sweep.html#store.add_units', 'recinfluence/sweep.py'),
                                     'recinfluence.sweep.Store.content_hash': ('sweep.html#store.content_hash', 'recinfluence/sweep.py'),

@@ -5,7 +5,7 @@
 # %% ../nbs/08_sweep.ipynb #3f48e96c
 from __future__ import annotations
 
-import hashlib, json, logging, math, os, sqlite3, sys, time
+import hashlib, json, logging, math, os, shutil, sqlite3, sys, tempfile, time
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from .splits import Split
 log = logging.getLogger('recinfluence')
 
 # %% auto #0
-__all__ = ['log', 'SCHEMA', 'CHECKS', 'FAULTS', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity', 'cores',
+__all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'FAULTS', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity', 'cores',
            'deletion_sweep']
 
 # %% ../nbs/08_sweep.ipynb #4f512dfb
@@ -44,7 +44,11 @@ CREATE TABLE measures (unit TEXT NOT NULL, seed INTEGER NOT NULL, metric TEXT NO
 CREATE TABLE costs (retrainings INTEGER NOT NULL, seconds REAL NOT NULL);
 CREATE TABLE own (seed INTEGER NOT NULL, metric TEXT NOT NULL, total BLOB NOT NULL, count BLOB NOT NULL, PRIMARY KEY (seed, metric));
 '''
-CHECKS = 'CREATE TABLE IF NOT EXISTS checks (name TEXT NOT NULL, seed INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (name, seed))'
+PAGE = 4096      # bytes of a page, SQLite's own choice
+CHECKS = '''
+CREATE TABLE IF NOT EXISTS checks (name TEXT NOT NULL, seed INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (name, seed));
+CREATE TABLE IF NOT EXISTS spare (identity TEXT NOT NULL, digest TEXT NOT NULL);
+'''
 
 def _digest(*what): return hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
 
@@ -54,7 +58,8 @@ def _trouble(path, e):
     if 'full' in text or 'no space' in text: return StoreError(f'{path}: the disk is full ({e}). What was finished before is kept and can be read: free some space, and call again.')
     if 'readonly' in text or 'read-only' in text or 'permission' in text: return StoreError(f'{path}: cannot be written to ({e}). What is in it can be read with Store({str(path)!r}); to go on, allow writing or copy it elsewhere.')
     if any(word in text for word in ('malformed', 'decode', 'differ')): return StoreError(f'{path}: damaged ({e}). Store.rescue({str(path)!r}, NEW) copies what is whole to a new store, and a sweep that is called with it computes the rest.')
-    return StoreError(f'{path}: cannot be used as a store ({e}). Name another file, or free the place.')
+    once = f' If this was a store once, Store.rescue({str(path)!r}, NEW) copies what is whole.' if 'not a database' in text else ''
+    return StoreError(f'{path}: cannot be used as a store ({e}). Name another file, or free the place.{once}')
 
 class Store:
     "One file (or one place in memory) with the finished retrainings of one experiment."
@@ -73,7 +78,7 @@ class Store:
             if new: self._create(identity)
             if self.path is not None and not new: self._compare()
             self.identity = {k: json.loads(v) for k, v in self.db.execute('SELECT key, value FROM identity')}
-            if identity is not None: self._same_experiment(identity); self.db.execute(CHECKS)
+            if identity is not None: self._same_experiment(identity); self._statements(CHECKS)
         except (sqlite3.DatabaseError, OSError) as e: raise _trouble(self.path, e) from None
 
     def _connect(self, mode):
@@ -87,10 +92,13 @@ class Store:
 
     def _create(self, identity):
         with self.transaction():
-            for statement in (*filter(str.strip, SCHEMA.split(';')), CHECKS): self.db.execute(statement)
+            self._statements(SCHEMA + CHECKS); whole = json.dumps(identity); self.db.execute('INSERT INTO spare VALUES (?, ?)', (whole, _digest(whole)))
             rows = [(k, json.dumps(v, sort_keys=True)) for k, v in identity.items()]
             self.db.executemany('INSERT INTO identity VALUES (?, ?)', rows)
             self.db.executemany('INSERT INTO checks VALUES (?, 0, ?)', [(f'identity {k}', _digest(k, v)) for k, v in rows])
+
+    def _statements(self, text):
+        for statement in filter(str.strip, text.split(';')): self.db.execute(statement)
 
     @staticmethod
     def _digests(table):
@@ -107,6 +115,8 @@ class Store:
         "Raise an error if something is not what was written."
         if not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone(): return
         self.db.execute('BEGIN')                       # one moment, whoever is writing
+        (said,), *_ = self.db.execute('PRAGMA integrity_check(1)')
+        if said != 'ok': raise sqlite3.DatabaseError(f"malformed: {' '.join(said.split())}")
         written = {(n, s): d for n, s, d in self.db.execute('SELECT * FROM checks')}
         differ = [(n, s) for n, s, d in self._digests(lambda t: self.db.execute(f'SELECT * FROM {t}')) if d != written.pop((n, s), d)] + list(written)
         self.db.execute('COMMIT')
@@ -119,22 +129,19 @@ class Store:
     ) -> Store:
         "Copy every result that can be read and is what was written to a new store."
         if Path(to).exists(): raise StoreError(f'{to}: is there already. Name a new file.')
-        damaged = cls.__new__(cls); damaged.path = Path(path); rows = {}
-        try:
-            damaged.db = damaged._connect('ro'); tables = [t for t, in damaged.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for t in tables: rows[t] = _readable(damaged.db, t, damaged.path.stat().st_size)
-        except (sqlite3.DatabaseError, OSError) as e: raise StoreError(f'{path}: nothing in it can be read ({e}).') from None
-        written = {(n, s): d for n, s, d in rows.pop('checks', [])}
-        if 'checks' not in tables: raise StoreError(f'{path}: made before stores had checksums: what is whole in it cannot be told. Make the sweep again in another store.')
+        rows = _readable(Path(path))
+        if 'checks' not in rows: raise StoreError(f'{path}: made before stores had checksums: what is whole in it cannot be told. Make the sweep again in another store.')
+        written = {(n, s): d for n, s, d in rows['checks']}
         whole = {(n, s): d for n, s, d in cls._digests(lambda t: rows[t]) if written.get((n, s)) == d}
-        identity = {k: json.loads(v) for k, v in rows['identity'] if (f'identity {k}', 0) in whole}
-        if len(identity) < len({'data', 'data_hash', 'split', 'split_hash', 'recommender', 'engine', 'version'} | set(k for k, _ in rows['identity'])): raise StoreError(f'{path}: which experiment it holds cannot be read any more. Make the sweep again in another store.')
+        known = {n for n, _ in written if n.startswith('identity ')}; read = {k: json.loads(v) for k, v in rows['identity'] if (f'identity {k}', 0) in whole}
+        identity = next((json.loads(i) for i, d in rows['spare'] if _digest(i) == d), read if read and known == {f'identity {k}' for k in read} else None)
+        if identity is None: raise StoreError(f'{path}: which experiment it holds cannot be read any more. Make the sweep again in another store.')
         new = cls(to, identity)
         with new.transaction():
             keep = {'units': lambda r: (f'unit {r[0]}', 0) in whole, 'retrainings': lambda r: (r[0], r[1]) in whole, 'measures': lambda r: (r[0], r[1]) in whole, 'own': lambda r: (f'own {r[1]}', r[0]) in whole, 'costs': lambda r: True}
             for t, kept in keep.items():
                 for r in filter(kept, rows[t]): new.db.execute(f"INSERT INTO {t} VALUES ({','.join('?' * len(r))})", r)
-            new.db.executemany('INSERT OR IGNORE INTO checks VALUES (?,?,?)', [(n, s, d) for (n, s), d in whole.items()])
+            new.db.executemany('INSERT INTO checks VALUES (?,?,?)', [(n, s, d) for (n, s), d in whole.items() if not n.startswith('identity ')])
         return new
 
     def _same_experiment(self, identity):
@@ -247,15 +254,26 @@ class _Transaction:
             if self.db.in_transaction: self.db.execute('ROLLBACK')
             raise _trouble(self.path, e) from None
 
-def _readable(db, table, size):
-    "The rows of a table that can be read; damaged pages are left out."
-    rows, todo = [], [(0, size // 8 + 1)]          # no row is shorter than eight bytes
-    while todo:
-        low, high = todo.pop()
-        try: rows += db.execute(f'SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?', (low, high)).fetchall()
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            if low < high: todo += [((low + high) // 2 + 1, high), (low, (low + high) // 2)]
-    return rows
+def _readable(path):
+    "The rows of each table of a damaged store that can still be read, read from a copy."
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)/'copy.db'
+        for end in filter(lambda end: Path(f'{path}{end}').exists(), ('', '-journal')): shutil.copy(f'{path}{end}', f'{copy}{end}')
+        content, db = copy.read_bytes(), sqlite3.connect(copy)
+        try: tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        except sqlite3.DatabaseError:                  # the first page says where the tables begin; in a new store it says the same
+            db.close(); fresh = Path(folder)/'fresh.db'; Store(fresh, {}).db.close(); first = bytearray(fresh.read_bytes()[:PAGE])
+            first[28:40] = (len(content) // PAGE).to_bytes(4, 'big') + bytes(8); copy.write_bytes(bytes(first) + content[PAGE:])     # number of pages; none of them free
+            db = sqlite3.connect(copy); tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        out = {t: [] for t, in tables}
+        for table, rows in out.items():
+            todo = [(0, len(content) // 8)]            # no row is shorter than eight bytes
+            while todo:
+                low, high = todo.pop()
+                try: rows += db.execute(f'SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?', (low, high)).fetchall()
+                except sqlite3.DatabaseError:
+                    if low < high: todo += [((low + high) // 2 + 1, high), (low, (low + high) // 2)]
+        db.close(); return out
 
 # %% ../nbs/08_sweep.ipynb #8a124194
 def describe_units(
