@@ -32,11 +32,14 @@ def _ids(text, data, kind):
     "'all', or ids and ranges of ids: '1,2,10-20'."
     if text == 'all': return None
     known = set(data.frame[kind].unique().tolist()); out = []
+    if text in known: return [text]                   # an id with commas or dashes in it
     for part in filter(None, (p.strip() for p in text.split(','))):
         low, _, high = part.partition('-')
         if part in known: out.append(part)
         elif part.lstrip('-').isdigit(): out.append(int(part))
-        elif low.isdigit() and high.isdigit() and int(low) <= int(high): out += range(int(low), int(high) + 1)
+        elif low.isdigit() and high.isdigit() and int(low) <= int(high):
+            if int(high) - int(low) >= len(known): raise ValueError(f'--ids {part}: that is more than the {len(known):,} {kind}s of {data.name}.')
+            out += range(int(low), int(high) + 1)
         else: out.append(part)
     if not out: raise ValueError('--ids names nobody. Give ids as 1,2,10-20, or all.')
     return out

@@ -28,8 +28,8 @@ from .splits import Split
 log = logging.getLogger('recinfluence')
 
 # %% auto #0
-__all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'FAULTS', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity', 'cores',
-           'deletion_sweep']
+__all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'READING', 'FAULTS', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity',
+           'cores', 'deletion_sweep']
 
 # %% ../nbs/08_sweep.ipynb #4f512dfb
 class StoreError(ValueError):
@@ -79,7 +79,7 @@ class Store:
             if self.path is not None and not new: self._compare()
             self.identity = {k: json.loads(v) for k, v in self.db.execute('SELECT key, value FROM identity')}
             if identity is not None: self._same_experiment(identity); self._statements(CHECKS)
-        except (sqlite3.DatabaseError, OSError) as e: raise _trouble(self.path, e) from None
+        except (*READING, OSError) as e: raise _trouble(self.path, e) from None
 
     def _connect(self, mode):
         target = ':memory:' if self.path is None else f'{self.path.resolve().as_uri()}?mode={mode}'
@@ -129,7 +129,8 @@ class Store:
     ) -> Store:
         "Copy every result that can be read and is what was written to a new store."
         if Path(to).exists(): raise StoreError(f'{to}: is there already. Name a new file.')
-        rows = _readable(Path(path))
+        try: rows = _readable(Path(path))
+        except (*READING, OSError) as e: raise StoreError(f'{path}: nothing in it can be read ({e}). Make the sweep again in another store.') from None
         if 'checks' not in rows: raise StoreError(f'{path}: made before stores had checksums: what is whole in it cannot be told. Make the sweep again in another store.')
         written = {(n, s): d for n, s, d in rows['checks']}
         whole = {(n, s): d for n, s, d in cls._digests(lambda t: rows[t]) if written.get((n, s)) == d}
@@ -254,24 +255,27 @@ class _Transaction:
             if self.db.in_transaction: self.db.execute('ROLLBACK')
             raise _trouble(self.path, e) from None
 
+READING = sqlite3.DatabaseError, UnicodeDecodeError      # what reading a damaged file may raise
+
 def _readable(path):
     "The rows of each table of a damaged store that can still be read, read from a copy."
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)/'copy.db'
         for end in filter(lambda end: Path(f'{path}{end}').exists(), ('', '-journal')): shutil.copy(f'{path}{end}', f'{copy}{end}')
         content, db = copy.read_bytes(), sqlite3.connect(copy)
-        try: tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        except sqlite3.DatabaseError:                  # the first page says where the tables begin; in a new store it says the same
+        tables = lambda: [t for t, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        try: tables()
+        except READING:                                # the first page says where the tables begin; in a new store it says the same
             db.close(); fresh = Path(folder)/'fresh.db'; Store(fresh, {}).db.close(); first = bytearray(fresh.read_bytes()[:PAGE])
             first[28:40] = (len(content) // PAGE).to_bytes(4, 'big') + bytes(8); copy.write_bytes(bytes(first) + content[PAGE:])     # number of pages; none of them free
-            db = sqlite3.connect(copy); tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        out = {t: [] for t, in tables}
+            db = sqlite3.connect(copy)
+        out = {t: [] for t in tables()}
         for table, rows in out.items():
             todo = [(0, len(content) // 8)]            # no row is shorter than eight bytes
             while todo:
                 low, high = todo.pop()
                 try: rows += db.execute(f'SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?', (low, high)).fetchall()
-                except sqlite3.DatabaseError:
+                except READING:
                     if low < high: todo += [((low + high) // 2 + 1, high), (low, (low + high) // 2)]
         db.close(); return out
 

@@ -120,6 +120,16 @@ def test_a_disk_that_is_really_full_or_read_only(tiny, small_disk, tmp_path):
     assert run(tiny, ids=None, replicates=3, seed=0, store=store).store.failures().empty and len(Store(store).done()) >= 3 * 41
 
 
+def test_whichever_page_is_damaged_the_store_is_rescued(tiny, tmp_path):
+    path = tmp_path/'s.db'; s = run(tiny, units='users', store=path).store; whole, n, before = s.content_hash(), len(s.done()), path.read_bytes(); s.db.close(); kept = []
+    for page in range(len(before) // 4096):
+        for hurt in (bytes(4096), b'\xff\x80' * 2048):
+            path.write_bytes(before[:page * 4096] + hurt + before[(page + 1) * 4096:]); new = tmp_path/'new.db'; new.unlink(missing_ok=True)
+            with pytest.raises(StoreError, match='rescue'): Store(path)
+            rescued = Store.rescue(path, new); kept.append(len(rescued.done())); rescued.db.close(); assert run(tiny, store=new).store.content_hash() == whole
+    assert kept[0] == kept[1] == n and np.mean(kept) > .6 * n
+
+
 @pytest.mark.parametrize('wrong', [dict(time_limit=0), dict(time_limit=float('nan')), dict(memory_limit=-1)])
 def test_limits_that_are_none_are_refused(tiny, wrong):
     with pytest.raises(ValueError, match='above zero'): run(tiny, **wrong)

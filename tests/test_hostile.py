@@ -83,7 +83,7 @@ class Given(Recommender):
     def score(self, users, items): return self.table[:len(users), :len(items)]
 
 
-SCORE = st.one_of(st.floats(-1e300, 1e300), st.just(0.), st.sampled_from([math.inf, -math.inf]))
+SCORE = st.one_of(st.floats(-1e300, 1e300), st.just(0.), st.just(math.inf))
 
 
 @pytest.mark.filterwarnings(QUIET)
@@ -149,6 +149,14 @@ def test_the_command_line_does_what_is_asked_or_says_why_not(tmp_path, frame, wh
     if code == 2: assert not out and err.strip().splitlines()[-1].startswith('recinfluence')
     else: assert (json.loads(out)['failed'] == []) == (code == 0)
     assert {p.name for p in tmp_path.iterdir()} <= {'own.csv', 's.db', 's.db.lock'}         # no file where a name says
+
+
+def test_ids_on_the_command_line(tmp_path):
+    from recinfluence.recommenders import planted_interactions
+    f = planted_interactions(); f.to_csv(tmp_path/'own.csv', index=False); run = lambda ids, data='own.csv': said('sweep', '--dataset', tmp_path/data, '--model', 'popularity', '--units', 'users', f'--ids={ids}', '--store', tmp_path/f'{data}.db', '--jobs', 1, '--json')
+    assert run('0-99999999999999')[0] == 2 and 'more than the 40 users' in run('0-99999999999999')[2]            # not a list of so many
+    f['user'] = [f'Müller, "{u}-1"' for u in f.user]; f.to_csv(tmp_path/'text.csv', index=False)
+    code, out, _ = run('Müller, "3-1"', 'text.csv'); assert code == 0 and json.loads(out)['units'] == 1 and 'user Müller, "3-1"' in Store(tmp_path/'text.csv.db').units().index
 
 
 @pytest.mark.parametrize('name', ['$(touch hit)', '; touch hit', '`touch hit`', '| touch hit', "'; touch hit; '", '\n touch hit'])
