@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ['PAPER_SEED', 'SUMMARY_KEYS', 'data_fetch', 'data_summary', 'evaluate', 'sweep', 'show', 'reproduce', 'bench',
            'make_parser', 'main']
 
-# %% ../nbs/18_cli.ipynb #e5287161
+# %% ../nbs/18_cli.ipynb #72f2f36f
 PAPER_SEED = {'ncf': 42, 'svd': 0, 'popularity': 0}
 
 def _dataset(args):
@@ -38,11 +38,14 @@ def _ids(text, data, kind):
     "'all', or ids and ranges of ids: '1,2,10-20'."
     if text == 'all': return None
     known = set(data.frame[kind].unique().tolist()); out = []
+    if text in known: return [text]                   # an id with commas or dashes in it
     for part in filter(None, (p.strip() for p in text.split(','))):
         low, _, high = part.partition('-')
         if part in known: out.append(part)
         elif part.lstrip('-').isdigit(): out.append(int(part))
-        elif low.isdigit() and high.isdigit() and int(low) <= int(high): out += range(int(low), int(high) + 1)
+        elif low.isdigit() and high.isdigit() and int(low) <= int(high):
+            if int(high) - int(low) >= len(known): raise ValueError(f'--ids {part}: that is more than the {len(known):,} {kind}s of {data.name}.')
+            out += range(int(low), int(high) + 1)
         else: out.append(part)
     if not out: raise ValueError('--ids names nobody. Give ids as 1,2,10-20, or all.')
     return out
@@ -57,7 +60,7 @@ def _plain(x):
 def _say(args, result, text):
     print(json.dumps(_plain(result)) if args.json else text)
 
-# %% ../nbs/18_cli.ipynb #d004414d
+# %% ../nbs/18_cli.ipynb #2d84de1e
 SUMMARY_KEYS = ['n_ratings', 'n_items', 'n_users', 'density', 'mean_ratings_per_item', 'mean_ratings_per_user', 'min_ratings_per_item',
                 'min_ratings_per_user', 'max_ratings_per_item', 'max_ratings_per_user', 'mean_rating']
 
@@ -85,10 +88,10 @@ def sweep(args):
     from recinfluence.sweep import deletion_sweep
     data = _dataset(args); split = _split(args, data)
     done = deletion_sweep(_model(args), split, args.units, _ids(args.ids, data, args.units[:-1]), args.replicates, args.seed or 0, args.store, args.k,
-                          args.candidates or 'catalogue', _metrics(args), args.engine, args.jobs)
-    failed = done.store.failures()
+                          args.candidates or 'catalogue', _metrics(args), args.engine, args.jobs, executor=args.executor, time_limit=args.time_limit, memory_limit=args.memory_limit, retry_failed=args.retry_failed)
+    failed = done.failures(); said = ''.join(f'\n{f.unit}, seed {f.seed} failed: {f.reason}' for f in failed.itertuples())
     _say(args, {'store': str(args.store), 'units': len(done.units), 'seeds': done.seeds, 'engine': done.store.identity['engine'],
-                'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}\nShow it with: recinfluence show {args.store}')
+                'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}{said}\nShow it with: recinfluence show {args.store}')
     return 1 if len(failed) else 0
 
 def show(args):
@@ -118,7 +121,7 @@ def bench(args):
     _say(args, {'dataset': data.name, 'processor': processor(), 'threads': 1, 'rows': table.reset_index().to_dict('records')},
          f'{data.name}; {processor()}; one thread; median of {args.repeats}; one retraining, evaluation included\n{table.round(4).to_string()}')
 
-# %% ../nbs/18_cli.ipynb #08929461
+# %% ../nbs/18_cli.ipynb #408b6bde
 def _positive(text):
     n = int(text)
     if n < 1: raise argparse.ArgumentTypeError(f'{text} is not at least 1')
@@ -130,6 +133,11 @@ def _named(text):
     library, _, name = text.partition(':')
     if name in getattr(LIBRARIES.get(library), 'known', {}): return text
     raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose {', '.join(PAPER_SEED)}, or {', '.join(f'{k}:{next(iter(v.known))}' for k, v in LIBRARIES.items())} or another class of these libraries)")
+
+def _limit(text):
+    x = float(text)
+    if not 0 < x < math.inf: raise argparse.ArgumentTypeError(f'{text} is not above zero')
+    return x
 
 def make_parser() -> argparse.ArgumentParser:
     "All commands and their options."
@@ -185,6 +193,10 @@ Retrain without each one, evaluate again: the difference is its influence.
     p.add_argument('--replicates', type=_positive, default=1, help='seeds: S, S+1, ... (default 1; a ranking needs several)')
     p.add_argument('--seed', type=int, default=0, metavar='S', help='the first seed (default 0)')
     p.add_argument('--store', type=Path, required=True, help='file for the finished retrainings'); judged(p); parallel(p)
+    p.add_argument('--executor', metavar='dask://HOST:PORT', help="run on a Dask cluster, through its scheduler (default: processes of this machine, see --jobs)")
+    p.add_argument('--time-limit', type=_limit, metavar='SECONDS', help='stop a retraining that takes longer, and record it as failed')
+    p.add_argument('--memory-limit', type=_limit, metavar='GIB', help='what one process may hold; a retraining that needs more is recorded as failed')
+    p.add_argument('--retry-failed', action='store_true', help='also try again what failed before')
 
     p = command(commands, 'show', show, 'the users or items that help most (or hurt most)')
     p.add_argument('store', type=Path, metavar='STORE', help='what sweep wrote')

@@ -83,7 +83,7 @@ def _ids(col, where, name):
         if bad.any(): _refuse(where, bad, f'the {name} id {col[bad].iloc[0]!r} is not a whole number', 'Give ids as integers or as text.')
         return col.astype('int64')
     text = col.astype(str)
-    if text.str.fullmatch(r'0|-?[1-9]\d{0,17}').all(): return text.astype('int64')   # '007' stays text
+    if text.str.fullmatch(r'0|-?[1-9]\d{0,18}').all() and (text.str.len().max() < 19 or text.map(int).between(-2**63, 2**63 - 1).all()): return text.astype('int64')   # '007' stays text
     return text.astype(object)
 
 def _numbers(col, where, name):
@@ -95,7 +95,7 @@ def _numbers(col, where, name):
         bad = out.isna(); _refuse(where, bad, f'the {name} is {col[bad].iloc[0]!r}, not a number', 'Correct it, or name another column in `columns=`.')
     bad = ~np.isfinite(out.to_numpy(dtype=float))
     if bad.any(): _refuse(where, bad, f'the {name} is infinite', 'Correct it, or drop these rows.')
-    return out
+    return out if out.dtype.kind != 'f' or pd.api.types.is_numeric_dtype(col) else col.astype('float64')      # to_numeric may be off by the last bit
 
 def check_interactions(
     frame: pd.DataFrame,    # must have the columns user and item; rating and timestamp may be absent
