@@ -33,6 +33,9 @@ class _Reweighted:
     ) -> list[Ranked]:
         "One training a column, all users judged."
         e, train = self.evaluator, self.evaluator.split.train; own = e.split.codes(train)[0]; row = row_weights(train)
+        if not self.recommender.weighted:         # it can still do without some of them
+            if not np.isin(counts, (0, 1)).all(): raise ValueError(f'{type(self.recommender).__name__} does not heed weights: users count 1, or 0 where they are left out. Take a recommender that declares weighted = True.')
+            return [e.rank(self.recommender.fresh().fit_without(train, Unit(users=tuple(e.split.users[c == 0].tolist())), self.seed), longer) for c in counts.T]
         return [e.rank(self.recommender.fresh().fit(train.assign(weight=c[own] * (1 if row is None else row)), self.seed), longer) for c in counts.T]
 
 class ReferenceEngine(_Reweighted):
@@ -63,6 +66,14 @@ class ReferenceEngine(_Reweighted):
         "The retrainings without these units alone, each judged on who is left; no full model is needed."
         e = self.evaluator
         return [e(self.recommender.fresh().fit_without(e.split.train, u, self.seed), u) for u in units]
+
+    def train_many(self, units: list[Unit], longer: int) -> list[Ranked]:
+        "What the retrainings without these units recommend and predict, in lists so much longer than needed."
+        e, out = self.evaluator, []
+        for u in units:
+            gone = ~e.keep(u)[1]; ranked = e.rank(self.recommender.fresh().fit_without(e.split.train, u, self.seed), longer + int(gone.sum()))
+            out.append(ranked.drop(gone))
+        return out
 
     @classmethod
     def memory(cls, recommender, evaluator) -> float | None:
@@ -196,6 +207,7 @@ class FastSVD(_Together):
         from recinfluence._fast.svd import train
         r, e = self.recommender, self.evaluator
         weights = self.weights if counts is None else counts[self.users] * (1 if self.weights is None else self.weights)
+        if weights is not None and (weights == 1).all(): weights = None
         stay = ~unit.rows(self.rows) & (True if weights is None else weights > 0); users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
         if weights is not None: weights = weights[stay]
         if r.start == 'keyed': pu, qi = self.pu, self.qi
