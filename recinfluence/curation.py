@@ -23,10 +23,10 @@ from .validation import _unseen, against
 # %% auto #0
 __all__ = ['LONGER', 'SHELF', 'MEASURED', 'ALPHA', 'AUDIENCES', 'Trial', 'Action', 'gini', 'shelf', 'Measured', 'measure',
            'leave_out', 'weigh', 'segment', 'gaps', 'targets', 'with_reserve', 'enrich', 'promoted', 'limited', 'prune',
-           'promote', 'limit', 'traits', 'trait_effects', 'newcomers', 'popularity_audit', 'group_audit',
+           'promote', 'limit', 'traits', 'trait_effects', 'seated', 'newcomers', 'popularity_audit', 'group_audit',
            'actions_table', 'one_page']
 
-# %% ../nbs/11_curation.ipynb #b5da79f4
+# %% ../nbs/11_curation.ipynb #49abbf2f
 LONGER = 90     # further candidates that a list is kept with, so that items can leave it or move up
 
 class Trial:
@@ -42,6 +42,11 @@ class Trial:
     def full(self) -> Ranked:
         "What the full model recommends and predicts."
         return self.engine.reweighted(np.ones((len(self.split.users), 1)), LONGER)[0]
+
+    @cached_property
+    def whole(self) -> np.ndarray:
+        "(users, candidates) all candidates of each user in order, -1 beyond the last."
+        return self.engine.reweighted(np.ones((len(self.split.users), 1)), len(self.split.items) - self.evaluator.k)[0].top
 
     def items(self, ids) -> np.ndarray:
         "(items,) True where the catalogue's item is one of them."
@@ -168,7 +173,7 @@ class Measured:
     def _repr_html_(self): return f"<p>{self.conclusion()}</p>{self.frame().set_index('metric').to_html(float_format='{:.4g}'.format)}"
     def __repr__(self): return f"{self.conclusion()}\n{self.frame().set_index('metric').to_string(float_format='{:.4g}'.format)}"
 
-# %% ../nbs/11_curation.ipynb #bdb51a7b
+# %% ../nbs/11_curation.ipynb #321bbe06
 def _cohorts(action, doses, split):
     "Who is judged, and the users who are not."
     yield 'everyone', Unit()
@@ -182,30 +187,37 @@ def _numbers(evaluator, ranked, out, popularity):
     return {m: v for m, v in e.metrics.items() if e.sees_model[m]} | shelf(ranked.top[evaluator.keep(out)[0], :evaluator.k], popularity)
 
 def measure(
-    action: Action,
+    actions: Action | Iterable[Action],    # one, or several that share the full models
     recommender: Recommender,
     split: Split,               # its test rows judge: best the half that the influence never saw (`Split.halve_test`)
-    replicates: int = 8,        # seeds: seed, seed + 1, ...; none that the influence was made from
+    replicates: int = 8,        # seeds: seed, seed + 1, ...; none that an influence was made from
     seed: int = 70_000,
     n_random: int = 12,         # times that the doses are dealt by lot
     k: int = 10, candidates: str = 'catalogue', engine: str = 'auto'     # as in `deletion_sweep`
-) -> Measured:
+) -> Measured | list[Measured]:            # as many as there are actions
     "Do an action on fresh seeds, beside the same action dealt by lot."
-    seeds = range(seed, seed + replicates)
+    if isinstance(actions, Action): return measure([actions], recommender, split, replicates, seed, n_random, k, candidates, engine)[0]
+    actions, seeds = list(actions), range(seed, seed + replicates)
     if n_random < 3: raise ValueError(f'n_random={n_random}: how much actions by lot differ cannot be told from fewer than 3.')
     if replicates < 1: raise ValueError(f'replicates={replicates}: at least one seed.')
-    if both := sorted(set(action.influence.seeds) & set(seeds)): raise ValueError(f'seed {both[0]} has a part in the choice and cannot judge it: take a first seed beyond {max(action.influence.seeds)}, or below.')
-    unseen = _unseen(action.influence.identity, split)
-    if action.reserve is not None: split = with_reserve(split, action.reserve)
-    evaluator, arms, rows = Evaluator(split, k, candidates), [action.doses, *action.by_lot(n_random, seed)], []
-    popularity = np.bincount(split.codes(split.train)[1], minlength=len(split.items))
+    for a in actions:
+        if both := sorted(set(a.influence.seeds) & set(seeds)): raise ValueError(f'seed {both[0]} has a part in the choice and cannot judge it: take a first seed beyond {max(a.influence.seeds)}, or below.')
+    known = [split if a.reserve is None else with_reserve(split, a.reserve) for a in actions]; judges = {id(s): Evaluator(s, k, candidates) for s in known}
+    arms, rows = [[a.doses, *a.by_lot(n_random, seed)] for a in actions], [[] for _ in actions]; popularity = np.bincount(split.codes(split.train)[1], minlength=len(split.items))
     for s in seeds:
-        trial = Trial(recommender, evaluator, s, engine); after = action.do(trial, arms)
-        for arm, (doses, ranked) in enumerate(zip(arms, after)):
-            for judged, out in _cohorts(action, doses, split):
-                was, now = (_numbers(evaluator, r, out, popularity) for r in (trial.full, ranked))
-                rows += [(s, arm, judged, m, was[m], now[m]) for m in was]
-    return Measured(action, pd.DataFrame(rows, columns=['seed', 'arm', 'judged', 'metric', 'before', 'after']), tuple(seeds), unseen, type(recommender).__name__)
+        trials = {key: Trial(recommender, e, s, engine) for key, e in judges.items()}
+        for a, own, doses, out in zip(actions, known, arms, rows): out += _compare(a, trials[id(own)], doses, popularity)
+    columns = ['seed', 'arm', 'judged', 'metric', 'before', 'after']
+    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence.identity, split), type(recommender).__name__) for a, out in zip(actions, rows)]
+
+def _compare(action, trial, arms, popularity):
+    "Rows of one seed: seed, arm, judged, metric, before, after."
+    out = []
+    for arm, (doses, ranked) in enumerate(zip(arms, action.do(trial, arms))):
+        for judged, absent in _cohorts(action, doses, trial.split):
+            was, now = (_numbers(trial.evaluator, r, absent, popularity) for r in (trial.full, ranked))
+            out += [(trial.seed, arm, judged, m, was[m], now[m]) for m in was]
+    return out
 
 # %% ../nbs/11_curation.ipynb #ef24b442
 def _reweigh(trial, arms):
@@ -364,7 +376,7 @@ def limit(
         return [Ranked(limited(trial.full.top, trial.items(d.index), max(1, int(np.ceil(d.iloc[0] * even)))), trial.full.predicted) for d in arms]
     return Action(f'limit to {shares:g} even shares', 'items', pd.Series(float(shares), ids), tuple(f.index), do, influence)
 
-# %% ../nbs/11_curation.ipynb #4ac68d2f
+# %% ../nbs/11_curation.ipynb #8a4aa72e
 def _cold(influence, few):
     f = _ranked(influence, 'items'); f = f[f.n_train <= few]
     if len(f) < 20: raise ValueError(f'{len(f)} ranked items have at most {few} train rows: at least 20 are needed to learn from. Take a larger `few`.')
@@ -396,20 +408,30 @@ def trait_effects(
     out = pd.DataFrame(rows).T.rename_axis('trait')
     return out.assign(q=stats.false_discovery_control(out.p)).drop(columns='p').sort_values('difference', ascending=False)
 
+def seated(
+    whole: np.ndarray,        # (users, candidates) all candidates of each user in order, -1: none
+    chosen: np.ndarray,       # (items,) True: may take the last place
+    k: int                    # places of a list
+) -> np.ndarray:              # (users, k)
+    "Lists whose last place goes to the chosen item that stands highest; as they were where no chosen item is a candidate."
+    own = (whole >= 0) & chosen[whole]; first = np.where(own.any(1), own.argmax(1), k - 1); best = np.take_along_axis(whole, first[:, None], 1)
+    rest = np.where(np.arange(k - 1) < first[:, None], whole[:, :k - 1], whole[:, 1:k])         # closed up where the seat was taken from within
+    return np.concatenate([rest, best], 1)
+
 def newcomers(
     influence: Influence,              # of items
     split: Split,
-    items: int = 30,                   # how many are promoted
-    few: int = 10, places: int = 5,    # as above
+    items: int = 30,                   # how many may have the seat
+    few: int = 10,                     # train rows that a cold item has at most
     folds: int = 5, seed: int = 0
 ) -> Action:
-    "Cold-start: promote the cold items whose traits predict the highest influence, fitted on other cold items."
+    "Cold start: the last place of each list for cold items whose traits predict the highest influence, fitted on other cold items."
     f = _cold(influence, few); t = traits(split, f.index); x = ((t - t.mean()) / t.std().where(lambda s: s > 0, 1)).to_numpy()
     y, fold, predicted = f.estimate.to_numpy(), stream(seed, 'folds', len(f)).permutation(len(f)) % folds, np.empty(len(f))
     for k in range(folds):
         a = fold != k; mean = y[a].mean(); predicted[~a] = mean + x[~a] @ np.linalg.solve(x[a].T @ x[a] + .1 * a.sum() * np.eye(x.shape[1]), x[a].T @ (y[a] - mean))
-    made = promote(influence, f.index[np.argsort(-predicted, kind='stable')[:items]], places)
-    return Action(f'promote cold items by their traits, {places} places', 'items', made.doses, tuple(f.index), made.do, influence)
+    def do(trial, arms): return [Ranked(seated(trial.whole, trial.items(d.index), trial.evaluator.k), trial.full.predicted) for d in arms]
+    return Action('a seat for cold items, by traits', 'items', pd.Series(1., f.index[np.argsort(-predicted, kind='stable')[:items]]), tuple(f.index), do, influence)
 
 # %% ../nbs/11_curation.ipynb #1485cbde
 def popularity_audit(
@@ -439,8 +461,8 @@ def group_audit(
     out.loc[known, 'q'] = stats.false_discovery_control(out.p[known].astype(float))
     return out.drop(columns='p').astype({'users': int}).sort_index()
 
-# %% ../nbs/11_curation.ipynb #935dc75a
-AUDIENCES = {'developers': ('users', 'what to train on'), 'product managers': ('items', 'what to show'), 'trust and safety': ('raters', 'whom to look at')}
+# %% ../nbs/11_curation.ipynb #46cd8202
+AUDIENCES = {'developers': 'what to train on', 'product managers': 'what to show', 'trust and safety': 'whom to look at'}
 
 def actions_table(
     measured: Iterable[tuple]     # (`Measured`, metric, judged)
@@ -461,5 +483,5 @@ def one_page(
     good, bad = (table[table.verdict.str.contains(w)] for w in ('helps; better', 'hurts; worse')); rest = table.drop([*good.index, *bad.index])
     line = lambda a, r: f"- **{a}** ({r['size']}, {r.model}): {r.metric} among {r.judged} {r.effect:+.3g} ({r.low:+.3g} to {r.high:+.3g}), by lot {r.random:+.3g} ({r.random_low:+.3g} to {r.random_high:+.3g}); {r.verdict}."
     part = lambda title, t: [f'### {title}', '', *([line(a, r) for a, r in t.iterrows()] or ['- None.']), '']
-    return '\n'.join([f'## For {audience}: {AUDIENCES[audience][1]}', '', f'{influence.source}, influence on {METRICS[influence.metric].label}. Positive effects are improvements; every line was measured on seeds that the choice never saw.', '',
+    return '\n'.join([f'## For {audience}: {AUDIENCES[audience]}', '', f'{influence.source}, influence on {METRICS[influence.metric].label}. Positive effects are improvements; every line was measured on seeds that the choice never saw.', '',
                       *part('Worth doing', good), *part('Worth avoiding', bad), *part('Not shown to be more than chance', rest), '### How far to trust this', '', influence.caution, *(['', *notes] if notes else [])])
