@@ -117,7 +117,7 @@ def shelf(
     if not n: return dict.fromkeys(SHELF, np.nan)
     return {'coverage': float((shown > 0).mean()), 'gini': gini(shown), 'popularity': float(shown @ popularity / n)}
 
-# %% ../nbs/11_curation.ipynb #8bac3fb3
+# %% ../nbs/11_curation.ipynb #297c983c
 MEASURED = METRICS | SHELF
 ALPHA = .05
 
@@ -161,7 +161,7 @@ class Measured:
         "One line of a table of actions."
         f = self.frame(judged).set_index('metric')
         if metric not in f.index: raise ValueError(f'metric={metric!r} is not measured here: choose one of {f.index.tolist()}.')
-        return {'action': self.action.name, 'model': self.model, 'size': f'{self.action.size:,} {self.action.kind}', 'judged': judged, 'metric': MEASURED[metric].label, **f.loc[metric].to_dict()}
+        return {'action': self.action.name, 'model': self.model, 'size': f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}", 'judged': judged, 'metric': MEASURED[metric].label, **f.loc[metric].to_dict()}
 
     def conclusion(self, metric: str | None = None, judged: str = 'everyone') -> str:
         "What can be concluded, in plain sentences."
@@ -461,7 +461,7 @@ def group_audit(
     out.loc[known, 'q'] = stats.false_discovery_control(out.p[known].astype(float))
     return out.drop(columns='p').astype({'users': int}).sort_index()
 
-# %% ../nbs/11_curation.ipynb #46cd8202
+# %% ../nbs/11_curation.ipynb #4753bef4
 AUDIENCES = {'developers': 'what to train on', 'product managers': 'what to show', 'trust and safety': 'whom to look at'}
 
 def actions_table(
@@ -480,8 +480,8 @@ def one_page(
 ) -> str:                          # Markdown
     "What was measured, and what follows from it, on one page."
     if audience not in AUDIENCES: raise ValueError(f'audience={audience!r}: choose one of {list(AUDIENCES)}.')
-    good, bad = (table[table.verdict.str.contains(w)] for w in ('helps; better', 'hurts; worse')); rest = table.drop([*good.index, *bad.index])
+    parts = {'Worth doing': 'helps; better', 'Helps, whoever it is done to': 'helps; [nw]', 'Worth avoiding': 'hurts', 'No effect shown': 'no effect|moves nothing'}
     line = lambda a, r: f"- **{a}** ({r['size']}, {r.model}): {r.metric} among {r.judged} {r.effect:+.3g} ({r.low:+.3g} to {r.high:+.3g}), by lot {r.random:+.3g} ({r.random_low:+.3g} to {r.random_high:+.3g}); {r.verdict}."
-    part = lambda title, t: [f'### {title}', '', *([line(a, r) for a, r in t.iterrows()] or ['- None.']), '']
+    part = lambda title, words: [f'### {title}', '', *([line(a, r) for a, r in table[table.verdict.str.contains(words)].iterrows()] or ['- None.']), '']
     return '\n'.join([f'## For {audience}: {AUDIENCES[audience]}', '', f'{influence.source}, influence on {METRICS[influence.metric].label}. Positive effects are improvements; every line was measured on seeds that the choice never saw.', '',
-                      *part('Worth doing', good), *part('Worth avoiding', bad), *part('Not shown to be more than chance', rest), '### How far to trust this', '', influence.caution, *(['', *notes] if notes else [])])
+                      *(text for title, words in parts.items() for text in part(title, words)), '### How far to trust this', '', influence.caution, *(['', *notes] if notes else [])])
