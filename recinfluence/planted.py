@@ -38,7 +38,8 @@ def low_rank_interactions(
     return Interactions(pd.DataFrame(parts, columns=['user', 'item', 'rating', 'timestamp']), f'simulated, rank {rank}')
 
 # %% ../nbs/14_planted.ipynb #dba1ef06
-KINDS = {'careless': -1, 'duplicates': -1, 'random': -1, 'average': -1, 'bandwagon': -1, 'segment': -1, 'average nuke': -1, 'reverse bandwagon': -1, 'informative': 1, 'nothing': 0}    # meant to help (1), to harm (-1)
+KINDS = {'careless': -1, 'duplicates': -1, 'random': -1, 'average': -1, 'bandwagon': -1, 'segment': -1,      # meant to harm (-1), to help (1)
+         'average nuke': -1, 'reverse bandwagon': -1, 'informative': 1, 'nothing': 0}
 
 @dataclass(frozen=True, eq=False)
 class Planted:
@@ -235,14 +236,17 @@ def detection(
         for k in kinds:
             own = planted.users.index[planted.users.kind == k]; who = [*own, *real]; y = np.isin(who, own)
             scores = best_way(cheap.loc[who], own).assign(influence=KINDS[k] * alone.loc[who])
-            for method, s in scores.items(): found.append((k, method, p, _curves(s.to_numpy(float), y, np.ones((1, len(y))))[1][0], precision_at(s.to_numpy(float), y, len(own))))
+            for method, s in scores.items():
+                s = s.to_numpy(float); found.append((k, method, p, _curves(s, y, np.ones((1, len(y))))[1][0], precision_at(s, y, len(own))))
     f = pd.DataFrame(found, columns=['kind', 'method', 'planting', 'auc', 'precision']); rows = []
+    named = lambda name, x: dict(zip((name, f'{name}_low', f'{name}_high'), map(float, x)))
     for k in kinds:
         g = f[f.kind == k].pivot(index='planting', columns='method', values=['auc', 'precision']); best = g.auc[list(BASELINES)].mean().idxmax()
         for m in ('influence', *BASELINES):
-            rows.append({'kind': k, 'method': m, **{f'{c}{end}': v for c in ('auc', 'precision') for end, v in zip(('', '_low', '_high'), np.clip(_mean_interval(g[c][m]), 0, 1))}, 'by lot': n / (n + len(real))})
-        ahead = dict(zip(('ahead', 'ahead_low', 'ahead_high'), _mean_interval(g.auc.influence - g.auc[best]))); effect = dict(zip(('effect', 'effect_low', 'effect_high'), _mean_interval(effects[k])))
-        rows[-1 - len(BASELINES)] |= {**ahead, 'best baseline': best, **effect, 'verdict': 'influence' if ahead['ahead_low'] > 0 else 'baseline' if ahead['ahead_high'] < 0 else 'neither'}
+            areas, shares = (named(c, np.clip(_mean_interval(g[c][m]), 0, 1)) for c in ('auc', 'precision'))
+            rows.append({'kind': k, 'method': m, **areas, **shares, 'by lot': n / (n + len(real))})
+        ahead = named('ahead', _mean_interval(g.auc.influence - g.auc[best])); won = 'influence' if ahead['ahead_low'] > 0 else 'baseline' if ahead['ahead_high'] < 0 else 'neither'
+        rows[-1 - len(BASELINES)] |= {**ahead, 'best baseline': best, **named('effect', _mean_interval(effects[k])), 'verdict': won}
     return pd.DataFrame(rows).set_index(['kind', 'method'])
 
 # %% ../nbs/14_planted.ipynb #826cabf3
