@@ -14,7 +14,7 @@ from .datasets import Interactions
 from .deletion import Deletion, Replicate, check_unit
 from .metrics import Evaluation, Evaluator, Ranked
 from .ncf import NCF, one_thread
-from .recommenders import Recommender, Unit, planted_interactions
+from .recommenders import Recommender, Unit, planted_interactions, row_weights
 from .splits import chrono_split
 from .svd import SVD, draw_factors
 
@@ -25,7 +25,20 @@ __all__ = ['LIBRARIES', 'ENGINES', 'ReferenceEngine', 'lane_weights', 'FastNCF',
            'find_engine']
 
 # %% ../nbs/07_engines.ipynb #f3033686
-class ReferenceEngine:
+class _Reweighted:
+    "Retrainings in which some users count more than others, one after another."
+    def reweighted(self,
+        counts: np.ndarray,   # (users, trainings) what each user's rows count, in the order of `split.users`
+        longer: int = 0       # as in `Evaluator.rank`
+    ) -> list[Ranked]:
+        "One training a column, all users judged."
+        e, train = self.evaluator, self.evaluator.split.train; own = e.split.codes(train)[0]; row = row_weights(train)
+        if not self.recommender.weighted:         # it can still do without some of them
+            if not np.isin(counts, (0, 1)).all(): raise ValueError(f'{type(self.recommender).__name__} does not heed weights: users count 1, or 0 where they are left out. Take a recommender that declares weighted = True.')
+            return [e.rank(self.recommender.fresh().fit_without(train, Unit(users=tuple(e.split.users[c == 0].tolist())), self.seed), longer) for c in counts.T]
+        return [e.rank(self.recommender.fresh().fit(train.assign(weight=c[own] * (1 if row is None else row)), self.seed), longer) for c in counts.T]
+
+class ReferenceEngine(_Reweighted):
     "One retraining after another; works with any recommender."
     name = 'reference'
     lanes = 1             # how many units it likes to be given at a time
@@ -54,6 +67,14 @@ class ReferenceEngine:
         e = self.evaluator
         return [e(self.recommender.fresh().fit_without(e.split.train, u, self.seed), u) for u in units]
 
+    def train_many(self, units: list[Unit], longer: int) -> list[Ranked]:
+        "What the retrainings without these units recommend and predict, in lists so much longer than needed."
+        e, out = self.evaluator, []
+        for u in units:
+            gone = ~e.keep(u)[1]; ranked = e.rank(self.recommender.fresh().fit_without(e.split.train, u, self.seed), longer + int(gone.sum()))
+            out.append(ranked.drop(gone))
+        return out
+
     @classmethod
     def memory(cls, recommender, evaluator) -> float | None:
         "GiB that one process needs, as far as it can be known; None: it depends on the recommender."
@@ -79,7 +100,7 @@ def lane_weights(
         if gone: w[np.isin(ids, gone), lane] = 0
     return w
 
-class _Together:
+class _Together(_Reweighted):
     "What engines share that train many deletions of one replicate at once: the bookkeeping around `train_many`."
     def __init__(self, recommender, evaluator, seed):
         self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
@@ -135,11 +156,14 @@ class FastNCF(_Together):
         self.adam = k.Adam(r.learning_rate, r.beta1, r.beta2, r.epsilon)
         self.plan = k.plan_touches(self.draws.users, self.draws.items, len(self.draws.user_ids), len(self.draws.item_ids), self.adam)
 
-    def parameters(self, units):
+    def parameters(self,
+        units: list[Unit],
+        counts: np.ndarray = 1     # (users, lanes) what each user's rows count in each lane, their negatives with them
+    ) -> dict[str, np.ndarray]:
         "Trained parameters without each unit: arrays with one last axis of lanes."
         d = self.draws
-        return _fast_ncf().train(self.shape, self.plan, d.users, d.items, d.labels, d.start, lane_weights(d.user_ids, [u.users for u in units]),
-                                 lane_weights(d.item_ids, [u.items for u in units]), self.adam, np.dtype(self.recommender.dtype))
+        return _fast_ncf().train(self.shape, self.plan, d.users, d.items, d.labels, d.start, lane_weights(d.user_ids, [u.users for u in units]) * counts,
+                                 lane_weights(d.item_ids, [u.items for u in units]), self.adam, np.dtype(self.recommender.dtype), d.weights)
 
     @classmethod
     def memory(cls, recommender, evaluator):
@@ -148,10 +172,12 @@ class FastNCF(_Together):
         tables = (len(s.users) + len(s.items)) * row * cls.lanes * np.dtype(r.dtype).itemsize
         return LIBRARIES + (60 * samples + 8 * tables) / 2**30       # draws and plan; state, results and their copies
 
-    def train_many(self, units, longer):
+    def reweighted(self, counts, longer=0): return self.train_many([Unit()] * counts.shape[1], longer, counts)
+
+    def train_many(self, units, longer, counts=1):
         e = self.evaluator
         keep = [e.keep(u) for u in units]
-        top, predicted = _fast_ncf().rank(self.shape, self.parameters(units), *e.seen, e.test_user, e.test_item, np.stack([i for _, i in keep], 1),
+        top, predicted = _fast_ncf().rank(self.shape, self.parameters(units, counts), *e.seen, e.test_user, e.test_item, np.stack([i for _, i in keep], 1),
                                           e.k + longer, np.stack([u for u, _ in keep], 1))
         return [Ranked(t, p) for t, p in zip(top, predicted)]
 
@@ -170,14 +196,20 @@ class FastSVD(_Together):
         rates = {f'{kind}_{p}': value for kind, value in (('lr', r.lr_all), ('reg', r.reg_all)) for p in ('bu', 'bi', 'pu', 'qi')}
         self.settings = SGD(r.n_epochs, r.biased, **rates)
         self.rows = r.order(e.split.train)
-        self.users, self.items = e.split.codes(self.rows); self.ratings = self.rows.rating.to_numpy()
+        self.users, self.items = e.split.codes(self.rows); self.ratings = self.rows.rating.to_numpy(); self.weights = row_weights(self.rows)
         if r.start == 'keyed': self.pu, self.qi = (draw_factors(self.seed, kind, ids, r.n_factors) for kind, ids in (('pu', e.split.users), ('qi', e.split.items)))
 
-    def fit_without(self, unit: Unit) -> SVD:
+    def fit_without(self,
+        unit: Unit,
+        counts: np.ndarray | None = None     # (users,) what each user's rows count
+    ) -> SVD:
         "The model that `SVD.fit_without` gives, the same visits in the same order, equal to rounding."
         from recinfluence._fast.svd import train
         r, e = self.recommender, self.evaluator
-        stay = ~unit.rows(self.rows); users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
+        weights = self.weights if counts is None else counts[self.users] * (1 if self.weights is None else self.weights)
+        if weights is not None and (weights == 1).all(): weights = None
+        stay = ~unit.rows(self.rows) & (True if weights is None else weights > 0); users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
+        if weights is not None: weights = weights[stay]
         if r.start == 'keyed': pu, qi = self.pu, self.qi
         else:                       # the library draws by first appearance, and visits users in that order
             rng = np.random.RandomState(self.seed); pu, qi = np.zeros((len(e.split.users), r.n_factors)), np.zeros((len(e.split.items), r.n_factors))
@@ -185,8 +217,9 @@ class FastSVD(_Together):
             for table, (codes, first) in ((pu, seen_users), (qi, seen_items)): table[codes[np.argsort(first)]] = rng.normal(0, .1, (len(codes), r.n_factors))
             rank = np.empty(len(e.split.users), np.int64); rank[seen_users[0][np.argsort(seen_users[1])]] = np.arange(len(seen_users[0]))
             order = np.argsort(rank[users], kind='stable'); users, items, ratings = users[order], items[order], ratings[order]
-        mean = float(np.mean(ratings))
-        pu, qi, bu, bi = train(users, items, ratings, pu, qi, mean if r.biased else 0., self.settings)
+            if weights is not None: weights = weights[order]
+        mean = float(np.average(ratings, weights=weights))
+        pu, qi, bu, bi = train(users, items, ratings, pu, qi, mean if r.biased else 0., self.settings, weights=weights)
         u, i = (np.flatnonzero(np.bincount(a)) for a in (users, items))
         return r.fresh().set_fitted(e.split.users[u], e.split.items[i], pu[u], qi[i], bu[u], bi[i], mean)
 
@@ -196,6 +229,8 @@ class FastSVD(_Together):
         return LIBRARIES + 8 * (5 * u * i + 6 * (u + i) * recommender.n_factors + 12 * len(evaluator.split.train)) / 2**30      # score matrices, factors, rows
 
     def train_many(self, units, longer): return [self.rank(self.fit_without(u), u, longer) for u in units]
+
+    def reweighted(self, counts, longer=0): return [self.rank(self.fit_without(Unit(), c), Unit(), longer) for c in counts.T]
 
     def rank(self, model, unit, longer):
         "As `Evaluator.rank`, with a compiled search for the best items."
@@ -223,12 +258,13 @@ class StackedNCF(_Together):
         params = {k: tensor(np.repeat(v[None], n, 0)).requires_grad_() for k, v in d.start.items()}
         adam = torch.optim.Adam(params.values(), lr=r.learning_rate, betas=(r.beta1, r.beta2), eps=r.epsilon)
         U, I, Y = tensor(d.users, torch.int64), tensor(d.items, torch.int64), tensor(d.labels)
+        W = [1.] * len(U) if d.weights is None else tensor(d.weights)
         by_user, by_item = tensor(lane_weights(d.user_ids, [u.users for u in units]).T), tensor(lane_weights(d.item_ids, [u.items for u in units]).T)
         with one_thread():
-            for u, i, y in zip(U, I, Y):
-                weight = by_user[:, u] * by_item[:, i]
+            for u, i, y, w in zip(U, I, Y, W):
+                weight = by_user[:, u] * by_item[:, i] * w; total = weight.sum(1)
                 loss = torch.nn.functional.binary_cross_entropy_with_logits(stacked_logits(params, u, i), y.expand(n, -1), weight, reduction='none').sum(1)
-                adam.zero_grad(); (loss / weight.sum(1).clamp(min=1)).sum().backward(); adam.step()
+                adam.zero_grad(); (loss / torch.where(total > 0, total, 1)).sum().backward(); adam.step()
         return {k: v.detach().cpu().numpy() for k, v in params.items()}
 
     @classmethod
@@ -263,6 +299,8 @@ def find_engine(
     engine: str = 'auto'         # 'auto', 'reference', 'fast' or 'stacked'
 ):
     "The engine class for a recommender; 'auto' takes the fastest one that applies."
+    if not recommender.weighted and row_weights(evaluator.split.train) is not None:
+        raise ValueError(f'the train rows have weights, which {type(recommender).__name__} does not heed. Drop the column weight, or take a recommender that declares weighted = True.')
     if engine not in ('auto', *ENGINES): raise ValueError(f"engine={engine!r}: choose one of {['auto', *ENGINES]}.")
     if engine == 'reference': return ReferenceEngine
     names = ([('stacked' if getattr(recommender, 'device', 'cpu') != 'cpu' else 'fast')] if engine == 'auto' else [engine])

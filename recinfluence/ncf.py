@@ -13,11 +13,11 @@ import pandas as pd
 import torch
 from scipy.special import expit, ndtr, ndtri
 
-from .recommenders import Recommender, Unit, load_arrays, save_arrays, stream
+from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, stream
 
 # %% auto #0
-__all__ = ['Draws', 'draw_embedding', 'draw_dense', 'draw_negatives', 'ncf_logits', 'ncf_scores', 'one_thread', 'NCF',
-           'positions']
+__all__ = ['Draws', 'draw_embedding', 'draw_dense', 'draw_negatives', 'negative_weights', 'ncf_logits', 'ncf_scores',
+           'one_thread', 'NCF', 'positions']
 
 # %% ../nbs/04_ncf.ipynb #69da5b1f
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class Draws:
     start: dict[str, np.ndarray]     # initial parameters, float64
     user_ids: np.ndarray             # sorted
     item_ids: np.ndarray             # sorted
+    weights: np.ndarray | None = None  # (steps, batch) float64 what each sample counts; None: all the same
 
 def draw_embedding(seed, name, ids, width):
     "Normal values of sd 0.01 cut at two sd, one stream an id: (ids, width)."
@@ -50,6 +51,12 @@ def draw_negatives(seed, user_ids, codes, n_items, n_epochs, n_neg):
         for e in range(n_epochs): drawn[e].append(pool[stream(seed, 'negatives', e, u).choice(len(pool), n, replace=False)] if n else pool[:0])
     users = np.repeat(np.arange(len(user_ids), dtype=np.int32), count)
     return users, [np.concatenate(d) for d in drawn]
+
+def negative_weights(weights, users, negative_users):
+    "What the drawn negatives count: a user's n-th negative as much as their n-th train row, from the first again when the rows are used up."
+    order, count = np.argsort(users, kind='stable'), np.bincount(users); drawn = np.bincount(negative_users, minlength=len(count))
+    turn = np.arange(len(negative_users)) - np.repeat(np.cumsum(drawn) - drawn, drawn)
+    return weights[order[(np.cumsum(count) - count)[negative_users] + turn % count[negative_users]]]
 
 # %% ../nbs/04_ncf.ipynb #111b737e
 def ncf_logits(params, users, items):
@@ -102,7 +109,7 @@ class NCF(Recommender):
     dtype: str = 'float32'               # 'float64' where results must not depend on rounding
     device: str = 'cpu'                  # or 'cuda'
 
-    paired = True
+    paired = weighted = True
 
     def __post_init__(self):
         self.layer_sizes = tuple(self.layer_sizes)
@@ -142,14 +149,17 @@ class NCF(Recommender):
         codes = np.searchsorted(user_ids, train.user).astype(np.int32), np.searchsorted(item_ids, train['item']).astype(np.int32)
         neg_users, neg_items = draw_negatives(seed, user_ids, codes, len(item_ids), self.n_epochs, self.n_neg)
         users, labels = np.concatenate([codes[0], neg_users]), np.repeat(np.array([1, 0], np.uint8), [len(train), len(neg_users)])
+        weights = row_weights(train)
+        if weights is not None: weights = np.concatenate([weights, negative_weights(weights, codes[0], neg_users)])
         size = min(self.batch_size, len(users)); steps = len(users) // size
         shape = (self.n_epochs, steps, size)
-        U, I, Y = np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.uint8)
+        U, I, Y, W = np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.uint8), None if weights is None else np.empty(shape)
         for e in range(self.n_epochs):
             order = stream(seed, 'order', e).permutation(len(users))[:steps * size].reshape(steps, size)
             U[e], I[e], Y[e] = users[order], np.concatenate([codes[1], neg_items[e]])[order], labels[order]
-        flat = lambda a: a.reshape(-1, size)
-        return Draws(flat(U), flat(I), flat(Y), self.draw_start(user_ids, item_ids, seed), user_ids, item_ids)
+            if W is not None: W[e] = weights[order]
+        flat = lambda a: None if a is None else a.reshape(-1, size)
+        return Draws(flat(U), flat(I), flat(Y), self.draw_start(user_ids, item_ids, seed), user_ids, item_ids, flat(W))
 
     def fit(self, train, seed=0): return self.fit_without(train, Unit(), seed)
 
@@ -162,12 +172,15 @@ class NCF(Recommender):
         params = {k: tensor(v).to(dtype).requires_grad_() for k, v in d.start.items()}
         adam = torch.optim.Adam(params.values(), lr=self.learning_rate, betas=(self.beta1, self.beta2), eps=self.epsilon)
         U, I, Y = tensor(d.users.astype(np.int64)), tensor(d.items.astype(np.int64)), tensor(d.labels).to(dtype)
-        kept = tensor(keep_user[d.users] & keep_item[d.items]); whole = kept.all(1).tolist()
+        kept = keep_user[d.users] & keep_item[d.items]
+        if d.weights is not None: kept &= d.weights > 0; W = tensor(d.weights).to(dtype)
+        kept = tensor(kept); whole = kept.all(1).tolist()
         losses = np.empty(len(U))
         with one_thread():
             for t in range(len(U)):
                 u, i, y = (U[t], I[t], Y[t]) if whole[t] else (U[t][kept[t]], I[t][kept[t]], Y[t][kept[t]])
-                loss = torch.nn.functional.binary_cross_entropy_with_logits(ncf_logits(params, u, i), y, reduction='sum') / max(1, len(u))
+                w, total = (None, max(1, len(u))) if d.weights is None else (W[t][kept[t]], W[t][kept[t]].sum() if len(u) else 1)
+                loss = torch.nn.functional.binary_cross_entropy_with_logits(ncf_logits(params, u, i), y, w, reduction='sum') / total
                 adam.zero_grad(); loss.backward(); adam.step()
                 losses[t] = loss.item()
         self.params_ = {k: v.detach().cpu().numpy() for k, v in params.items()}

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from .datasets import Interactions
-from .recommenders import Unit, stream
+from .recommenders import Recommender, Unit, stream
 from .splits import Split
+from .sweep import deletion_sweep
 
 # %% auto #0
 __all__ = ['KINDS', 'BASELINES', 'low_rank_interactions', 'Planted', 'plant', 'recovery', 'lead', 'baselines', 'best_way',
-           'permuted_deletions']
+           'precision_at', 'detection', 'permuted_deletions']
 
 # %% ../nbs/14_planted.ipynb #f8d33dcb
 def low_rank_interactions(
@@ -36,7 +38,8 @@ def low_rank_interactions(
     return Interactions(pd.DataFrame(parts, columns=['user', 'item', 'rating', 'timestamp']), f'simulated, rank {rank}')
 
 # %% ../nbs/14_planted.ipynb #dba1ef06
-KINDS = {'careless': -1, 'duplicates': -1, 'average': -1, 'bandwagon': -1, 'informative': 1, 'nothing': 0}    # meant to help (1), to harm (-1)
+KINDS = {'careless': -1, 'duplicates': -1, 'random': -1, 'average': -1, 'bandwagon': -1, 'segment': -1,      # meant to harm (-1), to help (1)
+         'average nuke': -1, 'reverse bandwagon': -1, 'informative': 1, 'nothing': 0}
 
 @dataclass(frozen=True, eq=False)
 class Planted:
@@ -62,6 +65,7 @@ class _Plants:
         self.sd = np.sqrt(np.bincount(self.item, (self.rating - self.mean[self.item]) ** 2) / self.known)
         self.target = self.rng.choice(np.argsort(self.known, kind='stable')[:max(1, self.n_items // 2)])
         self.copied = self.rng.choice(np.flatnonzero(self.active >= np.median(self.active)))
+        self.popular = stream(seed, 'nuke', kind).choice(np.argsort(-self.known, kind='stable')[:max(1, self.n_items // 2)])
 
     def draw(self, n, p=None): return self.rng.choice(self.n_items, min(n, self.n_items), replace=False, p=p)
     def size(self): return int(self.rng.choice(self.active))
@@ -71,13 +75,22 @@ class _Plants:
         items = self.draw(self.size(), self.known / self.known.sum())
         return items, self.rng.choice(self.scale, len(items))
     def duplicates(self): own = self.user == self.copied; return self.item[own], self.rating[own]
-    def attack(self, fixed, mean, sd):
+    def attack(self, fixed, mean=None, sd=None, rating=-1):
+        "Fixed items at one end of the scale; fillers around a mean of their own, else around that of all."
         fill = self.draw(self.size()); fill = fill[~np.isin(fill, fixed)]
-        return np.append(fixed, fill), np.append(np.full(len(fixed), self.scale[-1]), self.on_scale(self.rng.normal(mean[fill], sd[fill])))
+        around = self.rng.normal(self.rating.mean(), self.rating.std(), len(fill)) if mean is None else self.rng.normal(mean[fill], sd[fill])
+        return np.append(fixed, fill), np.append(np.full(len(fixed), self.scale[rating]), self.on_scale(around))
+    def random(self): return self.attack([self.target])
     def average(self): return self.attack([self.target], self.mean, self.sd)
-    def bandwagon(self):
-        same = np.full(self.n_items, 1.); popular = np.argsort(-self.known, kind='stable')[:5]
-        return self.attack(np.unique([*popular, self.target]), self.rating.mean() * same, self.rating.std() * same)
+    def average_nuke(self): return self.attack([self.popular], self.mean, self.sd, 0)
+    def bandwagon(self): return self.attack(np.unique([*np.argsort(-self.known, kind='stable')[:5], self.target]))
+    def reverse_bandwagon(self):
+        known = np.flatnonzero(self.known >= np.median(self.known))          # known enough to have a mean
+        return self.attack(np.unique([*known[np.argsort(self.mean[known], kind='stable')[:5]], self.popular]), rating=0)
+    def segment(self):
+        own = self.user == self.copied; liked = np.unique([*self.item[own & (self.rating >= np.median(self.rating[own]))], self.target])
+        fill = self.draw(len(liked)); fill = fill[~np.isin(fill, liked)]
+        return np.append(liked, fill), np.append(np.full(len(liked), self.scale[-1]), np.full(len(fill), self.scale[0]))
     def informative(self):
         test_user, test_item = self.split.codes(self.split.test); tested = np.bincount(test_user, minlength=len(self.active))
         coldness = np.bincount(test_user, 1 / self.known[test_item], minlength=len(self.active))
@@ -110,7 +123,7 @@ def plant(
     for kind in kinds:
         if kind == 'nothing':
             users, make = stream(seed, 'plant', kind).choice(split.users, n, replace=False).tolist(), None
-        else: users, make = [next(ids) for _ in range(n)], getattr(_Plants(split, kind, seed), kind)
+        else: users, make = [next(ids) for _ in range(n)], getattr(_Plants(split, kind, seed), kind.replace(' ', '_'))
         for u in users:
             if make: items, ratings = make(); rows.append(pd.DataFrame({'user': u, 'item': split.items[items], 'rating': ratings, 'timestamp': split.train.timestamp.max()}))
             who.append((u, kind, KINDS[kind], len(rows[-1]) if make else int((split.train.user == u).sum())))
@@ -184,6 +197,57 @@ def best_way(
     "Each column, turned where the planted users are rather at its lower end: the benefit of knowing which way to look."
     y = scores.index.isin(list(planted)); once = np.ones((1, len(y)))
     return scores * [1 if _curves(scores[c].to_numpy(float), y, once)[1][0] >= .5 else -1 for c in scores]
+
+# %% ../nbs/14_planted.ipynb #fc948e85
+def precision_at(
+    scores: np.ndarray,      # (users,) higher is more suspect
+    planted: np.ndarray,     # (users,) True: planted
+    k: int
+) -> float:
+    "Share of planted users among the first k; where scores tie at the end, what to expect by lot."
+    last = np.sort(scores)[-k]; first, tied = scores > last, scores == last
+    return float((planted[first].sum() + (k - first.sum()) * planted[tied].mean()) / k)
+
+def _mean_interval(x):
+    half = stats.t.ppf(.975, len(x) - 1) * np.std(x, ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan
+    return float(np.mean(x)), float(np.mean(x) - half), float(np.mean(x) + half)
+
+def detection(
+    recommender: Recommender,
+    split: Split,
+    kinds: Iterable[str],           # of `KINDS`, without 'nothing'
+    n: int = 10,                    # planted users of each kind
+    sample: int = 200,              # real users beside them
+    plantings: int = 4,
+    metric: str = 'rmse',           # by which influence is measured, training part
+    replicates: int = 1,            # seeds of each planting, its own
+    seed: int = 0, jobs: int | None = None
+) -> pd.DataFrame:                  # a row a kind and method
+    "How well planted users are found by influence and by counting: area under the curve and precision at n, over plantings."
+    kinds, found, effects = list(kinds), [], {k: [] for k in kinds}
+    if plantings < 2: raise ValueError(f'plantings={plantings}: intervals are over plantings, so at least two.')
+    if 'nothing' in kinds: raise ValueError("kind='nothing' plants nobody: there is no effect to look for.")
+    for p in range(plantings):
+        planted = plant(split, kinds, n, seed + p); real = stream(seed + p, 'real users').choice(split.users, min(sample, len(split.users)), replace=False).tolist()
+        units = [Unit(users=(u,)) for u in [*planted.users.index, *real]] + [planted.unit(k) for k in kinds]
+        i = deletion_sweep(recommender, planted.split, units, replicates=replicates, seed=seed + 1000 * p, jobs=jobs, progress=False).influence(metric, 'training').frame
+        for k in kinds: effects[k].append(float(i.estimate[planted.unit(k).key]))
+        alone = i[i.kind == 'user'].set_index('id').estimate; cheap = baselines(planted.split)
+        for k in kinds:
+            own = planted.users.index[planted.users.kind == k]; who = [*own, *real]; y = np.isin(who, own)
+            scores = best_way(cheap.loc[who], own).assign(influence=KINDS[k] * alone.loc[who])
+            for method, s in scores.items():
+                s = s.to_numpy(float); found.append((k, method, p, _curves(s, y, np.ones((1, len(y))))[1][0], precision_at(s, y, len(own))))
+    f = pd.DataFrame(found, columns=['kind', 'method', 'planting', 'auc', 'precision']); rows = []
+    named = lambda name, x: dict(zip((name, f'{name}_low', f'{name}_high'), map(float, x)))
+    for k in kinds:
+        g = f[f.kind == k].pivot(index='planting', columns='method', values=['auc', 'precision']); best = g.auc[list(BASELINES)].mean().idxmax()
+        for m in ('influence', *BASELINES):
+            areas, shares = (named(c, np.clip(_mean_interval(g[c][m]), 0, 1)) for c in ('auc', 'precision'))
+            rows.append({'kind': k, 'method': m, **areas, **shares, 'by lot': n / (n + len(real))})
+        ahead = named('ahead', _mean_interval(g.auc.influence - g.auc[best])); won = 'influence' if ahead['ahead_low'] > 0 else 'baseline' if ahead['ahead_high'] < 0 else 'neither'
+        rows[-1 - len(BASELINES)] |= {**ahead, 'best baseline': best, **named('effect', _mean_interval(effects[k])), 'verdict': won}
+    return pd.DataFrame(rows).set_index(['kind', 'method'])
 
 # %% ../nbs/14_planted.ipynb #826cabf3
 def permuted_deletions(

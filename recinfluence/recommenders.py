@@ -15,7 +15,8 @@ import pandas as pd
 from .datasets import write_atomic
 
 # %% auto #0
-__all__ = ['Unit', 'stream', 'Recommender', 'Popularity', 'save_arrays', 'load_arrays', 'planted_interactions', 'conformance']
+__all__ = ['Unit', 'stream', 'Recommender', 'Popularity', 'row_weights', 'save_arrays', 'load_arrays', 'planted_interactions',
+           'conformance']
 
 # %% ../nbs/03_recommenders.ipynb #fffbff28
 @dataclass(frozen=True)
@@ -62,13 +63,14 @@ def stream(
     name = '\x1f'.join(f'i{int(k)}' if isinstance(k, (int, np.integer)) else f's{k}' for k in (seed, *key))
     return np.random.Generator(np.random.Philox(key=np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64)))
 
-# %% ../nbs/03_recommenders.ipynb #d1e29746
+# %% ../nbs/03_recommenders.ipynb #d9bf0e62
 class Recommender:
     "What deletion diagnostics ask of a model."
     paired: bool = False     # True: `fit_without` shares every random draw with `fit` that is not the unit's own
+    weighted: bool = False   # True: `fit` heeds a column `weight` in train
 
     def fit(self,
-        train: pd.DataFrame,  # columns user, item, rating, timestamp
+        train: pd.DataFrame,  # columns user, item, rating, timestamp; if `weighted`, perhaps also weight: what each row counts (see `row_weights`)
         seed: int = 0         # decides every random draw
     ) -> Recommender:         # itself, fitted
         "Learn from interactions."
@@ -110,6 +112,17 @@ class Popularity(Recommender):
     def fit(self, train, seed=0): self.counts_ = train['item'].value_counts(); return self
     def score(self, users, items): return np.tile(self.counts_.reindex(items, fill_value=0).to_numpy(float), (len(users), 1))
 
+# %% ../nbs/03_recommenders.ipynb #bdf418a7
+def row_weights(
+    train: pd.DataFrame    # perhaps with a column weight
+) -> np.ndarray | None:    # (rows,) float64; None: every row counts the same
+    "What each train row counts; refuses what is negative, missing or infinite, and weights that are all zero."
+    if 'weight' not in train: return None
+    w = train['weight'].to_numpy(np.float64)
+    if len(bad := np.flatnonzero(~(np.isfinite(w) & (w >= 0)))): raise ValueError(f'train row {bad[0] + 1:,} has the weight {w[bad[0]]}. Give every row a finite weight that is not negative.')
+    if not w.any(): raise ValueError('every train row has weight 0: there is nothing to learn from.')
+    return None if (w == 1).all() else w
+
 # %% ../nbs/03_recommenders.ipynb #2a1276d6
 def save_arrays(
     path: str | os.PathLike,
@@ -129,7 +142,7 @@ def load_arrays(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
     except FileNotFoundError: raise
     except Exception as e: raise ValueError(f'{path}: not a saved recommender ({type(e).__name__}: {e}).') from None
 
-# %% ../nbs/03_recommenders.ipynb #572dcf25
+# %% ../nbs/03_recommenders.ipynb #094b70a1
 def planted_interactions(
     n_users: int = 40, n_items: int = 24,
     seed: int = 0
@@ -181,6 +194,11 @@ def conformance(
         rewritten.loc[own, 'item'] = left[:own.sum()]; rewritten.loc[own, 'rating'] = train.rating[own].to_numpy()[::-1]
         return same(without(first).score(stay, items), without(first, rewritten).score(stay, items)), 'other rows of the deleted user, same scores for the rest'
     check('what is deleted leaves no trace', trace)
+    def weights():
+        ones = same(fit(rows=train.assign(weight=1.)).score(users, items), full); own = first.rows(train)
+        a, b = fit(rows=train.assign(weight=np.where(own, 0., 1.))).score(stay, items), without(first).score(stay, items); gap = np.abs(a - b).max()
+        return bool(ones and (gap <= 1e-6 * max(1, np.abs(b).max()))), f'ones: {"bit for bit" if ones else "other scores"}; a user of weight 0 against their deletion: {gap:.1e}'
+    if recommender.weighted: check('weights of one change nothing, weights of zero delete', weights)
     def paired():
         apart = fit(1).score(stay, items) - full[1:]; seeds = np.sqrt(np.mean(apart ** 2))
         if seeds == 0: return True, 'draws nothing'

@@ -12,10 +12,10 @@ import pandas as pd
 import surprise
 
 from .ncf import positions
-from .recommenders import Recommender, Unit, load_arrays, save_arrays, stream
+from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, stream
 
 # %% auto #0
-__all__ = ['draw_factors', 'KeyedStart', 'SVD']
+__all__ = ['draw_factors', 'KeyedStart', 'weighted_sgd', 'SVD']
 
 # %% ../nbs/05_svd.ipynb #d25d8dfa
 def draw_factors(seed, kind, ids, n_factors, mean=0., sd=.1):
@@ -29,6 +29,17 @@ class KeyedStart(np.random.RandomState):
         self._rows = iter([(seed, 'pu', user_ids), (seed, 'qi', item_ids)])
     def normal(self, loc=0., scale=1., size=None):
         return draw_factors(*next(self._rows), size[1], loc, scale)
+
+# %% ../nbs/05_svd.ipynb #6e597822
+def weighted_sgd(users, items, ratings, weights, pu, qi, mean, model):
+    "scikit-surprise's training with each row's step scaled by its weight: pu, qi, bu, bi, from the rows in the order of visits and the initial factors."
+    pu, qi, bu, bi = pu.copy(), qi.copy(), np.zeros(len(pu)), np.zeros(len(qi)); reg, mean = model.reg_all, mean if model.biased else 0.
+    for _ in range(model.n_epochs):
+        for u, i, r, step in zip(users.astype(int).tolist(), items.astype(int).tolist(), ratings, model.lr_all * weights):
+            p, q = pu[u], qi[i]; e = r - (mean + bu[u] + bi[i] + p @ q)
+            if model.biased: bu[u] += step * (e - reg * bu[u]); bi[i] += step * (e - reg * bi[i])
+            pu[u], qi[i] = p + step * (e * q - reg * p), q + step * (e * p - reg * q)
+    return pu, qi, bu, bi
 
 # %% ../nbs/05_svd.ipynb #dbc83aec
 @dataclass(repr=False)
@@ -46,6 +57,7 @@ class SVD(Recommender):
         self.rating_scale = tuple(self.rating_scale)
         if self.start not in ('keyed', 'surprise'): raise ValueError(f"start={self.start!r}: choose 'keyed' or 'surprise'.")
 
+    weighted = True
     @property
     def paired(self): return self.start == 'keyed'
 
@@ -54,11 +66,17 @@ class SVD(Recommender):
         return train.sort_values('user', kind='stable') if self.start == 'keyed' else train
 
     def fit(self, train, seed=0):
-        rows = surprise.Dataset.load_from_df(self.order(train)[['user', 'item', 'rating']], surprise.Reader(rating_scale=self.rating_scale)).build_full_trainset()
+        weights = row_weights(train); fed = self.order(train if weights is None else train[weights > 0])
+        rows = surprise.Dataset.load_from_df(fed[['user', 'item', 'rating']], surprise.Reader(rating_scale=self.rating_scale)).build_full_trainset()
         users = np.array([rows.to_raw_uid(n) for n in range(rows.n_users)]); items = np.array([rows.to_raw_iid(n) for n in range(rows.n_items)])
         draws = KeyedStart(seed, users, items) if self.start == 'keyed' else seed
-        s = surprise.SVD(n_factors=self.n_factors, n_epochs=self.n_epochs, biased=self.biased, lr_all=self.lr_all, reg_all=self.reg_all, random_state=draws).fit(rows)
         u, i = np.argsort(users), np.argsort(items)
+        if weights is not None:
+            visits = [np.array(a) for a in zip(*rows.all_ratings())]; w = fed['weight'].to_numpy(float)[np.argsort(fed.user.map(rows.to_inner_uid), kind='stable')]
+            rng = draws if self.start == 'keyed' else np.random.RandomState(seed); start = [rng.normal(0, .1, (len(ids), self.n_factors)) for ids in (users, items)]
+            mean = np.average(visits[2], weights=w); pu, qi, bu, bi = weighted_sgd(*visits, w, *start, mean, self)
+            return self.set_fitted(users[u], items[i], pu[u], qi[i], bu[u], bi[i], mean)
+        s = surprise.SVD(n_factors=self.n_factors, n_epochs=self.n_epochs, biased=self.biased, lr_all=self.lr_all, reg_all=self.reg_all, random_state=draws).fit(rows)
         return self.set_fitted(users[u], items[i], s.pu[u], s.qi[i], s.bu[u], s.bi[i], rows.global_mean)
 
     def set_fitted(self, user_ids, item_ids, pu, qi, bu, bi, mean):

@@ -8,7 +8,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from recinfluence.datasets import Interactions, load_interactions
 from recinfluence.deletion import RandomGroups
 from recinfluence.influence import summarise
-from recinfluence.planted import BASELINES, KINDS, baselines, best_way, lead, low_rank_interactions, permuted_deletions, plant, recovery
+from recinfluence.planted import BASELINES, KINDS, baselines, best_way, detection, lead, low_rank_interactions, permuted_deletions, plant, precision_at, recovery
 from recinfluence.recommenders import Popularity, Recommender, planted_interactions, stream
 from recinfluence.reproduce import resource
 from recinfluence.splits import chrono_split, make_split
@@ -220,3 +220,37 @@ def test_the_experiment_runs_end_to_end(tmp_path):
     quick = dict(data=['simulated'], models=['SVD'], n=5, simulated_users=60, simulated_items=90, simulated_replicates=2, whole_replicates=2, null_draws=20, jobs=1, out=str(tmp_path))
     papermill.execute_notebook(str(resource('nbs/experiments', 'planted.ipynb')), str(tmp_path/'planted.ipynb'), quick, kernel_name='python3', progress_bar=False)
     found = pd.read_csv(tmp_path/'tables'/'recovery.csv'); assert found.auc.between(0, 1).all() and set(found.kind) == set(ADDED) and (tmp_path/'figures'/'recovery.png').exists()
+
+
+# ---- kinds of attack, and detection over plantings
+@pytest.mark.parametrize('kind', ['random', 'segment', 'average nuke', 'reverse bandwagon'])
+def test_every_attack_has_one_target_at_its_end_of_the_scale(simulated, kind):
+    fs = profiles(plant(simulated, kind, n=40)); t = simulated.train; count, mean = t['item'].value_counts(), t.groupby('item').rating.mean(); end = 5 if kind in ('random', 'segment') else 1
+    shared = set.intersection(*({*f['item'][f.rating == end]} for f in fs)); fill = pd.concat(fs); fill = fill[~fill['item'].isin(shared)]
+    if kind == 'random': assert len(shared) == 1 and count[shared.pop()] <= count.median()
+    if kind == 'average nuke': assert len(shared) == 1 and count[shared.pop()] >= count.median()
+    if kind == 'reverse bandwagon': assert len(shared) in (5, 6) and mean[list(shared)].nsmallest(5).max() <= mean.quantile(.2) and count[list(shared)].max() >= count.median()
+    if kind == 'segment':
+        fans = [u for u, f in t.groupby('user') if len(shared - set(f['item'][f.rating >= f.rating.median()])) <= 1]; assert len(shared) > 3 and fans and set(fill.rating) == {t.rating.min()}
+    else:
+        follows = np.corrcoef(fill.groupby('item').rating.mean(), mean.reindex(sorted(fill['item'].unique())))[0, 1]; assert follows > .4 if kind == 'average nuke' else abs(follows) < .3
+
+
+def test_precision_at_k_counts_and_shares_ties():
+    y = np.array([1, 0, 1, 0, 0], bool)
+    assert precision_at(np.array([5, 4, 3, 2, 1.]), y, 2) == .5 and precision_at(np.array([1, 2, 3, 4, 5.]), y, 2) == 0 and precision_at(np.ones(5), y, 2) == pytest.approx(.4)
+    rng = np.random.default_rng(0); s = rng.integers(0, 4, 60).astype(float); y = rng.random(60) < .3
+    drawn = [y[np.lexsort((rng.random(60), -s))[:25]].mean() for _ in range(4000)]; assert precision_at(s, y, 25) == pytest.approx(np.mean(drawn), abs=.01)
+
+
+def test_detection_agrees_with_doing_it_by_hand(simulated):
+    raters = SVD(n_factors=4, n_epochs=5); d = detection(raters, simulated, ['careless', 'reverse bandwagon'], n=6, sample=20, plantings=2, seed=3, jobs=1)
+    areas, shares = [], []
+    for s in (3, 4):
+        p = plant(simulated, ['careless', 'reverse bandwagon'], 6, s); own = p.users.index[p.users.kind == 'careless']; real = stream(s, 'real users').choice(simulated.users, 20, replace=False).tolist()
+        f = deletion_sweep(raters, p.split, ids=[*own, *real], seed=3 + 1000 * (s - 3), jobs=1, progress=False).influence('rmse', 'training').frame.set_index('id').estimate
+        y = [u in set(own) for u in f.index]; areas.append(roc_auc_score(y, -f)); shares.append(np.mean([u in set(own) for u in f.nsmallest(6).index]))
+    row = d.loc['careless', 'influence']; assert row.auc == pytest.approx(np.mean(areas)) and row.precision == pytest.approx(np.mean(shares)) and row['by lot'] == 6 / 26
+    best = d.loc['careless'].drop('influence').auc; assert row['best baseline'] == best.idxmax() and row.ahead == pytest.approx(row.auc - best.max()) and row.verdict in ('influence', 'baseline', 'neither')
+    for bad, message in ((dict(kinds=['nothing']), "kind='nothing'"), (dict(kinds=['careless'], plantings=1), 'at least two')):
+        with pytest.raises(ValueError, match=message): detection(raters, simulated, **bad)

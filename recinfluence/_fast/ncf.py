@@ -1,6 +1,6 @@
 """Neural collaborative filtering: train and rank many models at once, one in each lane of a vector register.
 
-The models of a call share samples, batches and initial values and differ in their row weights. One pass over the samples serves all
+The models of a call share samples, batches and initial values and differ in the weights of users and items. One pass over the samples serves all
 of them: every number of a model is a vector, lane l of it belongs to model l, and no operation mixes lanes.
 
 Memory. A row (a user or an item) is stored as its F = gmf + mlp values, their F first moments and F second moments, each a vector,
@@ -486,11 +486,14 @@ TRAIN = ('users, items, labels, n_users, batch, user_slots, item_slots, ends, ro
          'first, second, correct1, correct2, constants, user_weights, item_weights, state, dense, grads, work')
 
 
-def _train_source(shape, lanes, tile, n_coefficients):
-    "Source of the training kernel, and the vectors its `work` holds."
+def _train_source(shape, lanes, tile, n_coefficients, weighted):
+    "Source of the training kernel, and the vectors its `work` holds; `weighted`: each sample has a weight of its own, one argument more."
+    sample = f'load(user_weights, users[j] * {lanes}), load(item_weights, items[j] * {lanes})'
+    total, weight = f'fma({sample}, total)', f'mul({sample})'
+    if weighted: total, weight = f'fma(mul({sample}), set1(weights[j]), total)', f'mul(mul({sample}), set1(weights[j]))'
     w, net, n_dense = _Writer(), _Network(shape, lanes, tile), shape.offsets()['end']
     stride = 3 * shape.row * lanes
-    with w.block(f'def kernel({TRAIN}):'):
+    with w.block(f'def kernel({TRAIN}{", weights" if weighted else ""}):'):
         w(f'sums = work[:{n_dense * lanes}]')
         used = net.buffers(w, n_dense)
         w(f'offsets = np.empty({4 * BLOCK}, np.int64)', 'zero, one = set1(0), set1(1)',
@@ -499,7 +502,7 @@ def _train_source(shape, lanes, tile, n_coefficients):
         with w.block('for t in range(len(users) // batch):'):
             w('total = zero')
             with w.block('for j in range(t * batch, (t + 1) * batch):'):
-                w(f'total = fma(load(user_weights, users[j] * {lanes}), load(item_weights, items[j] * {lanes}), total)')
+                w(f'total = {total}')
             w('scale = reciprocal_or_zero(total)')
             with w.loop('r', n_dense): w(f'store(sums, r * {lanes}, zero)')
             with w.loop('b', 'n_blocks'):
@@ -511,7 +514,7 @@ def _train_source(shape, lanes, tile, n_coefficients):
                       f'offsets[{3 * BLOCK} + s] = item_slots[begin + s] * {shape.row * lanes}')
                 net.forward(w)
                 with w.loop('s', BLOCK):
-                    w('j = begin + s', f'e = mul(load(user_weights, users[j] * {lanes}), load(item_weights, items[j] * {lanes}))',
+                    w('j = begin + s', f'e = {weight}',
                       f'e = mul(mul(e, scale), sub(sigmoid(load(error, s * {lanes})), set1(labels[j])))',
                       f'store(error, s * {lanes}, e)')
                 net.backward(w)
@@ -675,8 +678,8 @@ def _tile():
 
 
 @lru_cache(maxsize=None)
-def _train_kernel(shape, dtype, lanes):
-    text, used = _train_source(shape, lanes, _tile(), 2 + POLYNOMIAL[dtype][0])
+def _train_kernel(shape, dtype, lanes, weighted=False):
+    text, used = _train_source(shape, lanes, _tile(), 2 + POLYNOMIAL[dtype][0], weighted)
     return compiled(text, dtype, lanes, OPERATIONS, f'NCF training, {shape}, {lanes} lanes of {dtype}'), used
 
 
@@ -736,12 +739,12 @@ def _vectors(table, width, dtype, fill=0):
     return out
 
 
-def train(shape, plan, users, items, labels, start, weight_users, weight_items, adam, dtype=np.float32):
+def train(shape, plan, users, items, labels, start, weight_users, weight_items, adam, dtype=np.float32, weights=None):
     """Train L models on the plan's samples; returns the parameters, each array with a last axis of length L.
 
     users, items, labels: (steps, batch), the arrays the plan was made from and 0/1. start: initial values, the same for all models.
     weight_users (n_users, L), weight_items (n_items, L): sample (u, i) of model l weighs weight_users[u, l] * weight_items[i, l] in
-    the loss, which is the weighted mean of the batch's log losses.
+    the loss, which is the weighted mean of the batch's log losses. weights (steps, batch): a further factor, the same for all models.
     """
     dtype = np.dtype(dtype)
     n_users, n_items, n_lanes = plan.n_users, plan.n_items, weight_users.shape[1]
@@ -755,10 +758,15 @@ def train(shape, plan, users, items, labels, start, weight_users, weight_items, 
     if not ((weight_users >= 0).all() and (weight_items >= 0).all()): raise ValueError('a weight is negative or nan')
     _check_params(shape, start, n_users, n_items, ())
     if not np.isin(labels, (0, 1)).all(): raise ValueError('labels other than 0 and 1')
+    if weights is not None:
+        if np.shape(weights) != np.shape(labels): raise ValueError(f'weights have shape {np.shape(weights)}, labels {np.shape(labels)}')
+        if not (np.isfinite(weights).all() and (weights >= 0).all()): raise ValueError('a weight is negative, infinite or nan')
+        weights = np.pad(np.asarray(weights, dtype), ((0, 0), (0, -np.shape(weights)[1] % BLOCK)))
     labels = _filled(labels, 0).astype(np.uint8)
     if labels.shape != users.shape: raise ValueError(f'labels have shape {labels.shape}')
     width = simd.width(dtype)
-    kernel, used = _train_kernel(shape, dtype, width)
+    kernel, used = _train_kernel(shape, dtype, width, weights is not None)
+    further = () if weights is None else (weights.ravel(),)
     n_rows, n_dense = n_users + n_items + 2, shape.offsets()['end']
     state, dense = simd.aligned_zeros(n_rows * 3 * shape.row * width, dtype), simd.aligned_zeros(3 * n_dense * width, dtype)
     grads, work = simd.aligned_zeros(plan.n_slots * shape.row * width, dtype), simd.aligned_zeros(used * width, dtype)
@@ -773,7 +781,7 @@ def train(shape, plan, users, items, labels, start, weight_users, weight_items, 
         kernel(users.ravel(), items.ravel(), labels.ravel(), n_users, plan.batch, plan.user_slots.ravel(), plan.item_slots.ravel(),
                plan.ends, plan.rows, plan.row_slots, plan.entries, plan.bases, *plan.table(dtype), *powers, constants,
                _vectors(weight_users[:, lanes], width, dtype), _vectors(weight_items[:, lanes], width, dtype),
-               state, dense, grads, work)
+               state, dense, grads, work, *further)
         _unpack(shape, rows[:, 0], flat[0], n_users, out, lanes)
     return out
 

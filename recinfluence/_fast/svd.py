@@ -8,7 +8,7 @@ For each rating in turn, with e = r - (mu + b_u + b_i + q_i . p_u):
 One rating depends on the one before, so models are trained one at a time and the speed comes from within: the factors of the
 user whose ratings are being visited stay in vector registers (as many as fit; the rest is in the nearest cache), the next rating's
 item is fetched while this one is computed, and the dot product runs in four sums side by side.
-Factors are padded with zeros to whole vectors; zeros stay zeros.
+Factors are padded with zeros to whole vectors; zeros stay zeros. Where ratings have weights, each step is scaled by its rating's.
 """
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,15 +38,15 @@ SUMS = 4        # partial sums of the dot product
 OPERATIONS = ('load', 'store', 'prefetch', 'set1', 'add', 'mul', 'fma', 'hsum')
 
 
-def _source(n_vectors, lanes):
-    "The kernel for that many vectors of factors."
+def _source(n_vectors, lanes, weighted):
+    "The kernel for that many vectors of factors; `weighted`: one argument more."
     held = min(n_vectors, simd.n_registers() - SUMS - 3)        # the user's vectors that stay in registers
     w = Writer()
     at = lambda base, x: f'{base} + {x * lanes}'
     user = lambda x: f'p{x}' if x < held else f'load(P, {at("pa", x)})'
-    with w.block('def kernel(users, items, ratings, P, Q, bu, bi, mu, settings, n_epochs):'):
-        w('lr_bu, lr_bi, lr_pu, lr_qi, reg_bu, reg_bi, reg_pu, reg_qi = settings',
-          'keep_p, keep_q = set1(1 - lr_pu * reg_pu), set1(1 - lr_qi * reg_qi)', 'last = len(users) - 1')
+    with w.block(f'def kernel(users, items, ratings, P, Q, bu, bi, mu, settings, n_epochs{", weights" if weighted else ""}):'):
+        rates, keep = 'lr_bu, lr_bi, lr_pu, lr_qi', 'keep_p, keep_q = set1(1 - lr_pu * reg_pu), set1(1 - lr_qi * reg_qi)'
+        w(f'{rates}, reg_bu, reg_bi, reg_pu, reg_qi = settings', *([f'{", ".join("all_" + r for r in rates.split(", "))} = {rates}'] if weighted else [keep]), 'last = len(users) - 1')
         with w.block('for epoch in range(n_epochs):'):
             w('n = 0')
             with w.block('while n <= last:'):
@@ -61,6 +61,7 @@ def _source(n_vectors, lanes):
                     total = [f's{x}' for x in range(min(SUMS, n_vectors))]
                     while len(total) > 1: total = [f'add({a}, {b})' for a, b in zip(total[::2], total[1::2])] + total[len(total) // 2 * 2:]
                     w(f'e = ratings[n] - (mu + b_u + bi[i] + hsum({total[0]}))')
+                    if weighted: w(*(f'{r} = weights[n] * all_{r}' for r in rates.split(', ')), keep)
                     # also for a model without biases, whose rates are 0: the store keeps the compiler from holding all of q in registers, which spills
                     w('b_u += lr_bu * (e - reg_bu * b_u)', 'bi[i] += lr_bi * (e - reg_bi * bi[i])')
                     w('step_p, step_q = set1(lr_pu * e), set1(lr_qi * e)')
@@ -73,8 +74,8 @@ def _source(n_vectors, lanes):
 
 
 @lru_cache(maxsize=None)
-def _kernel(n_vectors, dtype, lanes):
-    return compiled(_source(n_vectors, lanes), dtype, lanes, OPERATIONS, f'SVD training, {n_vectors} vectors of {lanes} {dtype}')
+def _kernel(n_vectors, dtype, lanes, weighted):
+    return compiled(_source(n_vectors, lanes, weighted), dtype, lanes, OPERATIONS, f'SVD training, {n_vectors} vectors of {lanes} {dtype}')
 
 
 def _padded(factors, width, dtype):
@@ -84,22 +85,23 @@ def _padded(factors, width, dtype):
     return out
 
 
-def train(users, items, ratings, pu, qi, mu, settings, dtype=np.float64):
+def train(users, items, ratings, pu, qi, mu, settings, dtype=np.float64, weights=None):
     """Factors and biases after training: pu (users, factors), qi (items, factors), bu (users,), bi (items,).
 
     users, items (n,) int32 and ratings (n,): in the order in which scikit-surprise visits them. pu, qi: initial factors.
-    mu: the mean rating, 0 when not biased.
+    mu: the mean rating, 0 when not biased. weights (n,): factors of the ratings' steps.
     """
     dtype = np.dtype(dtype)
     users, items = (np.ascontiguousarray(a, np.int32) for a in (users, items))
     for name, codes, n in (('users', users, len(pu)), ('items', items, len(qi))):
         if len(codes) and not 0 <= codes.min() <= codes.max() < n: raise ValueError(f'{name} hold positions outside 0 to {n - 1}')
-    if not len(users) == len(items) == len(ratings) or pu.shape[1] != qi.shape[1]: raise ValueError('users, items, ratings or factors do not fit together')
+    if not len(users) == len(items) == len(ratings) == len(ratings if weights is None else weights) or pu.shape[1] != qi.shape[1]: raise ValueError('users, items, ratings or factors do not fit together')
     lanes, n_factors = simd.width(dtype), pu.shape[1]
     n_vectors = -(-n_factors // lanes); width = n_vectors * lanes
     P, Q, bu, bi = _padded(pu, width, dtype), _padded(qi, width, dtype), np.zeros(len(pu), dtype), np.zeros(len(qi), dtype)
     s = settings
     lr_bu, lr_bi = (s.lr_bu, s.lr_bi) if s.biased else (0., 0.)       # biases start at 0 and stay there
     rates = tuple(dtype.type(x) for x in (lr_bu, lr_bi, s.lr_pu, s.lr_qi, s.reg_bu, s.reg_bi, s.reg_pu, s.reg_qi))
-    if len(users): _kernel(n_vectors, dtype, lanes)(users, items, np.ascontiguousarray(ratings, dtype), P, Q, bu, bi, dtype.type(mu), rates, s.n_epochs)
+    further = () if weights is None else (np.ascontiguousarray(weights, dtype),)
+    if len(users): _kernel(n_vectors, dtype, lanes, bool(further))(users, items, np.ascontiguousarray(ratings, dtype), P, Q, bu, bi, dtype.type(mu), rates, s.n_epochs, *further)
     return P.reshape(-1, width)[:, :n_factors].copy(), Q.reshape(-1, width)[:, :n_factors].copy(), bu, bi
