@@ -96,7 +96,7 @@ def rating_counts(
     sns.despine(ax=ax)
     return ax
 
-# %% ../nbs/12_plots.ipynb #af02da0d
+# %% ../nbs/12_plots.ipynb #deac7e1b
 COLUMN = 3.3           # inches
 PRINTED = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'xtick.labelsize': 7, 'ytick.labelsize': 7, 'legend.fontsize': 7,
             'axes.linewidth': .6, 'xtick.major.width': .6, 'ytick.major.width': .6, 'xtick.major.size': 3, 'ytick.major.size': 3, 'axes.titlelocation': 'left'}
@@ -135,7 +135,7 @@ def _points(ax, x, estimate, q, size=10):
         if (own := verdict == name).any(): ax.scatter(np.asarray(x)[own], np.asarray(estimate)[own], s=size, lw=.6, zorder=3, **look, label=f'{name} ({own.sum():,})' if known else None)
     _legend(ax, .38, ncols=3)
 
-# %% ../nbs/12_plots.ipynb #c9bff689
+# %% ../nbs/12_plots.ipynb #23a6893a
 @_column(2.6)
 def ranked_influence(
     influence,             # an `Influence`
@@ -153,7 +153,7 @@ def ranked_influence(
            ylim=(f.estimate.min() - pad, f.estimate.max() + pad), title=_wrapped(f'{influence.source}: {order}'))
     return ax
 
-# %% ../nbs/12_plots.ipynb #a3186769
+# %% ../nbs/12_plots.ipynb #a6a3730a
 _SAID = {'n_train': {'user': 'ratings in train (activity)', 'item': 'ratings in train (popularity)'}, 'n_ratings': {}, 'mean_rating': {}, 'std_rating': {}}
 
 @_column(2.6)
@@ -181,7 +181,7 @@ def influence_against(
            title=_wrapped(f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over {len(x):,} {name}s'))
     return ax
 
-# %% ../nbs/12_plots.ipynb #2a8cbefb
+# %% ../nbs/12_plots.ipynb #8d3f5baf
 @_column(2.8)
 def replicate_agreement(
     influence,             # with two replicates or more
@@ -199,7 +199,7 @@ def replicate_agreement(
     ax.tick_params('both', length=0)
     return ax
 
-# %% ../nbs/12_plots.ipynb #7330060f
+# %% ../nbs/12_plots.ipynb #d14b1858
 def every_metric(
     influence              # an `Influence` on any metric
 ) -> pd.DataFrame:         # indexed by (unit key, metric): the columns of `Influence.frame`, placebo, typical, full, blind
@@ -210,7 +210,7 @@ def every_metric(
     return pd.concat([i.frame.assign(metric=m, placebo=i.placebo, typical=np.sqrt((i.frame.estimate ** 2).mean()), full=full[m], blind=m in blind)
                       for m, i in frames.items()]).set_index('metric', append=True)
 
-# %% ../nbs/12_plots.ipynb #213eae4c
+# %% ../nbs/12_plots.ipynb #03274cf0
 @_column(3.2)
 def unit_profile(
     influence,                          # an `Influence` on any metric
@@ -233,7 +233,7 @@ def unit_profile(
     ax.tick_params('y', length=0)
     return ax
 
-# %% ../nbs/12_plots.ipynb #0316a7ac
+# %% ../nbs/12_plots.ipynb #321371b4
 _EFFECT = ['metric', 'effect', 'low', 'high', 'random', 'random_low', 'random_high']
 
 @_column(2.6)
@@ -261,7 +261,7 @@ def action_effects(
     _legend(ax, .52, ncols=2)
     return ax
 
-# %% ../nbs/12_plots.ipynb #36570f13
+# %% ../nbs/12_plots.ipynb #4c9e40eb
 @_column(1.8)
 def ratings_over_time(
     split,
@@ -283,7 +283,7 @@ def ratings_over_time(
     _legend(ax, .24 if dated else .38, ncols=2)
     return ax
 
-# %% ../nbs/12_plots.ipynb #a07ea2a0
+# %% ../nbs/12_plots.ipynb #1376afed
 @_column(2.2)
 def intervals(
     frame: pd.DataFrame,     # label, estimate, low, high, and q or p
