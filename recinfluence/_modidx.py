@@ -257,6 +257,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                       'recinfluence.explore.last': ('explore.html#last', 'recinfluence/explore.py'),
                                       'recinfluence.explore.lines': ('explore.html#lines', 'recinfluence/explore.py'),
                                       'recinfluence.explore.listed': ('explore.html#listed', 'recinfluence/explore.py'),
+                                      'recinfluence.explore.named': ('explore.html#named', 'recinfluence/explore.py'),
                                       'recinfluence.explore.picture': ('explore.html#picture', 'recinfluence/explore.py'),
                                       'recinfluence.explore.retrain_without': ('explore.html#retrain_without', 'recinfluence/explore.py'),
                                       'recinfluence.explore.search_texts': ('explore.html#search_texts', 'recinfluence/explore.py'),

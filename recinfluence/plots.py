@@ -96,7 +96,7 @@ def rating_counts(
     sns.despine(ax=ax)
     return ax
 
-# %% ../nbs/12_plots.ipynb #deac7e1b
+# %% ../nbs/12_plots.ipynb #6706eb31
 COLUMN = 3.3           # inches
 PRINTED = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'xtick.labelsize': 7, 'ytick.labelsize': 7, 'legend.fontsize': 7,
             'axes.linewidth': .6, 'xtick.major.width': .6, 'ytick.major.width': .6, 'xtick.major.size': 3, 'ytick.major.size': 3, 'axes.titlelocation': 'left'}
@@ -119,7 +119,7 @@ def _legend(ax, down, **kwargs):
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, loc='upper center', borderpad=0, handletextpad=.2, columnspacing=1.2, bbox_to_anchor=(.5, 0), bbox_transform=ax.transAxes + ScaledTranslation(0, -down, ax.figure.dpi_scale_trans), **kwargs)
 
-def _wrapped(text, width=45): return textwrap.fill(text, width)
+def _wrapped(text, width=44): return textwrap.fill(text, width)
 
 def _verdict(estimate, q):
     "Where an influence can be told from zero: 'helps' or 'hurts'."
@@ -135,7 +135,7 @@ def _points(ax, x, estimate, q, size=10):
         if (own := verdict == name).any(): ax.scatter(np.asarray(x)[own], np.asarray(estimate)[own], s=size, lw=.6, zorder=3, **look, label=f'{name} ({own.sum():,})' if known else None)
     _legend(ax, .38, ncols=3)
 
-# %% ../nbs/12_plots.ipynb #23a6893a
+# %% ../nbs/12_plots.ipynb #fc5ee69d
 @_column(2.6)
 def ranked_influence(
     influence,             # an `Influence`
@@ -153,7 +153,7 @@ def ranked_influence(
            ylim=(f.estimate.min() - pad, f.estimate.max() + pad), title=_wrapped(f'{influence.source}: {order}'))
     return ax
 
-# %% ../nbs/12_plots.ipynb #a6a3730a
+# %% ../nbs/12_plots.ipynb #7d78518f
 _SAID = {'n_train': {'user': 'ratings in train (activity)', 'item': 'ratings in train (popularity)'}, 'n_ratings': {}, 'mean_rating': {}, 'std_rating': {}}
 
 @_column(2.6)
@@ -181,8 +181,8 @@ def influence_against(
            title=_wrapped(f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over {len(x):,} {name}s'))
     return ax
 
-# %% ../nbs/12_plots.ipynb #8d3f5baf
-@_column(2.8)
+# %% ../nbs/12_plots.ipynb #c2fa5e39
+@_column(3)
 def replicate_agreement(
     influence,             # with two replicates or more
     ax=None
@@ -199,7 +199,7 @@ def replicate_agreement(
     ax.tick_params('both', length=0)
     return ax
 
-# %% ../nbs/12_plots.ipynb #d14b1858
+# %% ../nbs/12_plots.ipynb #d5f97b7f
 def every_metric(
     influence              # an `Influence` on any metric
 ) -> pd.DataFrame:         # indexed by (unit key, metric): the columns of `Influence.frame`, placebo, typical, full, blind
@@ -210,7 +210,7 @@ def every_metric(
     return pd.concat([i.frame.assign(metric=m, placebo=i.placebo, typical=np.sqrt((i.frame.estimate ** 2).mean()), full=full[m], blind=m in blind)
                       for m, i in frames.items()]).set_index('metric', append=True)
 
-# %% ../nbs/12_plots.ipynb #03274cf0
+# %% ../nbs/12_plots.ipynb #ed69e4dd
 @_column(3.2)
 def unit_profile(
     influence,                          # an `Influence` on any metric
@@ -229,11 +229,11 @@ def unit_profile(
         if (own := _verdict(f.estimate, f.p) == name).any(): ax.scatter(e[own], y[own], s=22, lw=.8, zorder=3, **look)
     widest = max(1, np.nan_to_num(e.abs()).max(), np.nan_to_num(band).max())
     ax.set_yticks(y, [f'{METRICS[m].label}{" (blind)" * blind}\n{v:+.2g}'.replace('-', '−') for m, v, blind in zip(f.index, f.estimate, f.blind)])
-    ax.set(xlim=(-1.6 * widest, 1.6 * widest), ylim=(-.6, len(f) - .4), xlabel='hurts  ←  influence / its typical size  →  helps', title=_wrapped(f'{f.label.iloc[0]}: {influence.source}, {influence.replicates} replicate{"s" * (influence.replicates != 1)}'))
+    ax.set(xlim=(-1.6 * widest, 1.6 * widest), ylim=(-.6, len(f) - .4), xlabel='hurts  ←  influence / its typical size  →  helps', title=_wrapped(f'{f.label.iloc[0]}: {influence.source}, {influence.replicates} replicate{"s" * (influence.replicates != 1)}', 36))
     ax.tick_params('y', length=0)
     return ax
 
-# %% ../nbs/12_plots.ipynb #321371b4
+# %% ../nbs/12_plots.ipynb #0d8c4228
 _EFFECT = ['metric', 'effect', 'low', 'high', 'random', 'random_low', 'random_high']
 
 @_column(2.6)
@@ -261,7 +261,7 @@ def action_effects(
     _legend(ax, .52, ncols=2)
     return ax
 
-# %% ../nbs/12_plots.ipynb #4c9e40eb
+# %% ../nbs/12_plots.ipynb #eaae4bf7
 @_column(1.8)
 def ratings_over_time(
     split,
@@ -283,7 +283,7 @@ def ratings_over_time(
     _legend(ax, .24 if dated else .38, ncols=2)
     return ax
 
-# %% ../nbs/12_plots.ipynb #1376afed
+# %% ../nbs/12_plots.ipynb #0c0c8ef2
 @_column(2.2)
 def intervals(
     frame: pd.DataFrame,     # label, estimate, low, high, and q or p
