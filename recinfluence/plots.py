@@ -96,7 +96,7 @@ def rating_counts(
     sns.despine(ax=ax)
     return ax
 
-# %% ../nbs/12_plots.ipynb #6706eb31
+# %% ../nbs/12_plots.ipynb #667ad57b
 COLUMN = 3.3           # inches
 PRINTED = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'xtick.labelsize': 7, 'ytick.labelsize': 7, 'legend.fontsize': 7,
             'axes.linewidth': .6, 'xtick.major.width': .6, 'ytick.major.width': .6, 'xtick.major.size': 3, 'ytick.major.size': 3, 'axes.titlelocation': 'left'}
@@ -135,7 +135,7 @@ def _points(ax, x, estimate, q, size=10):
         if (own := verdict == name).any(): ax.scatter(np.asarray(x)[own], np.asarray(estimate)[own], s=size, lw=.6, zorder=3, **look, label=f'{name} ({own.sum():,})' if known else None)
     _legend(ax, .38, ncols=3)
 
-# %% ../nbs/12_plots.ipynb #fc5ee69d
+# %% ../nbs/12_plots.ipynb #b4b357aa
 @_column(2.6)
 def ranked_influence(
     influence,             # an `Influence`
@@ -153,7 +153,7 @@ def ranked_influence(
            ylim=(f.estimate.min() - pad, f.estimate.max() + pad), title=_wrapped(f'{influence.source}: {order}'))
     return ax
 
-# %% ../nbs/12_plots.ipynb #7d78518f
+# %% ../nbs/12_plots.ipynb #e37e9b09
 _SAID = {'n_train': {'user': 'ratings in train (activity)', 'item': 'ratings in train (popularity)'}, 'n_ratings': {}, 'mean_rating': {}, 'std_rating': {}}
 
 @_column(2.6)
@@ -181,7 +181,7 @@ def influence_against(
            title=_wrapped(f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over {len(x):,} {name}s'))
     return ax
 
-# %% ../nbs/12_plots.ipynb #c2fa5e39
+# %% ../nbs/12_plots.ipynb #f421860b
 @_column(3)
 def replicate_agreement(
     influence,             # with two replicates or more
@@ -192,14 +192,14 @@ def replicate_agreement(
     if k < 2: raise ValueError('one replicate has nothing to agree with. Sweep with replicates=2 or more.')
     c = table.corr('spearman'); blocks = 'design' in influence.identity; names = [str(s) for s in (range(1, k + 1) if blocks else c.columns)]
     sns.heatmap(c.iloc[1:, :-1], mask=~np.tri(k - 1, dtype=bool), vmin=-1, vmax=1, cmap='PuOr_r', square=True, annot=k <= 9, fmt='+.2f', annot_kws={'size': plt.rcParams['legend.fontsize']}, linewidths=.5,
-                xticklabels=names[:-1], yticklabels=names[1:], cbar_kws={'label': 'Spearman correlation', 'shrink': .8}, ax=ax)
+                xticklabels=names[:-1], yticklabels=names[1:], cbar_kws={'label': 'Spearman correlation', 'shrink': .6}, ax=ax)
     ax.figure.axes[-1].tick_params(labelsize=plt.rcParams['ytick.labelsize'])
     what = 'block of seeds' if blocks else 'seed'
     ax.set(xlabel=what, ylabel=what, title=_wrapped(f'{influence.source}, {METRICS[influence.metric].label}: {len(table):,} units agree by {influence.agreement():+.2f} on average'))
     ax.tick_params('both', length=0)
     return ax
 
-# %% ../nbs/12_plots.ipynb #d5f97b7f
+# %% ../nbs/12_plots.ipynb #057e99ec
 def every_metric(
     influence              # an `Influence` on any metric
 ) -> pd.DataFrame:         # indexed by (unit key, metric): the columns of `Influence.frame`, placebo, typical, full, blind
@@ -210,7 +210,7 @@ def every_metric(
     return pd.concat([i.frame.assign(metric=m, placebo=i.placebo, typical=np.sqrt((i.frame.estimate ** 2).mean()), full=full[m], blind=m in blind)
                       for m, i in frames.items()]).set_index('metric', append=True)
 
-# %% ../nbs/12_plots.ipynb #ed69e4dd
+# %% ../nbs/12_plots.ipynb #3299f5a4
 @_column(3.2)
 def unit_profile(
     influence,                          # an `Influence` on any metric
@@ -233,7 +233,7 @@ def unit_profile(
     ax.tick_params('y', length=0)
     return ax
 
-# %% ../nbs/12_plots.ipynb #0d8c4228
+# %% ../nbs/12_plots.ipynb #4d856ff0
 _EFFECT = ['metric', 'effect', 'low', 'high', 'random', 'random_low', 'random_high']
 
 @_column(2.6)
@@ -261,7 +261,7 @@ def action_effects(
     _legend(ax, .52, ncols=2)
     return ax
 
-# %% ../nbs/12_plots.ipynb #eaae4bf7
+# %% ../nbs/12_plots.ipynb #50ba4332
 @_column(1.8)
 def ratings_over_time(
     split,
@@ -283,7 +283,7 @@ def ratings_over_time(
     _legend(ax, .24 if dated else .38, ncols=2)
     return ax
 
-# %% ../nbs/12_plots.ipynb #0c0c8ef2
+# %% ../nbs/12_plots.ipynb #89267570
 @_column(2.2)
 def intervals(
     frame: pd.DataFrame,     # label, estimate, low, high, and q or p
@@ -297,5 +297,5 @@ def intervals(
     for name, look in _MARKS.items():
         if (own := _verdict(frame.estimate, sure) == name).any(): ax.scatter(frame.estimate[own], y[own], s=22, lw=.8, zorder=3, **look)
     ax.set_yticks(y, [_short(str(label), 24) for label in frame.label]); ax.locator_params(axis='x', nbins=4); ax.tick_params('y', length=0)
-    ax.set(ylim=(-.6, len(frame) - .4), xlabel=f'hurts  ←  {xlabel}  →  helps', title=_wrapped(title))
+    ax.set(ylim=(-.6, len(frame) - .4), xlabel=f'{xlabel}\n(hurts ← 0 → helps)', title=_wrapped(title))
     return ax

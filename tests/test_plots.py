@@ -92,7 +92,7 @@ def test_ratings_over_time_draws_every_rating_once(tiny):
 def test_a_column_wide_legible_and_nothing_cut_off(influence, effects, tiny, monkeypatch):
     monkeypatch.setitem(influence.identity, 'data', 'Interactions of a shop with a long name')
     for ax in (ranked_influence(influence), influence_against(influence), replicate_agreement(influence), unit_profile(influence, 'user 7'), action_effects(effects, 'an action'),
-               intervals(influence.frame.head(5)), ratings_over_time(tiny, 'item', 3)):
+               intervals(influence.frame.head(5).assign(label='A film with a very long title (1996)'), 'influence on Explained Var'), ratings_over_time(tiny, 'item', 3)):
         f = ax.figure; f.draw_without_rendering(); frame = f.bbox.padded(3)
         texts = [t for t in f.findobj(matplotlib.text.Text) if t.get_visible() and t.get_text().strip() and t.get_window_extent().width]
         assert f.get_figwidth() == COLUMN and min(t.get_fontsize() for t in texts) >= 7
