@@ -280,6 +280,11 @@ class Influence:
         from recinfluence.plots import influence_bars
         return influence_bars(self, n, ax)
 
+    def explore(self, recommender=None, split=None):
+        "Widgets to look at units one by one in JupyterLab and, with the sweep's recommender and split, to retrain without some of them."
+        from recinfluence.explore import Explorer
+        return Explorer(self, recommender, split)
+
     def _head(self):
         what = 'Training part of the influence' if self.part == 'training' and 'design' not in self.identity else 'Influence'
         return f"{what} on {self.label}, {self.source}, {self.replicates} replicate{'s' * (self.replicates != 1)}; positive: it helps. Estimated: {self.estimand}."
