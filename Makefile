@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce trust variance planted benchmark shipped lab prepare clean
+.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster shipped lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -42,7 +42,7 @@ prepare: $(READY)  ## after editing notebooks: export the package, clean the not
 reproduce: $(READY)  ## the paper's sections and a report with every table and figure, into $(OUT)
 	$(SINGLE) $(BIN)/recinfluence reproduce all --out $(OUT) $(if $(JOBS),--jobs $(JOBS))
 
-trust variance planted benchmark: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; costs
+trust variance planted actions benchmark faults cluster: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; actions; costs; injected faults; a cluster
 	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)')"
 
 shipped: $(READY)  ## compute the influence tables of data/shipped again: the full profile, about two hours on two cores

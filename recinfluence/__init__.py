@@ -19,7 +19,9 @@ _HOMES = {
     'planted': ['KINDS', 'Planted', 'plant', 'recovery', 'lead', 'baselines', 'low_rank_interactions'],
     'planning': ['plan', 'screen', 'sweep_until'],
     'budget': ['quote', 'sample_units'],
-    'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts'],
+    'curation': ['Action', 'Measured', 'measure', 'leave_out', 'weigh', 'segment', 'targets', 'enrich', 'prune', 'promote', 'limit', 'traits', 'newcomers', 'popularity_audit', 'group_audit', 'actions_table', 'one_page'],
+    'results': ['save_results', 'load_results', 'results'],
+    'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts', 'ranked_influence', 'influence_against', 'replicate_agreement', 'unit_profile', 'action_effects', 'ratings_over_time'],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = list(_HOME)

@@ -39,13 +39,13 @@ CANDIDATES = {'catalogue': "every item of the training catalogue but the user's 
 
 # %% ../nbs/02_metrics.ipynb #813a8f19
 def top_k(
-    scores: np.ndarray,       # (users, items), finite
+    scores: np.ndarray,       # (users, items), no NaN
     candidate: np.ndarray,    # (users, items), True where the item competes for the user's list
     k: int                    # length of the list
 ) -> np.ndarray:              # (users, k) int32 positions of items, best first; -1 where candidates run out
     "The `k` best candidates of each user; ties go to the item that comes first in the catalogue."
     if np.isnan(scores).any(): raise ValueError('a score is NaN: the model has diverged or was asked about a user or item it cannot score.')
-    order = np.argsort(np.where(candidate, -scores, np.inf), axis=1, kind='stable')[:, :k].astype(np.int32)
+    order = np.argsort(np.where(candidate, np.nan_to_num(-scores), np.inf), axis=1, kind='stable')[:, :k].astype(np.int32)
     top = np.where(np.take_along_axis(candidate, order, 1), order, np.int32(-1))
     return np.pad(top, ((0, 0), (0, max(0, k - top.shape[1]))), constant_values=-1)
 

@@ -116,7 +116,7 @@ class Validation:
         if metric not in (known := self.sweep.store.metrics): raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
         if part not in COLUMNS: raise ValueError(f'part={part!r}: choose one of {list(COLUMNS)}.')
         f = self.sweep.frame(); wide = f[f.metric == metric].pivot(index='unit', columns='seed', values=COLUMNS[part]).reindex(self.groups.key.unique())
-        if wide.isna().any(axis=None): raise ValueError(f'{int(wide.isna().any(axis=1).sum())} groups have no {known[metric].label} under some seed. See .sweep.store.failures(), and call validate again.')
+        if wide.isna().any(axis=None): raise ValueError(f'{int(wide.isna().any(axis=1).sum())} groups have no {known[metric].label} under some seed. See .sweep.failures(); deletion_sweep(recommender, split, validation.groups.unit, store=..., retry_failed=True) tries them again.')
         return wide
 
     def frame(self,

@@ -83,7 +83,7 @@ class Given(Recommender):
     def score(self, users, items): return self.table[:len(users), :len(items)]
 
 
-SCORE = st.one_of(st.floats(-1e300, 1e300), st.just(0.), st.just(math.inf))
+SCORE = st.one_of(st.floats(-1e300, 1e300), st.just(0.), st.just(math.inf), st.just(-math.inf))
 
 
 @pytest.mark.filterwarnings(QUIET)

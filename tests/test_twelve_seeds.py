@@ -1,8 +1,11 @@
 """Twelve seeds of NCF on MovieLens 100K: the distribution published implementations have, and the one the fast engine has."""
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
 import numpy as np
 import pandas as pd
 import pytest
-from loky import ProcessPoolExecutor
+import torch
 
 from recinfluence.metrics import Evaluator
 from recinfluence.ncf import NCF
@@ -17,7 +20,7 @@ def _fit(split, seed):
 @pytest.fixture(scope='module')
 def twelve_fits(ml_chrono):
     "Epoch losses (12, 10) and metrics (a row a seed) of the reference NCF, seeds 700 to 711; trained in two processes."
-    with ProcessPoolExecutor(2, env={'OMP_NUM_THREADS': '1'}) as pool: fits = list(pool.map(_fit, [ml_chrono] * 12, range(700, 712)))
+    with ProcessPoolExecutor(2, get_context('spawn'), torch.set_num_threads, (1,)) as pool: fits = list(pool.map(_fit, [ml_chrono] * 12, range(700, 712)))
     return np.array([losses for losses, _ in fits]), pd.DataFrame([metrics for _, metrics in fits])
 
 
