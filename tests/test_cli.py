@@ -89,7 +89,7 @@ def test_ctrl_c_ends_with_130_and_one_line(own, tmp_path):
     p = subprocess.Popen([sys.executable, '-c', 'import sys; from recinfluence.cli import main; sys.exit(main())', 'sweep', '--dataset', str(own), '--model', 'ncf', '--units', 'users', '--replicates', '2000', '--engine', 'reference',
                           '--jobs', '2', '--store', str(store)], stderr=subprocess.PIPE, text=True, start_new_session=True)
     def rows():
-        try: return sqlite3.connect(f'file:{store}?mode=ro', uri=True).execute('SELECT count(*) FROM retrainings').fetchone()[0]
+        try: return sqlite3.connect(f'file:{store}?mode=rw', uri=True, timeout=20).execute('SELECT count(*) FROM retrainings').fetchone()[0]
         except sqlite3.Error: return 0
     while rows() < 3 and p.poll() is None: time.sleep(.02)
     os.killpg(p.pid, signal.SIGINT); said = p.communicate(timeout=60)[1]
