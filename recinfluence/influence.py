@@ -15,7 +15,9 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from .deletion import RandomGroups
+from .metrics import Metric
 from .recommenders import stream
+from .sweep import known_metrics
 
 # %% auto #0
 __all__ = ['PARTS', 'Reliability', 'reliability', 'top_overlap', 'summarise', 'group_influence', 'Ranking', 'Influence']
@@ -197,9 +199,13 @@ class Influence:
     @property
     def seeds(self) -> list[int]: return sorted({n for s in self.sweeps for n in _seeds(s)})
     @property
+    def metrics(self) -> dict[str, Metric]:
+        "All metrics that its sweeps hold, by name."
+        return known_metrics(self.identity)
+    @property
     def label(self) -> str:
         "The metric as it is printed."
-        return _store(self.sweeps[0]).metrics[self.metric].label
+        return self.metrics[self.metric].label
     @property
     def paired(self) -> bool:
         "False: the recommender cannot hold its random draws still, so that a retraining differs by more than the deletion."
@@ -280,10 +286,10 @@ class Influence:
         from recinfluence.plots import influence_bars
         return influence_bars(self, n, ax)
 
-    def explore(self, recommender=None, split=None):
-        "Widgets to look at units one by one in JupyterLab and, with the sweep's recommender and split, to retrain without some of them."
+    def explore(self, recommender=None, split=None, metrics=()):
+        "Widgets to look at units one by one in JupyterLab and, with the sweep's recommender and split (and metrics of your own), to retrain without some of them."
         from recinfluence.explore import Explorer
-        return Explorer(self, recommender, split)
+        return Explorer(self, recommender, split, metrics)
 
     def _head(self):
         what = 'Training part of the influence' if self.part == 'training' and 'design' not in self.identity else 'Influence'

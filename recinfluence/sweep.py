@@ -28,8 +28,8 @@ from .splits import Split
 log = logging.getLogger('recinfluence')
 
 # %% auto #0
-__all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'READING', 'FAULTS', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity',
-           'cores', 'deletion_sweep']
+__all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'READING', 'FAULTS', 'StoreError', 'known_metrics', 'Store', 'describe_units',
+           'Sweep', 'identity', 'cores', 'deletion_sweep']
 
 # %% ../nbs/08_sweep.ipynb #05a995e5
 class StoreError(ValueError):
@@ -60,6 +60,10 @@ def _trouble(path, e):
     if any(word in text for word in ('malformed', 'decode', 'differ')): return StoreError(f'{path}: damaged ({e}). Store.rescue({str(path)!r}, NEW) copies what is whole to a new store, and a sweep that is called with it computes the rest.')
     once = f' If this was a store once, Store.rescue({str(path)!r}, NEW) copies what is whole.' if 'not a database' in text else ''
     return StoreError(f'{path}: cannot be used as a store ({e}). Name another file, or free the place.{once}')
+
+def known_metrics(identity: dict) -> dict[str, Metric]:
+    "The metrics of a store or a result, by its identity: the eight, then those of the sweep's own, without their functions."
+    return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking']) for name, m in identity.get('metrics', {}).items()}
 
 class Store:
     "One file (or one place in memory) with the finished retrainings of one experiment."
@@ -158,7 +162,7 @@ class Store:
     @property
     def metrics(self) -> dict[str, Metric]:
         "What it holds: the eight metrics, then those of the sweep's own."
-        return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking']) for name, m in self.identity.get('metrics', {}).items()}
+        return known_metrics(self.identity)
 
     def transaction(self): return _Transaction(self.db, self.path)
 
