@@ -623,6 +623,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                     'recinfluence/planted.py'),
                                       'recinfluence.planted._Plants.on_scale': ('planted.html#_plants.on_scale', 'recinfluence/planted.py'),
                                       'recinfluence.planted._Plants.random': ('planted.html#_plants.random', 'recinfluence/planted.py'),
+                                      'recinfluence.planted._Plants.random_nuke': ( 'planted.html#_plants.random_nuke',
+                                                                                    'recinfluence/planted.py'),
                                       'recinfluence.planted._Plants.reverse_bandwagon': ( 'planted.html#_plants.reverse_bandwagon',
                                                                                           'recinfluence/planted.py'),
                                       'recinfluence.planted._Plants.segment': ('planted.html#_plants.segment', 'recinfluence/planted.py'),
