@@ -161,7 +161,7 @@ def changes_html(
     said = [(r.printed + ' (blind)' * r.blind, _number(r.estimate), _interval(r.low, r.high), _number(r.mechanical), _number(r.training), _conclusion(r.low, r.high)) for r in f.itertuples()]
     alt = f'Influence of {label} on each metric, with 95 % intervals and the placebo band; the numbers are in the table that follows.'
     n = influence.replicates
-    return (picture(lambda ax: unit_profile(influence, key, each, ax=ax), alt, 3.3),
+    return (picture(lambda ax: unit_profile(influence, key, each, ax=ax), alt, .9 + .3 * len(f)),
             table_html(f'Influence of {label}, mean of {n} replicate{"s" * (n != 1)}; positive: it helps', ['metric', 'influence', '95 % interval', 'mechanical', 'training', 'it'], said))
 
 # %% ../nbs/12a_explore.ipynb #294ec119
@@ -214,10 +214,10 @@ MOST = 500             # lines that the list shows at once
 _STYLE = """<style>
 .ri .ri-list { flex-direction: column; align-items: stretch } .ri .ri-list > label { text-align: left; width: auto; max-width: none; overflow: visible; flex: none }
 .ri .ri-list select { font-family: var(--jp-code-font-family, monospace); font-size: 12px; flex: 1; overflow-x: auto }
-.ri-two { display: flex; flex-wrap: wrap; gap: 4px 20px; align-items: flex-start } .ri-two > div { flex: 1 1 300px; min-width: 0 }
+.ri-two { display: flex; flex-wrap: wrap; gap: 4px 20px; align-items: flex-start } .ri-two > div { flex: 1 1 min-content; min-width: min-content }
 .ri-figure { background: white; max-width: 100% } .ri h3 { margin: 10px 0 4px } .ri p { margin: 2px 0 } .ri progress { width: 220px; vertical-align: middle }
-.ri table.ri-table { border-collapse: collapse; font-size: 12px; margin: 2px 0 } .ri-table caption { text-align: left; padding: 2px 0; font-weight: 600 }
-.ri .ri-table th, .ri .ri-table td { padding: 2px 8px 2px 0; text-align: right; font-variant-numeric: tabular-nums; border-bottom: 1px solid #8884 }
+.ri table.ri-table { border-collapse: collapse; font-size: 11px; margin: 2px 0 } .ri-table caption { text-align: left; padding: 2px 0; font-weight: 600 }
+.ri .ri-table th, .ri .ri-table td { padding: 2px 6px 2px 0; text-align: right; font-variant-numeric: tabular-nums; border-bottom: 1px solid #8884 }
 .ri .ri-table :is(th, td):is(:first-child, :last-child) { text-align: left } .ri .ri-table th { white-space: nowrap } .ri .ri-table td:last-child { padding-right: 0 }
 .ri .ri-table td:not(:last-child), .ri .ri-table thead th { white-space: nowrap } .ri .ri-table tr { background: none !important } .ri .widget-html-content { line-height: 1.35 } .ri .widget-html { height: auto; overflow: visible }
 .ri details { max-height: 260px; overflow: auto } .ri button:focus-visible, .ri select:focus-visible, .ri input:focus-visible, .ri summary:focus-visible { outline: 3px solid #0173b2 !important; outline-offset: 1px }
@@ -267,7 +267,7 @@ class Explorer:
         self.clear = w.Checkbox(description='Only those told from zero (q < 0.05)', indent=False, layout=w.Layout(width='390px'))
         self.found = w.HTML(); self.list = w.SelectMultiple(description=f'{kind.capitalize()}s: name, influence ± half of its 95 % interval, ratings', rows=18, layout=w.Layout(width='390px', height='400px')); self.list.add_class('ri-list')
         self.add, self.remove, self.empty = (w.Button(description=d, layout=w.Layout(width='auto')) for d in ('Add to group', 'Remove from group', 'Empty the group'))
-        self.who, self.whom, self.members, self.progress, self.outcome = (w.HTML() for _ in range(5))
+        self.who, self.changes, self.whom, self.members, self.progress, self.outcome = (w.HTML() for _ in range(6)); self.who.layout = w.Layout(flex='1 1 320px', min_width='0')
         self.ask = w.Button(description='Show who is affected', layout=w.Layout(width='auto', align_self='flex-start'))
         self.replicates = w.BoundedIntText(description='Replicates', value=4, min=1, max=64, style={'description_width': '80px'}, layout=w.Layout(width='160px'))
         self.retrain, self.stop = w.Button(description='Retrain without the group', button_style='primary', layout=w.Layout(width='auto')), w.Button(description='Stop', disabled=True)
@@ -275,9 +275,8 @@ class Explorer:
         self.list.observe(self._pick, 'value')
         for button, act in ((self.add, self._add), (self.remove, self._remove), (self.empty, self._empty), (self.ask, self._ask), (self.retrain, self._retrain), (self.stop, lambda _: self._stop.set())): button.on_click(act)
         find = w.VBox([w.HTML('<h3>Find</h3>'), self.search, self.metric, self.sort, w.HBox([self.at_least, self.at_most]), self.clear, self.found, self.list, w.HBox([self.add, self.remove])], layout=w.Layout(flex='0 0 400px'))
-        look = w.VBox([self.who, self.ask, self.whom], layout=w.Layout(flex='1 1 0%', min_width='0'))
         head = f'<h2>{escape(influence._head().split(", " + influence.source)[0])}: {escape(influence.source)}</h2><p>{escape(influence.caution)}</p>'
-        self.box = w.VBox([w.HTML(_STYLE + head), w.HBox([find, look]), w.HTML('<h3>Retrain without a group</h3>'), self.members, w.HBox([self.replicates, self.retrain, self.stop, self.empty]), self.progress, self.outcome])
+        self.box = w.VBox([w.HTML(_STYLE + head), w.HBox([find, self.who], layout=w.Layout(flex_flow='row wrap')), self.changes, self.ask, self.whom, w.HTML('<h3>Retrain without a group</h3>'), self.members, w.HBox([self.replicates, self.retrain, self.stop, self.empty]), self.progress, self.outcome])
         self.box.add_class('ri'); self._relist(); self._busy(False)
 
     def _ipython_display_(self):
@@ -310,8 +309,9 @@ class Explorer:
         elif getattr(self, '_shown', None) != self.picked:
             u = self.units.loc[self.picked]
             figure, table = changes_html(self.influence, self.each, self.picked)
-            self.who.value = (f'<div class="ri-two"><div><h3>{escape(str(u.label))}{"" if u.label == self.picked else f" ({escape(self.picked)})"}</h3>{who_html(u, self.split)}</div><div><h3>What deleting it changes</h3>{figure}</div></div>{table}<h3>For whom</h3>'
-                              + ('' if self.settings else '<p>Shown if the explorer is given the sweep\'s recommender and split: <code>influence.explore(recommender, split)</code>.</p>'))
+            self.who.value = f'<div class="ri-who"><h3>{escape(str(u.label))}{"" if u.label == self.picked else f" ({escape(self.picked)})"}</h3>{who_html(u, self.split)}</div>'
+            self.changes.value = (f'<h3>What deleting it changes</h3><div class="ri-two">{figure}<div>{table}</div></div><h3>For whom</h3>'
+                                  + ('' if self.settings else '<p>Shown if the explorer is given the sweep\'s recommender and split: <code>influence.explore(recommender, split)</code>.</p>'))
         self._shown = self.picked; self._busy(self.busy)
 
     # ---- a group

@@ -101,12 +101,12 @@ PRINTED = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'xtick.labe
             'axes.linewidth': .6, 'xtick.major.width': .6, 'ytick.major.width': .6, 'xtick.major.size': 3, 'ytick.major.size': 3, 'axes.titlelocation': 'left'}
 
 def _column(height):
-    "A plot with axes of its own, this many inches high, unless axes are given."
+    "A plot with axes of its own, this many inches high (or a function of what is drawn), unless axes are given."
     def wrap(draw):
         @wraps(draw)
         def plot(*args, ax=None, **kwargs):
             with plt.rc_context(PRINTED if ax is None else {}):
-                ax = draw(*args, ax=ax or plt.subplots(figsize=(COLUMN, height), dpi=150, layout='constrained')[1], **kwargs)
+                ax = draw(*args, ax=ax or plt.subplots(figsize=(COLUMN, height(args[0]) if callable(height) else height), dpi=150, layout='constrained')[1], **kwargs)
                 for which in 'xy': ax.tick_params(which, labelsize=plt.rcParams[f'{which}tick.labelsize'])     # ticks made later are to have it, too
                 sns.despine(ax=ax)
             return ax
@@ -210,7 +210,7 @@ def every_metric(
                       for m, i in frames.items()]).set_index('metric', append=True)
 
 # %% ../nbs/12_plots.ipynb #1d4559dd
-@_column(3.2)
+@_column(lambda influence: .8 + .3 * len(influence.metrics))
 def unit_profile(
     influence,                          # an `Influence` on any metric
     unit: str,                          # a unit's key, for example 'user 6'
@@ -235,7 +235,7 @@ def unit_profile(
 # %% ../nbs/12_plots.ipynb #065049e5
 _EFFECT = ['label', 'effect', 'low', 'high', 'random', 'random_low', 'random_high']
 
-@_column(2.6)
+@_column(lambda effects: max(2.6, 1.1 + .3 * len(effects)))
 def action_effects(
     effects: pd.DataFrame,   # a row a metric (`Measured.frame`) or an action: label, effect, low, high, random, random_low, random_high; positive: better
     title: str = '',
@@ -283,7 +283,7 @@ def ratings_over_time(
     return ax
 
 # %% ../nbs/12_plots.ipynb #6fb97e62
-@_column(2.2)
+@_column(lambda frame: max(2.2, 1 + .2 * len(frame)))
 def intervals(
     frame: pd.DataFrame,     # label, estimate, low, high, and q or p
     xlabel: str = 'influence',
