@@ -15,9 +15,8 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from .deletion import RandomGroups
-from .metrics import Metric
+from .metrics import Metric, metrics_of
 from .recommenders import stream
-from .sweep import known_metrics
 
 # %% auto #0
 __all__ = ['PARTS', 'Reliability', 'reliability', 'top_overlap', 'summarise', 'group_influence', 'Ranking', 'Influence']
@@ -201,7 +200,7 @@ class Influence:
     @property
     def metrics(self) -> dict[str, Metric]:
         "All metrics that its sweeps hold, by name."
-        return known_metrics(self.identity)
+        return metrics_of(self.identity)
     @property
     def label(self) -> str:
         "The metric as it is printed."

@@ -21,15 +21,15 @@ import recinfluence
 from .deletion import RandomGroups, check_unit, single_units
 from .engines import find_engine
 from .executors import Lost, Tasks
-from .metrics import METRICS, Evaluator, Metric
+from .metrics import METRICS, Evaluator, Metric, metrics_of
 from .recommenders import Recommender, Unit
 from .splits import Split
 
 log = logging.getLogger('recinfluence')
 
 # %% auto #0
-__all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'READING', 'FAULTS', 'StoreError', 'known_metrics', 'Store', 'describe_units',
-           'Sweep', 'identity', 'cores', 'deletion_sweep']
+__all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'READING', 'FAULTS', 'StoreError', 'Store', 'describe_units', 'Sweep', 'identity',
+           'cores', 'deletion_sweep']
 
 # %% ../nbs/08_sweep.ipynb #05a995e5
 class StoreError(ValueError):
@@ -60,10 +60,6 @@ def _trouble(path, e):
     if any(word in text for word in ('malformed', 'decode', 'differ')): return StoreError(f'{path}: damaged ({e}). Store.rescue({str(path)!r}, NEW) copies what is whole to a new store, and a sweep that is called with it computes the rest.')
     once = f' If this was a store once, Store.rescue({str(path)!r}, NEW) copies what is whole.' if 'not a database' in text else ''
     return StoreError(f'{path}: cannot be used as a store ({e}). Name another file, or free the place.{once}')
-
-def known_metrics(identity: dict) -> dict[str, Metric]:
-    "The metrics of a store or a result, by its identity: the eight, then those of the sweep's own, without their functions."
-    return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking']) for name, m in identity.get('metrics', {}).items()}
 
 class Store:
     "One file (or one place in memory) with the finished retrainings of one experiment."
@@ -162,7 +158,7 @@ class Store:
     @property
     def metrics(self) -> dict[str, Metric]:
         "What it holds: the eight metrics, then those of the sweep's own."
-        return known_metrics(self.identity)
+        return metrics_of(self.identity)
 
     def transaction(self): return _Transaction(self.db, self.path)
 
