@@ -15,16 +15,15 @@ from scipy import stats
 
 from .engines import find_engine
 from .influence import Influence
-from .metrics import METRICS, Evaluator, Metric, Ranked
+from .metrics import EXPOSURE, Evaluator, Metric, Ranked
 from .recommenders import Recommender, Unit, stream
 from .splits import Split
 from .validation import _unseen, against
 
 # %% auto #0
-__all__ = ['LONGER', 'SHELF', 'MEASURED', 'ALPHA', 'AUDIENCES', 'Trial', 'Action', 'gini', 'shelf', 'Measured', 'measure',
-           'leave_out', 'weigh', 'segment', 'gaps', 'targets', 'with_reserve', 'enrich', 'promoted', 'limited', 'prune',
-           'promote', 'limit', 'traits', 'trait_effects', 'seated', 'newcomers', 'popularity_audit', 'group_audit',
-           'actions_table', 'one_page']
+__all__ = ['LONGER', 'ALPHA', 'AUDIENCES', 'Trial', 'Action', 'Measured', 'measure', 'leave_out', 'weigh', 'segment', 'gaps',
+           'targets', 'with_reserve', 'enrich', 'promoted', 'limited', 'prune', 'promote', 'limit', 'traits',
+           'trait_effects', 'seated', 'newcomers', 'popularity_audit', 'group_audit', 'actions_table', 'one_page']
 
 # %% ../nbs/11_curation.ipynb #49abbf2f
 LONGER = 90     # further candidates that a list is kept with, so that items can leave it or move up
@@ -80,7 +79,7 @@ class Action:
         rng, pool = stream(seed, 'by lot', self.name), np.array(self.pool)
         return [pd.Series(self.doses.to_numpy(), pool[rng.choice(len(pool), self.size, replace=False)]) for _ in range(n)]
 
-    def __repr__(self): return f'{self.name}: {self.size:,} of {len(self.pool):,} {self.kind}, by {METRICS[self.influence.metric].label} ({self.influence.source})\n{self.frame.head(10)}'
+    def __repr__(self): return f'{self.name}: {self.size:,} of {len(self.pool):,} {self.kind}, by {self.influence.label} ({self.influence.source})\n{self.frame.head(10)}'
 
 def _ranked(influence, kind):
     "The influence's frame by id, best first, those with train rows only."
@@ -98,27 +97,7 @@ def _choose(f, who, best=False):
     if not ids: raise ValueError(f'no {f.kind.iloc[0]} is chosen.')
     return pd.Index(ids)
 
-# %% ../nbs/11_curation.ipynb #7baa1440
-SHELF = {m.name: m for m in (Metric('coverage', 'Coverage@K', +1, True), Metric('gini', 'Gini@K', -1, True), Metric('popularity', 'Average popularity@K', -1, True))}
-
-def gini(
-    counts: np.ndarray    # (items,) appearances, not all zero
-) -> float:
-    "Gini coefficient: 0 where all appear alike, (n - 1) / n where one has every place."
-    x = np.sort(np.asarray(counts, float)); n = len(x)
-    return float(2 * (np.arange(1, n + 1) * x).sum() / (n * x.sum()) - (n + 1) / n)
-
-def shelf(
-    top: np.ndarray,          # (users, k) positions of items, -1: none
-    popularity: np.ndarray    # (items,) train rows
-) -> dict[str, float]:
-    "Coverage, Gini coefficient and average popularity of lists; NaN where there are none."
-    shown = np.bincount(top[top >= 0], minlength=len(popularity)); n = shown.sum()
-    if not n: return dict.fromkeys(SHELF, np.nan)
-    return {'coverage': float((shown > 0).mean()), 'gini': gini(shown), 'popularity': float(shown @ popularity / n)}
-
 # %% ../nbs/11_curation.ipynb #297c983c
-MEASURED = METRICS | SHELF
 ALPHA = .05
 
 def _verdict(f):
@@ -135,6 +114,7 @@ class Measured:
     seeds: tuple              # none of them has a part in the choice
     unseen: bool | None       # True: nor have the test interactions; None: not known
     model: str
+    metrics: dict             # by name: what was measured, those left out that cannot see the model among them
 
     @property
     def judged(self) -> list[str]: return list(self.values.judged.unique())
@@ -146,32 +126,33 @@ class Measured:
         if judged not in self.judged: raise ValueError(f'judged={judged!r}: this action is measured among {self.judged}.')
         v = self.values[self.values.judged == judged]; rows = []
         for name, g in v.groupby('metric', sort=False):
-            effect = (MEASURED[name].direction * (g.after - g.before)).to_numpy().reshape(len(self.seeds), -1).T + 0.     # (arms, seeds)
+            effect = (self.metrics[name].direction * (g.after - g.before)).to_numpy().reshape(len(self.seeds), -1).T + 0.     # (arms, seeds)
             if not np.isfinite(effect).all(): continue
             a = against(effect[0], effect[1:]); half = stats.t.ppf(.975, len(self.seeds) - 1) * a['se'] if len(self.seeds) > 1 else np.nan
-            rows.append({'metric': name, 'before': g.before[g.arm == 0].mean(), 'effect': a['estimate'], 'low': a['estimate'] - half, 'high': a['estimate'] + half,
+            rows.append({'metric': name, 'label': self.metrics[name].label, 'before': g.before[g.arm == 0].mean(), 'effect': a['estimate'], 'low': a['estimate'] - half, 'high': a['estimate'] + half,
                          'random': a['matched'], 'random_low': a['low'], 'random_high': a['high'], 'difference': a['difference'], 'chance': a['chance']})
         f = pd.DataFrame(rows)
         return f.assign(verdict=[_verdict(r) for r in f.itertuples()])
 
     def row(self,
-        metric: str,                  # of `MEASURED`
+        metric: str,                  # its name
         judged: str = 'everyone'
     ) -> dict:
         "One line of a table of actions."
         f = self.frame(judged).set_index('metric')
         if metric not in f.index: raise ValueError(f'metric={metric!r} is not measured here: choose one of {f.index.tolist()}.')
-        return {'action': self.action.name, 'model': self.model, 'size': f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}", 'judged': judged, 'metric': MEASURED[metric].label, **f.loc[metric].to_dict()}
+        return {'action': self.action.name, 'model': self.model, 'size': f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}", 'judged': judged, 'metric': self.metrics[metric].label, **f.loc[metric].drop('label').to_dict()}
 
     def conclusion(self, metric: str | None = None, judged: str = 'everyone') -> str:
         "What can be concluded, in plain sentences."
-        r = self.row(self.action.influence.metric if metric is None else metric, judged)
+        known = list(self.frame(judged).metric); own = self.action.influence.metric
+        r = self.row(metric or (own if own in known else known[0]), judged)
         seen = {True: 'and on test interactions that it never saw either', False: 'but on test interactions that it was made from: that it holds for others is not shown', None: 'which test interactions it saw is not known'}[self.unseen]
         return (f"{self.action.name} ({r['size']}), {r['metric']} among {judged}: {r['effect']:+.3g} ({r['low']:+.3g} to {r['high']:+.3g}; positive is better); by lot {r['random']:+.3g} "
                 f"({r['random_low']:+.3g} to {r['random_high']:+.3g}). Verdict: {r['verdict']}. Measured on {len(self.seeds)} seeds that the choice never saw, {seen}.")
 
-    def _repr_html_(self): return f"<p>{self.conclusion()}</p>{self.frame().set_index('metric').to_html(float_format='{:.4g}'.format)}"
-    def __repr__(self): return f"{self.conclusion()}\n{self.frame().set_index('metric').to_string(float_format='{:.4g}'.format)}"
+    def _repr_html_(self): return f"<p>{self.conclusion()}</p>{self.frame().set_index('metric').drop(columns='label').to_html(float_format='{:.4g}'.format)}"
+    def __repr__(self): return f"{self.conclusion()}\n{self.frame().set_index('metric').drop(columns='label').to_string(float_format='{:.4g}'.format)}"
 
 # %% ../nbs/11_curation.ipynb #321bbe06
 def _cohorts(action, doses, split):
@@ -181,10 +162,10 @@ def _cohorts(action, doses, split):
         own = np.isin(split.users, doses.index)
         for name, out in (('the others', own), ('the chosen', ~own)): yield name, Unit(users=tuple(split.users[out].tolist()))
 
-def _numbers(evaluator, ranked, out, popularity):
-    "All metrics of what is recommended and predicted, users of a unit left out."
+def _numbers(evaluator, ranked, out):
+    "All metrics that see the model, of what is recommended and predicted, users of a unit left out."
     e = evaluator(Ranked(ranked.top[:, :evaluator.k], ranked.predicted), out)
-    return {m: v for m, v in e.metrics.items() if e.sees_model[m]} | shelf(ranked.top[evaluator.keep(out)[0], :evaluator.k], popularity)
+    return {m: v for m, v in e.metrics.items() if e.sees_model[m]}
 
 def measure(
     actions: Action | Iterable[Action],    # one, or several that share the full models
@@ -193,29 +174,31 @@ def measure(
     replicates: int = 8,        # seeds: seed, seed + 1, ...; none that an influence was made from
     seed: int = 70_000,
     n_random: int = 12,         # times that the doses are dealt by lot
-    k: int = 10, candidates: str = 'catalogue', engine: str = 'auto'     # as in `deletion_sweep`
+    k: int = 10, candidates: str = 'catalogue',                         # as in `deletion_sweep`
+    metrics: Iterable[Metric | str] = tuple(EXPOSURE),                  # beside the eight, see chapter 02
+    engine: str = 'auto'
 ) -> Measured | list[Measured]:            # as many as there are actions
     "Do an action on fresh seeds, beside the same action dealt by lot."
-    if isinstance(actions, Action): return measure([actions], recommender, split, replicates, seed, n_random, k, candidates, engine)[0]
+    if isinstance(actions, Action): return measure([actions], recommender, split, replicates, seed, n_random, k, candidates, metrics, engine)[0]
     actions, seeds = list(actions), range(seed, seed + replicates)
     if n_random < 3: raise ValueError(f'n_random={n_random}: how much actions by lot differ cannot be told from fewer than 3.')
     if replicates < 1: raise ValueError(f'replicates={replicates}: at least one seed.')
     for a in actions:
         if both := sorted(set(a.influence.seeds) & set(seeds)): raise ValueError(f'seed {both[0]} has a part in the choice and cannot judge it: take a first seed beyond {max(a.influence.seeds)}, or below.')
-    known = [split if a.reserve is None else with_reserve(split, a.reserve) for a in actions]; judges = {id(s): Evaluator(s, k, candidates) for s in known}
-    arms, rows = [[a.doses, *a.by_lot(n_random, seed)] for a in actions], [[] for _ in actions]; popularity = np.bincount(split.codes(split.train)[1], minlength=len(split.items))
+    known = [split if a.reserve is None else with_reserve(split, a.reserve) for a in actions]; judges = {id(s): Evaluator(s, k, candidates, metrics) for s in known}
+    arms, rows = [[a.doses, *a.by_lot(n_random, seed)] for a in actions], [[] for _ in actions]
     for s in seeds:
         trials = {key: Trial(recommender, e, s, engine) for key, e in judges.items()}
-        for a, own, doses, out in zip(actions, known, arms, rows): out += _compare(a, trials[id(own)], doses, popularity)
+        for a, own, doses, out in zip(actions, known, arms, rows): out += _compare(a, trials[id(own)], doses)
     columns = ['seed', 'arm', 'judged', 'metric', 'before', 'after']
-    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence.identity, split), type(recommender).__name__) for a, out in zip(actions, rows)]
+    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence.identity, split), type(recommender).__name__, judges[id(own)].metrics) for a, own, out in zip(actions, known, rows)]
 
-def _compare(action, trial, arms, popularity):
+def _compare(action, trial, arms):
     "Rows of one seed: seed, arm, judged, metric, before, after."
     out = []
     for arm, (doses, ranked) in enumerate(zip(arms, action.do(trial, arms))):
         for judged, absent in _cohorts(action, doses, trial.split):
-            was, now = (_numbers(trial.evaluator, r, absent, popularity) for r in (trial.full, ranked))
+            was, now = (_numbers(trial.evaluator, r, absent) for r in (trial.full, ranked))
             out += [(trial.seed, arm, judged, m, was[m], now[m]) for m in was]
     return out
 
@@ -483,5 +466,5 @@ def one_page(
     parts = {'Worth doing': 'helps; better', 'Helps, whoever it is done to': 'helps; [nw]', 'Worth avoiding': 'hurts', 'No effect shown': 'no effect|moves nothing'}
     line = lambda a, r: f"- **{a}** ({r['size']}, {r.model}): {r.metric} among {r.judged} {r.effect:+.3g} ({r.low:+.3g} to {r.high:+.3g}), by lot {r.random:+.3g} ({r.random_low:+.3g} to {r.random_high:+.3g}); {r.verdict}."
     part = lambda title, words: [f'### {title}', '', *([line(a, r) for a, r in table[table.verdict.str.contains(words)].iterrows()] or ['- None.']), '']
-    return '\n'.join([f'## For {audience}: {AUDIENCES[audience]}', '', f'{influence.source}, influence on {METRICS[influence.metric].label}. Positive effects are improvements; every line was measured on seeds that the choice never saw.', '',
+    return '\n'.join([f'## For {audience}: {AUDIENCES[audience]}', '', f'{influence.source}, influence on {influence.label}. Positive effects are improvements; every line was measured on seeds that the choice never saw.', '',
                       *(text for title, words in parts.items() for text in part(title, words)), '### How far to trust this', '', influence.caution, *(['', *notes] if notes else [])])

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from .deletion import check_unit
 from .engines import find_engine
 from .influence import Influence, summarise
-from .metrics import METRICS, RANKING, Evaluator
+from .metrics import EXPOSURE, Evaluator, Metric
 from .plots import COLUMN, PRINTED, every_metric, intervals, ratings_over_time, unit_profile
 from .recommenders import Recommender, Unit
 from .splits import Split
@@ -69,14 +69,14 @@ def for_whom(
     split: Split,
     unit: Unit,
     seeds: Iterable[int],
-    metric: str = 'ndcg',          # one of `RANKING`
-    k: int = 10, candidates: str = 'catalogue', engine: str = 'auto'
+    metric: str = 'ndcg',          # a mean over users
+    k: int = 10, candidates: str = 'catalogue', metrics: Iterable[Metric | str] = (), engine: str = 'auto'     # as in `deletion_sweep`
 ) -> Iterator[tuple[int, pd.DataFrame | None]]:     # seeds done; after the last, with a row a user: estimate, se, low, high, p, q
     "Influence of a unit on each user's own metric (positive: it helps them), seed after seed."
-    evaluator = Evaluator(split, k, candidates); check_unit(unit, split); make = find_engine(recommender, evaluator, engine); column, seeds, change = RANKING.index(metric), list(seeds), []
+    evaluator = Evaluator(split, k, candidates, metrics); check_unit(unit, split); make = find_engine(recommender, evaluator, engine); column, sign = evaluator.ranking.index(metric), evaluator.metrics[metric].direction; seeds, change = list(seeds), []
     for n, seed in enumerate(seeds, 1):
         full, without = (e.per_user[:, column] for e in make(recommender, evaluator, seed).evaluate([Unit(), unit]))
-        change.append(full - without)
+        change.append(sign * (full - without))
         if n < len(seeds): yield n, None
     change = np.stack(change, 1); judged = np.isfinite(change).all(1)
     yield n, summarise(change[judged]).set_index(pd.Index(split.users[judged], name='user')).drop(columns='shrunk')
@@ -89,17 +89,17 @@ def retrain_without(
     split: Split,
     unit: Unit,
     seeds: Iterable[int],
-    k: int = 10, candidates: str = 'catalogue', engine: str = 'auto'
-) -> Iterator[tuple[int, pd.DataFrame | None]]:     # seeds done; after the last, with a row a metric: full, without, estimate, se, low, high, p, mechanical, training
+    k: int = 10, candidates: str = 'catalogue', metrics: Iterable[Metric | str] = (), engine: str = 'auto'
+) -> Iterator[tuple[int, pd.DataFrame | None]]:     # seeds done; after the last, with a row a metric: printed, full, without, estimate, se, low, high, p, mechanical, training
     "Influence of a group on every metric, seed after seed."
     seeds, parts = list(seeds), []
     for n, seed in enumerate(seeds, 1):
-        sweep = deletion_sweep(recommender, split, [unit], seed=seed, k=k, candidates=candidates, engine=engine, jobs=1, progress=False)
+        sweep = deletion_sweep(recommender, split, [unit], seed=seed, k=k, candidates=candidates, metrics=metrics, engine=engine, jobs=1, progress=False)
         if len(failed := sweep.store.failures()): raise RuntimeError(f'the retraining with seed {seed} failed: {failed.reason.iloc[0]}')
         parts.append(sweep.frame())
         if n < len(seeds): yield n, None
-    f = pd.concat(parts); order = [m for m in METRICS if m in set(f.metric)]; table = f.pivot(index='metric', columns='seed', values='influence').reindex(order)
-    yield n, f.groupby('metric')[['full', 'without', 'mechanical', 'training']].mean().reindex(order).join(summarise(table.to_numpy()).set_index(table.index)[['estimate', 'se', 'low', 'high', 'p']])
+    f = pd.concat(parts); known = sweep.store.metrics; order = [m for m in known if m in set(f.metric)]; table = f.pivot(index='metric', columns='seed', values='influence').reindex(order)
+    yield n, f.groupby('metric')[['full', 'without', 'mechanical', 'training']].mean().reindex(order).assign(printed=[known[m].label for m in order]).join(summarise(table.to_numpy()).set_index(table.index)[['estimate', 'se', 'low', 'high', 'p']])
 
 # %% ../nbs/12a_explore.ipynb #b2656558
 def _number(v, digits=6): return '–' if pd.isna(v) else f'{v:+.{digits}f}'.replace('-', '−')
@@ -158,10 +158,10 @@ def changes_html(
 ) -> tuple[str, str]:        # figure and table
     "What deleting a unit changes, with error bars."
     f = each.loc[key]; label = f.label.iloc[0]
-    said = [(METRICS[m].label + ' (blind)' * r.blind, _number(r.estimate), _interval(r.low, r.high), _number(r.mechanical), _number(r.training), _conclusion(r.low, r.high)) for m, r in f.iterrows()]
+    said = [(r.printed + ' (blind)' * r.blind, _number(r.estimate), _interval(r.low, r.high), _number(r.mechanical), _number(r.training), _conclusion(r.low, r.high)) for r in f.itertuples()]
     alt = f'Influence of {label} on each metric, with 95 % intervals and the placebo band; the numbers are in the table that follows.'
     n = influence.replicates
-    return (picture(lambda ax: unit_profile(influence, key, each, ax=ax), alt, 3.3),
+    return (picture(lambda ax: unit_profile(influence, key, each, ax=ax), alt, .9 + .3 * len(f)),
             table_html(f'Influence of {label}, mean of {n} replicate{"s" * (n != 1)}; positive: it helps', ['metric', 'influence', '95 % interval', 'mechanical', 'training', 'it'], said))
 
 # %% ../nbs/12a_explore.ipynb #294ec119
@@ -169,13 +169,13 @@ def for_whom_html(
     table: pd.DataFrame,     # from `for_whom`
     split: Split,
     label: str,              # of the deleted unit
-    metric: str,
+    name: str,               # of the metric, as printed
     seeds: int,
     n: int = 5               # users of each end
 ) -> str:
     "Who would miss the unit, and who is better off without it."
     f = table.sort_values('estimate', ascending=False, kind='stable'); ends = f if len(f) <= 2 * n else pd.concat([f.head(n), f.tail(n)])
-    ends = ends.assign(label=[split.interactions.label('user', u) for u in ends.index]); name = METRICS[metric].label; tol = 1e-12
+    ends = ends.assign(label=[split.interactions.label('user', u) for u in ends.index]); tol = 1e-12
     up, down = int((f.estimate > tol).sum()), int((f.estimate < -tol).sum()); clear = int((f.q < .05).sum())
     head = (f'{name} of single users, {seeds} replicate{"s" * (seeds != 1)}: {label} helps {up:,}, hurts {down:,}, and leaves {len(f) - up - down:,} of {len(f):,} users as they are. '
             + (f'For {clear:,} of them this can be told from zero (q < 0.05).' if seeds > 1 else 'One replicate: no error bars.'))
@@ -196,13 +196,13 @@ def group_html(
     seeds: Iterable[int]
 ) -> str:
     "What deleting a group changed."
-    n, seeds, r, name = len(members), list(seeds), table.loc[metric], METRICS[metric].label
+    n, seeds, r, name = len(members), list(seeds), table.loc[metric], table.printed[metric]
     group = named(members)
     half = '' if pd.isna(r.low) else f' ± {(r.high - r.low) / 2:.6f}'
     said_of = {'helps': f'{group} help' + 's' * (n == 1), 'hurts': f'{group} hurt' + 's' * (n == 1), 'unclear': 'it cannot be told from zero', 'no error bar': 'one replicate has no error bar'}[_conclusion(r.low, r.high)]
     head = f'Without {group}, {name} goes from {r.full:.6f} to {r.without:.6f}: influence {_number(r.estimate)}{half}; {said_of}. {len(seeds)} fresh replicate{"s" * (len(seeds) != 1)} (seeds {seeds[0]} to {seeds[-1]}).'
     some = pd.concat([pd.DataFrame([{**r[['estimate', 'low', 'high', 'p']], 'label': 'all, fresh seeds'}]), members.head(9)])[['label', 'estimate', 'low', 'high', 'p']]
-    said = [(METRICS[m].label, f'{t.full:.6f}', f'{t.without:.6f}', _number(t.estimate), _interval(t.low, t.high), _conclusion(t.low, t.high)) for m, t in table.iterrows()]
+    said = [(t.printed, f'{t.full:.6f}', f'{t.without:.6f}', _number(t.estimate), _interval(t.low, t.high), _conclusion(t.low, t.high)) for t in table.itertuples()]
     alt = f'Influence on {name} of the group, retrained on fresh seeds, above its members, each deleted alone in the sweep.'
     note = 'Whether another group of as active members would do the same is answered by <code>validate</code> (chapter 10).'
     return (f'<p role="alert">{escape(head)}</p><div class="ri-two">{picture(lambda ax: intervals(some, f"influence on {name}", ax=ax), alt, .9 + .2 * len(some))}<div>'
@@ -214,10 +214,10 @@ MOST = 500             # lines that the list shows at once
 _STYLE = """<style>
 .ri .ri-list { flex-direction: column; align-items: stretch } .ri .ri-list > label { text-align: left; width: auto; max-width: none; overflow: visible; flex: none }
 .ri .ri-list select { font-family: var(--jp-code-font-family, monospace); font-size: 12px; flex: 1; overflow-x: auto }
-.ri-two { display: flex; flex-wrap: wrap; gap: 4px 20px; align-items: flex-start } .ri-two > div { flex: 1 1 300px; min-width: 0 }
+.ri-two { display: flex; flex-wrap: wrap; gap: 4px 20px; align-items: flex-start } .ri-two > div { flex: 1 1 min-content; min-width: min-content }
 .ri-figure { background: white; max-width: 100% } .ri h3 { margin: 10px 0 4px } .ri p { margin: 2px 0 } .ri progress { width: 220px; vertical-align: middle }
-.ri table.ri-table { border-collapse: collapse; font-size: 12px; margin: 2px 0 } .ri-table caption { text-align: left; padding: 2px 0; font-weight: 600 }
-.ri .ri-table th, .ri .ri-table td { padding: 2px 8px 2px 0; text-align: right; font-variant-numeric: tabular-nums; border-bottom: 1px solid #8884 }
+.ri table.ri-table { border-collapse: collapse; font-size: 11px; margin: 2px 0 } .ri-table caption { text-align: left; padding: 2px 0; font-weight: 600 }
+.ri .ri-table th, .ri .ri-table td { padding: 2px 6px 2px 0; text-align: right; font-variant-numeric: tabular-nums; border-bottom: 1px solid #8884 }
 .ri .ri-table :is(th, td):is(:first-child, :last-child) { text-align: left } .ri .ri-table th { white-space: nowrap } .ri .ri-table td:last-child { padding-right: 0 }
 .ri .ri-table td:not(:last-child), .ri .ri-table thead th { white-space: nowrap } .ri .ri-table tr { background: none !important } .ri .widget-html-content { line-height: 1.35 } .ri .widget-html { height: auto; overflow: visible }
 .ri details { max-height: 260px; overflow: auto } .ri button:focus-visible, .ri select:focus-visible, .ri input:focus-visible, .ri summary:focus-visible { outline: 3px solid #0173b2 !important; outline-offset: 1px }
@@ -234,23 +234,26 @@ def _widgets():
     except ImportError: raise ImportError('the explorer needs ipywidgets. Install it with: pip install recinfluence[explore]') from None
     return ipywidgets
 
-def _check_same(influence, recommender, split):
-    "Refuse to retrain what is not the sweep's own experiment."
-    i = influence.identity; wanted = json.loads(json.dumps(identity(recommender, Evaluator(split, i['k'], i['candidates']), i['engine'])))
-    if differ := [k for k in ('data_hash', 'split_hash', 'recommender') if wanted[k] != i[k]]: raise ValueError(f'not the experiment of this sweep: {", ".join(differ)} differ. Give the recommender and the split that the sweep was made with.')
-    return {k: i[k] for k in ('k', 'candidates', 'engine')}
+def _settings(influence, recommender, split, metrics):
+    "How the sweep was made; what is not its own experiment is refused."
+    i, given = influence.identity, {m if isinstance(m, str) else m.name: m for m in metrics}; left = [m for m in i.get('metrics', {}) if m not in given]
+    if lost := [m for m in left if m not in EXPOSURE]: raise ValueError(f"metric {lost[0]!r} is the sweep's own: its numbers are kept, its function is not. Give it: influence.explore(recommender, split, metrics=[...]).")
+    settings = {'k': i['k'], 'candidates': i['candidates'], 'metrics': [*given.values(), *left]}; wanted = json.loads(json.dumps(identity(recommender, Evaluator(split, **settings), i['engine'])))
+    if differ := [k for k in ('data_hash', 'split_hash', 'recommender', 'metrics') if wanted.get(k) != i.get(k)]: raise ValueError(f'not the experiment of this sweep: {", ".join(differ)} differ. Give the recommender, the split and the metrics that the sweep was made with.')
+    return settings | {'engine': i['engine']}
 
 class Explorer:
     "The widgets, what is picked, and what was computed last."
     def __init__(self,
         influence: Influence,
         recommender: Recommender | None = None,
-        split: Split | None = None
+        split: Split | None = None,
+        metrics: Iterable[Metric | str] = ()       # of the sweep's own, those with a function of yours; the ready-made ones are known
     ):
         w = _widgets()
         if recommender is not None and split is None: raise ValueError('a recommender without its split: give both, influence.explore(recommender, split).')
         self.influence, self.recommender, self.split = influence, recommender, split
-        self.settings = _check_same(influence, recommender, split) if recommender is not None else None
+        self.settings = _settings(influence, recommender, split, metrics) if recommender is not None else None
         self.each, self.seeds = every_metric(influence), influence.seeds
         self.units = self.each.xs(influence.metric, level='metric'); self.texts = search_texts(self.units, split)
         members = pd.concat([getattr(s, 'store', s).units()[['users', 'items']] for s in influence.sweeps]); self._ids = {key: (json.loads(u), json.loads(i)) for key, u, i in members.itertuples(name=None)}
@@ -258,13 +261,13 @@ class Explorer:
         kind, most = self.units.kind.iloc[0], int(self.units.n_ratings.max()); field = dict(style={'description_width': '92px'}, layout=w.Layout(width='390px'))
         half = dict(style={'description_width': '92px'}, layout=w.Layout(width='193px'))
         self.search = w.Text(description='Search', placeholder='id, title, genre …' if kind == 'item' else 'id, occupation …', **field)
-        self.metric = w.Dropdown(description='Metric', options=[(METRICS[m].label, m) for m in self.each.index.unique('metric')], value=influence.metric, **field)
+        self.metric = w.Dropdown(description='Metric', options=[(p, m) for m, p in self.each.groupby('metric', sort=False).printed.first().items()], value=influence.metric, **field)
         self.sort = w.Dropdown(description='Sort by', options=list(SORTS), **field)
         self.at_least, self.at_most = (w.BoundedIntText(description=d, value=v, min=0, max=most, **half) for d, v in (('Ratings from', 0), ('Ratings up to', most)))
         self.clear = w.Checkbox(description='Only those told from zero (q < 0.05)', indent=False, layout=w.Layout(width='390px'))
         self.found = w.HTML(); self.list = w.SelectMultiple(description=f'{kind.capitalize()}s: name, influence ± half of its 95 % interval, ratings', rows=18, layout=w.Layout(width='390px', height='400px')); self.list.add_class('ri-list')
         self.add, self.remove, self.empty = (w.Button(description=d, layout=w.Layout(width='auto')) for d in ('Add to group', 'Remove from group', 'Empty the group'))
-        self.who, self.whom, self.members, self.progress, self.outcome = (w.HTML() for _ in range(5))
+        self.who, self.changes, self.whom, self.members, self.progress, self.outcome = (w.HTML() for _ in range(6)); self.who.layout = w.Layout(flex='1 1 320px', min_width='0')
         self.ask = w.Button(description='Show who is affected', layout=w.Layout(width='auto', align_self='flex-start'))
         self.replicates = w.BoundedIntText(description='Replicates', value=4, min=1, max=64, style={'description_width': '80px'}, layout=w.Layout(width='160px'))
         self.retrain, self.stop = w.Button(description='Retrain without the group', button_style='primary', layout=w.Layout(width='auto')), w.Button(description='Stop', disabled=True)
@@ -272,9 +275,8 @@ class Explorer:
         self.list.observe(self._pick, 'value')
         for button, act in ((self.add, self._add), (self.remove, self._remove), (self.empty, self._empty), (self.ask, self._ask), (self.retrain, self._retrain), (self.stop, lambda _: self._stop.set())): button.on_click(act)
         find = w.VBox([w.HTML('<h3>Find</h3>'), self.search, self.metric, self.sort, w.HBox([self.at_least, self.at_most]), self.clear, self.found, self.list, w.HBox([self.add, self.remove])], layout=w.Layout(flex='0 0 400px'))
-        look = w.VBox([self.who, self.ask, self.whom], layout=w.Layout(flex='1 1 0%', min_width='0'))
         head = f'<h2>{escape(influence._head().split(", " + influence.source)[0])}: {escape(influence.source)}</h2><p>{escape(influence.caution)}</p>'
-        self.box = w.VBox([w.HTML(_STYLE + head), w.HBox([find, look]), w.HTML('<h3>Retrain without a group</h3>'), self.members, w.HBox([self.replicates, self.retrain, self.stop, self.empty]), self.progress, self.outcome])
+        self.box = w.VBox([w.HTML(_STYLE + head), w.HBox([find, self.who], layout=w.Layout(flex_flow='row wrap')), self.changes, self.ask, self.whom, w.HTML('<h3>Retrain without a group</h3>'), self.members, w.HBox([self.replicates, self.retrain, self.stop, self.empty]), self.progress, self.outcome])
         self.box.add_class('ri'); self._relist(); self._busy(False)
 
     def _ipython_display_(self):
@@ -290,7 +292,7 @@ class Explorer:
 
     def _relist(self, change=None):
         f = self.shown; part = f.head(MOST); kept = [k for k in self.list.value if k in part.index]
-        with self.list.hold_trait_notifications(): self.list.options = list(zip(lines(part), part.index)); self.list.value = kept
+        self.list.unobserve(self._pick, 'value'); self.list.options = list(zip(lines(part), part.index)); self.list.value = kept; self.list.observe(self._pick, 'value')      # new options pick nobody
         more = f'; the first {MOST} are listed, narrow the search to see others' if len(f) > MOST else ''
         self.found.value = f'<p role="status">{len(f):,} of {len(self.units):,} {self.units.kind.iloc[0]}s{more}</p>'
         self._show()
@@ -307,8 +309,9 @@ class Explorer:
         elif getattr(self, '_shown', None) != self.picked:
             u = self.units.loc[self.picked]
             figure, table = changes_html(self.influence, self.each, self.picked)
-            self.who.value = (f'<div class="ri-two"><div><h3>{escape(str(u.label))}{"" if u.label == self.picked else f" ({escape(self.picked)})"}</h3>{who_html(u, self.split)}</div><div><h3>What deleting it changes</h3>{figure}</div></div>{table}<h3>For whom</h3>'
-                              + ('' if self.settings else '<p>Shown if the explorer is given the sweep\'s recommender and split: <code>influence.explore(recommender, split)</code>.</p>'))
+            self.who.value = f'<div class="ri-who"><h3>{escape(str(u.label))}{"" if u.label == self.picked else f" ({escape(self.picked)})"}</h3>{who_html(u, self.split)}</div>'
+            self.changes.value = (f'<h3>What deleting it changes</h3><div class="ri-two">{figure}<div>{table}</div></div><h3>For whom</h3>'
+                                  + ('' if self.settings else '<p>Shown if the explorer is given the sweep\'s recommender and split: <code>influence.explore(recommender, split)</code>.</p>'))
         self._shown = self.picked; self._busy(self.busy)
 
     # ---- a group
@@ -347,9 +350,9 @@ class Explorer:
         return Unit(users=tuple(users), items=tuple(items))
 
     def _ask(self, _):
-        key = self.picked; metric = self.metric.value if self.metric.value in RANKING else 'ndcg'; seeds = self.seeds[:8]; label = str(self.units.label[key])
+        key = self.picked; metric = self.metric.value if self.influence.metrics[self.metric.value].ranking else 'ndcg'; name = self.influence.metrics[metric].label; seeds = self.seeds[:8]; label = str(self.units.label[key])
         def show(table):
-            if key == self.picked: self.affected = table; self.whom.value = for_whom_html(table, self.split, label, metric, len(seeds))
+            if key == self.picked: self.affected = table; self.whom.value = for_whom_html(table, self.split, label, name, len(seeds))
         self._compute(f'Retraining with and without {label}', len(seeds), for_whom(self.recommender, self.split, self._unit([key]), seeds, metric, **self.settings), show)
 
     def _retrain(self, _):

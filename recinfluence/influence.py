@@ -15,7 +15,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from .deletion import RandomGroups
-from .metrics import metrics_of
+from .metrics import Metric, metrics_of
 from .recommenders import stream
 
 # %% auto #0
@@ -198,9 +198,13 @@ class Influence:
     @property
     def seeds(self) -> list[int]: return sorted({n for s in self.sweeps for n in _seeds(s)})
     @property
+    def metrics(self) -> dict[str, Metric]:
+        "All metrics that its sweeps hold, by name."
+        return metrics_of(self.identity)
+    @property
     def label(self) -> str:
         "The metric as it is printed."
-        return metrics_of(self.identity)[self.metric].label
+        return self.metrics[self.metric].label
     @property
     def paired(self) -> bool:
         "False: the recommender cannot hold its random draws still, so that a retraining differs by more than the deletion."
@@ -281,10 +285,10 @@ class Influence:
         from recinfluence.plots import influence_bars
         return influence_bars(self, n, ax)
 
-    def explore(self, recommender=None, split=None):
-        "Widgets to look at units one by one in JupyterLab and, with the sweep's recommender and split, to retrain without some of them."
+    def explore(self, recommender=None, split=None, metrics=()):
+        "Widgets to look at units one by one in JupyterLab and, with the sweep's recommender and split (and metrics of your own), to retrain without some of them."
         from recinfluence.explore import Explorer
-        return Explorer(self, recommender, split)
+        return Explorer(self, recommender, split, metrics)
 
     def _head(self):
         what = 'Training part of the influence' if self.part == 'training' and 'design' not in self.identity else 'Influence'

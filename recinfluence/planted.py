@@ -39,7 +39,7 @@ def low_rank_interactions(
 
 # %% ../nbs/14_planted.ipynb #dba1ef06
 KINDS = {'careless': -1, 'duplicates': -1, 'random': -1, 'average': -1, 'bandwagon': -1, 'segment': -1,      # meant to harm (-1), to help (1)
-         'average nuke': -1, 'reverse bandwagon': -1, 'informative': 1, 'nothing': 0}
+         'random nuke': -1, 'average nuke': -1, 'reverse bandwagon': -1, 'informative': 1, 'nothing': 0}
 
 @dataclass(frozen=True, eq=False)
 class Planted:
@@ -82,6 +82,7 @@ class _Plants:
         return np.append(fixed, fill), np.append(np.full(len(fixed), self.scale[rating]), self.on_scale(around))
     def random(self): return self.attack([self.target])
     def average(self): return self.attack([self.target], self.mean, self.sd)
+    def random_nuke(self): return self.attack([self.popular], rating=0)
     def average_nuke(self): return self.attack([self.popular], self.mean, self.sd, 0)
     def bandwagon(self): return self.attack(np.unique([*np.argsort(-self.known, kind='stable')[:5], self.target]))
     def reverse_bandwagon(self):

@@ -17,7 +17,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from matplotlib.transforms import ScaledTranslation
 
 from .influence import Influence
-from .metrics import METRICS, RANKING
 
 # %% auto #0
 __all__ = ['HELPS', 'HURTS', 'NEUTRAL', 'COLUMN', 'PRINTED', 'influence_bars', 'first_units', 'seed_agreement', 'rating_counts',
@@ -71,11 +70,11 @@ def seed_agreement(
     "The units' training parts under one seed against the same under the next; None with a single seed."
     f = sweep.frame(); wide = f[(f.metric == metric) & (f.unit != 'nothing')].pivot(index='unit', columns='seed', values='training')
     if wide.shape[1] < 2: return None
-    a, b = wide.columns[:2]; ax = ax or plt.subplots(figsize=(4.4, 4.2), layout='constrained')[1]
+    a, b = wide.columns[:2]; i = sweep.store.identity; ax = ax or plt.subplots(figsize=(4.4, 4.2), layout='constrained')[1]
     ax.scatter(wide[a], wide[b], s=10, alpha=.45, color=HELPS, lw=0)
     ax.axhline(0, color='black', lw=.6); ax.axvline(0, color='black', lw=.6)
     ax.set(xlabel=f'training part of the influence on {sweep.store.metrics[metric].label}, seed {a}', ylabel=f'the same, seed {b}',
-           title=f'{len(wide):,} units, Spearman {wide[[a, b]].corr("spearman").iloc[0, 1]:+.3f}')
+           title=f'{len(wide):,} units, Spearman {wide[[a, b]].corr("spearman").iloc[0, 1]:+.3f}' + ', not paired' * (not i.get('paired', True)))
     ax.locator_params(nbins=5); sns.despine(ax=ax)
     return ax
 
@@ -102,12 +101,12 @@ PRINTED = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'xtick.labe
             'axes.linewidth': .6, 'xtick.major.width': .6, 'ytick.major.width': .6, 'xtick.major.size': 3, 'ytick.major.size': 3, 'axes.titlelocation': 'left'}
 
 def _column(height):
-    "A plot with axes of its own, this many inches high, unless axes are given."
+    "A plot with axes of its own, this many inches high (or a function of what is drawn), unless axes are given."
     def wrap(draw):
         @wraps(draw)
         def plot(*args, ax=None, **kwargs):
             with plt.rc_context(PRINTED if ax is None else {}):
-                ax = draw(*args, ax=ax or plt.subplots(figsize=(COLUMN, height), dpi=150, layout='constrained')[1], **kwargs)
+                ax = draw(*args, ax=ax or plt.subplots(figsize=(COLUMN, height(args[0]) if callable(height) else height), dpi=150, layout='constrained')[1], **kwargs)
                 for which in 'xy': ax.tick_params(which, labelsize=plt.rcParams[f'{which}tick.labelsize'])     # ticks made later are to have it, too
                 sns.despine(ax=ax)
             return ax
@@ -149,7 +148,7 @@ def ranked_influence(
     _points(ax, rank, f.estimate, f.q, np.clip(900 / len(f), 4, 16))
     pad = max(np.nan_to_num((f.high - f.low).median()), .1 * np.ptp(f.estimate))         # longer intervals run off the axes
     order = f'reliability of the order {influence.reliability}' if influence.replicates > 1 else 'one replicate, no error bars'
-    ax.set(xlabel=f'{f.kind.iloc[0]}s in order of influence', ylabel=f'influence on {METRICS[influence.metric].label}',
+    ax.set(xlabel=f'{f.kind.iloc[0]}s in order of influence', ylabel=f'influence on {influence.label}',
            ylim=(f.estimate.min() - pad, f.estimate.max() + pad), title=_wrapped(f'{influence.source}: {order}'))
     return ax
 
@@ -177,7 +176,7 @@ def influence_against(
     if (x > 0).all() and x.max() > 20 * x.min():
         ax.set_xscale('log'); ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5))); ax.xaxis.set_minor_locator(NullLocator()); ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f'{v:,.5g}'))
     ax.margins(y=.12)
-    ax.set(xlabel=label, ylabel=f'influence on {METRICS[influence.metric].label}',
+    ax.set(xlabel=label, ylabel=f'influence on {influence.label}',
            title=_wrapped(f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over {len(x):,} {name}s'))
     return ax
 
@@ -195,23 +194,23 @@ def replicate_agreement(
                 xticklabels=names[:-1], yticklabels=names[1:], cbar_kws={'label': 'Spearman correlation', 'shrink': .6}, ax=ax)
     ax.figure.axes[-1].tick_params(labelsize=plt.rcParams['ytick.labelsize'])
     what = 'block of seeds' if blocks else 'seed'
-    ax.set(xlabel=what, ylabel=what, title=_wrapped(f'{influence.source}, {METRICS[influence.metric].label}: {len(table):,} units agree by {influence.agreement():+.2f} on average'))
+    ax.set(xlabel=what, ylabel=what, title=_wrapped(f'{influence.source}, {influence.label}: {len(table):,} units agree by {influence.agreement():+.2f} on average'))
     ax.tick_params('both', length=0)
     return ax
 
 # %% ../nbs/12_plots.ipynb #016c5aa9
 def every_metric(
     influence              # an `Influence` on any metric
-) -> pd.DataFrame:         # indexed by (unit key, metric): the columns of `Influence.frame`, placebo, typical, full, blind
-    "The same units' influence on every metric; typical: root mean square over the units; full: the full model's value, mean over seeds."
+) -> pd.DataFrame:         # indexed by (unit key, metric): the columns of `Influence.frame`, the metric as printed, placebo, typical, full, blind
+    "The same units' influence on every metric of the sweep; typical: root mean square over the units; full: the full model's value, mean over seeds."
     full = pd.concat([s.full() for s in influence.sweeps]).mean(); blind = influence.identity['blind']
-    asked = RANKING if 'design' in influence.identity else METRICS
+    asked = {n: m for n, m in influence.metrics.items() if m.ranking or 'design' not in influence.identity}
     frames = {m: influence if m == influence.metric else Influence.of(influence.sweeps, m, influence.part) for m in asked}
-    return pd.concat([i.frame.assign(metric=m, placebo=i.placebo, typical=np.sqrt((i.frame.estimate ** 2).mean()), full=full[m], blind=m in blind)
+    return pd.concat([i.frame.assign(metric=m, printed=i.label, placebo=i.placebo, typical=np.sqrt((i.frame.estimate ** 2).mean()), full=full[m], blind=m in blind)
                       for m, i in frames.items()]).set_index('metric', append=True)
 
 # %% ../nbs/12_plots.ipynb #1d4559dd
-@_column(3.2)
+@_column(lambda influence: .8 + .3 * len(influence.metrics))
 def unit_profile(
     influence,                          # an `Influence` on any metric
     unit: str,                          # a unit's key, for example 'user 6'
@@ -228,17 +227,17 @@ def unit_profile(
     for name, look in _MARKS.items():
         if (own := _verdict(f.estimate, f.p) == name).any(): ax.scatter(e[own], y[own], s=22, lw=.8, zorder=3, **look)
     widest = max(1, np.nan_to_num(e.abs()).max(), np.nan_to_num(band).max())
-    ax.set_yticks(y, [f'{METRICS[m].label}{" (blind)" * blind}\n{v:+.2g}'.replace('-', '−') for m, v, blind in zip(f.index, f.estimate, f.blind)])
+    ax.set_yticks(y, [f'{m}{" (blind)" * blind}\n{v:+.2g}'.replace('-', '−') for m, v, blind in zip(f.printed, f.estimate, f.blind)])
     ax.set(xlim=(-1.6 * widest, 1.6 * widest), ylim=(-.6, len(f) - .4), xlabel='hurts  ←  influence / its typical size  →  helps', title=_wrapped(f'{f.label.iloc[0]}: {influence.source}, {influence.replicates} replicate{"s" * (influence.replicates != 1)}', 36))
     ax.tick_params('y', length=0)
     return ax
 
 # %% ../nbs/12_plots.ipynb #065049e5
-_EFFECT = ['metric', 'effect', 'low', 'high', 'random', 'random_low', 'random_high']
+_EFFECT = ['label', 'effect', 'low', 'high', 'random', 'random_low', 'random_high']
 
-@_column(2.6)
+@_column(lambda effects: max(2.6, 1.1 + .3 * len(effects)))
 def action_effects(
-    effects: pd.DataFrame,   # a row a metric: metric, effect, low, high, random, random_low, random_high; positive: better
+    effects: pd.DataFrame,   # a row a metric (`Measured.frame`) or an action: label, effect, low, high, random, random_low, random_high; positive: better
     title: str = '',
     ax=None
 ):
@@ -255,7 +254,7 @@ def action_effects(
     said = {'helps': 'better than random', 'hurts': 'worse than random', 'unclear': 'not beyond random'}
     for name, look in _MARKS.items():
         if (own := beyond == name).any(): ax.scatter(g.effect[own], y[own], s=24, lw=.8, zorder=3, **look, label=said[name])
-    ax.set_yticks(y, [f'{METRICS[m].label if m in METRICS else m}\n{v:+.2g}'.replace('-', '−') for m, v in zip(effects.metric, effects.effect)])
+    ax.set_yticks(y, [f'{label}\n{v:+.2g}'.replace('-', '−') for label, v in zip(effects.label, effects.effect)])
     ax.set(ylim=(-.6, len(g) - .4), xlabel='worse  ←  change by the action  →  better\n(in half-widths of the random interval)', title=_wrapped(title))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True)); ax.tick_params('y', length=0)
     _legend(ax, .52, ncols=2)
@@ -284,7 +283,7 @@ def ratings_over_time(
     return ax
 
 # %% ../nbs/12_plots.ipynb #6fb97e62
-@_column(2.2)
+@_column(lambda frame: max(2.2, 1 + .2 * len(frame)))
 def intervals(
     frame: pd.DataFrame,     # label, estimate, low, high, and q or p
     xlabel: str = 'influence',

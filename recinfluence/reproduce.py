@@ -100,7 +100,7 @@ def named_table(
     out = pd.DataFrame({f'printed: {c}': p for c, p in zip(('# ratings', 'mean', 'sd'), paper[list(profile)].to_numpy().T)}, index=ids.rename(kind))
     if kind == 'item': out.insert(0, 'title', [interactions.label(kind, i) for i in ids])
     out['ratings'] = [' / '.join(sorted({verdict(p[c], profile.loc[int(p.iloc[0]), c]) for c in profile})) for _, p in paper.iterrows()]
-    out[f'influence on {METRICS[influence.metric].label}'], out['se'] = f.estimate[ids].to_numpy(), f.se[ids].to_numpy()
+    out[f'influence on {influence.label}'], out['se'] = f.estimate[ids].to_numpy(), f.se[ids].to_numpy()
     out[f'rank of {len(f):,} (95 % interval)'] = [_rank(influence, i) for i in ids]
     out['verdict'] = [_place(influence, i, len(ids), end) for i in ids]
     return out

@@ -5,10 +5,10 @@ import pytest
 from scipy import stats
 
 from recinfluence import curation
-from recinfluence.curation import (MEASURED, Trial, actions_table, enrich, gaps, gini, group_audit, leave_out, limit, limited, measure, newcomers, one_page,
-                                   popularity_audit, promote, promoted, prune, seated, segment, shelf, targets, trait_effects, weigh, with_reserve)
+from recinfluence.curation import (Trial, actions_table, enrich, gaps, group_audit, leave_out, limit, limited, measure, newcomers, one_page,
+                                   popularity_audit, promote, promoted, prune, seated, segment, targets, trait_effects, weigh, with_reserve)
 from recinfluence.datasets import Interactions, load_interactions
-from recinfluence.metrics import METRICS, Evaluator, Ranked
+from recinfluence.metrics import EXPOSURE, METRICS, Evaluator, Metric, Ranked
 from recinfluence.ncf import NCF
 from recinfluence.recommenders import Popularity, Recommender, Unit, row_weights, stream
 from recinfluence.splits import chrono_split
@@ -157,6 +157,7 @@ def test_limited_is_the_plain_greedy_rule(seed):
 def test_limiting_everybody_lowers_gini_by_construction(seed):
     top, _ = lists(seed); k, most, count = 4, 3 + seed % 9, lambda t: np.bincount(t[:, :4][t[:, :4] >= 0], minlength=14); before, after = count(top), count(limited(top, np.ones(14, bool), most))
     assert after.max() <= most and (after >= np.minimum(before, most)).all()
+    gini = lambda x: np.abs(x[:, None] - x).mean() / 2 / x.mean()
     if after.sum() == before.sum(): assert gini(after) <= gini(before) + 1e-12 and (gini(after) < gini(before) or before.max() <= most)
 
 
@@ -175,11 +176,25 @@ def test_seated_is_the_plain_rule(seed):
         assert out == (rest[:k - 1] + guests[:1] if guests else row[:k])
 
 
-def test_gini_and_shelf():
-    rng = np.random.default_rng(0)
-    for _ in range(20): x = rng.poisson(2, 30) + (np.arange(30) == 0); assert gini(x) == pytest.approx(np.abs(x[:, None] - x).sum() / (2 * 30 ** 2 * x.mean()))
-    s = shelf(np.array([[0, 1], [1, -1]]), np.array([10, 4, 1])); assert s == {'coverage': pytest.approx(2 / 3), 'gini': pytest.approx(4 / 9), 'popularity': 6.}
-    assert np.isnan(list(shelf(np.full((2, 2), -1), np.ones(3)).values())).all()
+def test_what_is_measured_are_the_metrics_of_chapter_02(items, halves):
+    "The eight, exposure, and one of one's own, of plain fits and plain lists; the item that most lists show is limited to one list."
+    split = halves[1]; own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0]); e = Evaluator(split, 3, metrics=[*EXPOSURE, own]); top = lambda s: e.rank(ItemMean().fit(split.train, s), 27)
+    item = split.items[np.bincount(top(70_000).top[:, :3].ravel()).argmax()]; m = measure(limit(items, [item], 1 / 30), ItemMean(), split, k=3, metrics=[*EXPOSURE, own], **QUICK); f = m.frame().set_index('metric')
+    assert list(f.index) == list(e.metrics) == [*METRICS, *EXPOSURE, 'first'] and f.label.tolist() == [x.label for x in e.metrics.values()] and m.row('first')['metric'] == 'First is right'
+    before, after = [], []
+    for s in m.seeds:
+        full = top(s); where = {u: t.index(i) for u, t in enumerate(full.top.tolist()) for i in [int(np.searchsorted(split.items, item))] if i in t}; keeps = min(where, key=lambda u: (where[u], u))
+        limited_top = np.array([t if u == keeps else [i for i in t if split.items[i] != item or i < 0][:3] for u, t in enumerate([r[:4] for r in full.top.tolist()]) for t in [t[:3] if u == keeps else t]])
+        before.append(e(full).metrics); after.append(e(Ranked(limited_top, full.predicted)).metrics)
+    for name, x in e.metrics.items():
+        b, a = np.mean([v[name] for v in before]), np.mean([v[name] for v in after]); assert (f.before[name], f.effect[name]) == (pytest.approx(b), pytest.approx(x.direction * (a - b), abs=1e-12))
+    assert f.effect['gini'] > 0 and measure(limit(items, [item]), ItemMean(), split, k=3, replicates=1, n_random=3).frame().metric.tolist() == [*METRICS, *EXPOSURE]
+
+
+def test_a_choice_by_a_metric_that_is_not_measured_is_judged_by_the_first_that_is(halves):
+    own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0]); ranked = deletion_sweep(ItemMean(), halves[0], ids=range(20), k=3, metrics=[own], jobs=1, progress=False).influence('first')
+    a = leave_out(ranked, 4); assert 'by First is right' in repr(a); run = lambda **kw: measure(a, ItemMean(), halves[1], k=3, **QUICK, **kw)
+    assert ', MAP among everyone:' in run().conclusion() and ', First is right among everyone:' in run(metrics=[own]).conclusion()
 
 
 def test_item_actions_do_what_they_say_to_the_lists(items, halves):
@@ -230,8 +245,9 @@ def test_a_table_and_three_pages(users, items, halves):
 
 
 def test_frames_have_the_columns_that_plots_ask_for(users, halves):
+    from recinfluence.plots import _EFFECT
     f = measure(leave_out(users, 9), ItemMean(), halves[1], k=3, **QUICK).frame()
-    assert {'metric', 'effect', 'low', 'high', 'random', 'random_low', 'random_high'} <= set(f) and set(f.metric) <= set(MEASURED) and len(f) >= len(METRICS)
+    assert set(_EFFECT) <= set(f) and f.label.tolist() == [x.label for x in (METRICS | EXPOSURE).values()]
 
 
 @pytest.mark.parametrize('call, message', [

@@ -1,5 +1,6 @@
 """The explorer without a browser: its lists and computations against slower ways, its widgets driven by their values."""
 import sys, threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ pytest.importorskip('ipywidgets')
 from recinfluence.datasets import Interactions
 from recinfluence.deletion import RandomGroups
 from recinfluence.explore import SORTS, Explorer, for_whom, last, lines, listed, retrain_without, search_texts, table_html, who_html
-from recinfluence.metrics import METRICS, RANKING, Evaluator
+from recinfluence.metrics import METRICS, RANKING, Evaluator, Metric
 from recinfluence.ncf import NCF
 from recinfluence.plots import every_metric
 from recinfluence.recommenders import Popularity, Unit, planted_interactions
@@ -129,7 +130,7 @@ def test_what_cannot_be_deleted_is_said(explorer):
 
 
 def test_without_model_or_split_it_says_how_to_have_more(items, split):
-    e = Explorer(items); e.list.value = ('item 1',); e.add.click(); assert e.retrain.disabled and e.ask.disabled and all('influence.explore(recommender, split)' in w.value for w in (e.who, e.members))
+    e = Explorer(items); e.list.value = ('item 1',); e.add.click(); assert e.retrain.disabled and e.ask.disabled and all('influence.explore(recommender, split)' in w.value for w in (e.who, e.changes, e.members))
     with pytest.raises(ValueError, match='give both'): Explorer(items, MODEL)
     with pytest.raises(ValueError, match='recommender differ'): Explorer(items, NCF(n_epochs=5, batch_size=32), split)
     with pytest.raises(ValueError, match='split_hash differ'): Explorer(items, MODEL, chrono_split(split.interactions, .5))
@@ -144,12 +145,29 @@ def test_groups_named_units_and_random_groups_can_be_explored(split):
     sweep = deletion_sweep(Popularity(), split, [Unit(users=(1, 2), name='pair'), Unit(users=(3,))], replicates=2, k=3, jobs=1, progress=False)
     e = Explorer(sweep.influence('map'), Popularity(), split); e.list.value = ('users pair', 'user 3'); e.add.click(); assert e._unit(e.group) == Unit(users=(1, 2, 3))
     e = Explorer(deletion_sweep(Popularity(), split, RandomGroups(per_seed=16), replicates=2, k=3, jobs=1, progress=False).influence('map'), Popularity(), split)
-    e.list.value = ('user 3',); assert [v for _, v in e.metric.options] == RANKING and 'Influence of user 3' in e.who.value
+    e.list.value = ('user 3',); assert [v for _, v in e.metric.options] == RANKING and 'Influence of user 3' in e.changes.value
+
+
+def test_metrics_of_ones_own_can_be_explored_and_what_is_not_paired_says_so(split):
+    class Loose(Popularity): paired = False
+    first = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0]); run = lambda model, metrics: deletion_sweep(model, split, 'items', ids=range(6), replicates=2, k=3, metrics=metrics, jobs=1, progress=False)
+    loose = run(Loose(), ['gini', 'popularity']); e = Explorer(loose.influence('gini'), Loose(), split)               # ready-made: known by name
+    said = ' '.join(w.value for w in e.box.children if hasattr(w, 'value')); assert 'not paired' in said and 'Influence on Gini' in said and ('Gini', 'gini') in e.metric.options
+    e.list.value = ('item 2',); assert 'Gini' in e.changes.value and e.list.options[0][1] == loose.influence('gini').frame.index[0]
+    e.metric.value = 'popularity'; assert e.list.value == ('item 2',); e.ask.click(); done(e); assert e.whom.value.count('on the Popularity of single users') == 1
+    wanted = pd.Series(0., split.users); judge = Evaluator(split, 3, metrics=['popularity']); unit = Unit(items=(2,)); column = judge.ranking.index('popularity')
+    for model, sign, without in ((Loose().fit(split.train), 1, None), (Loose().fit_without(split.train, unit, 0), -1, unit)): wanted -= sign * judge(model, without).per_user[:, column]      # lower is better
+    pd.testing.assert_series_equal(e.affected.estimate, wanted.reindex(e.affected.index), check_names=False); assert wanted.abs().max() > 0
+    e.add.click(); e.retrain.click(); done(e); assert list(e.result.index) == [*METRICS, 'gini', 'popularity'] and 'Popularity goes from' in e.outcome.value
+    own = run(Popularity(), [first]).influence('first')
+    with pytest.raises(ValueError, match="metric 'first' is the sweep's own"): own.explore(Popularity(), split)
+    with pytest.raises(ValueError, match='metrics differ'): own.explore(Popularity(), split, [replace(first, function=lambda r: r.hit[:, 1])])
+    e = own.explore(Popularity(), split, [first]); e.list.value = ('item 1',); e.add.click(); e.retrain.click(); done(e); assert 'First is right goes from' in e.outcome.value and own.explore().retrain.disabled
 
 
 def test_one_replicate_has_no_error_bars_and_says_so(split):
     e = Explorer(deletion_sweep(MODEL, split, ids=range(4), k=3, jobs=1, progress=False).influence('map'), MODEL, split)
-    e.list.value = ('user 2',); assert 'no error bar' in e.who.value; e.ask.click(); done(e); assert 'no error bars' in e.whom.value
+    e.list.value = ('user 2',); assert 'no error bar' in e.changes.value; e.ask.click(); done(e); assert 'no error bars' in e.whom.value
 
 
 def test_a_missing_library_is_named(items, monkeypatch):

@@ -8,10 +8,10 @@ from matplotlib.colors import to_rgb
 from scipy import stats
 
 from recinfluence.deletion import RandomGroups
-from recinfluence.metrics import METRICS, RANKING
+from recinfluence.metrics import METRICS, RANKING, Metric
 from recinfluence.ncf import NCF
-from recinfluence.plots import (COLUMN, HELPS, HURTS, NEUTRAL, action_effects, every_metric, influence_against, influence_bars, intervals, ranked_influence,
-                                ratings_over_time, replicate_agreement, unit_profile)
+from recinfluence.plots import (COLUMN, HELPS, HURTS, NEUTRAL, action_effects, every_metric, first_units, influence_against, influence_bars, intervals,
+                                ranked_influence, ratings_over_time, replicate_agreement, seed_agreement, unit_profile)
 from recinfluence.recommenders import Popularity
 from recinfluence.sweep import deletion_sweep
 
@@ -23,8 +23,8 @@ def sweep(tiny): return deletion_sweep(NCF(n_epochs=4, batch_size=32), tiny, rep
 def influence(sweep): return sweep.influence('rmse')
 
 @pytest.fixture
-def effects(): return pd.DataFrame([('map', .004, .003, .005, .0, -.001, .001), ('mae', -.005, -.006, -.004, 0, -.001, .001), ('ndcg', .001, -.002, .003, .0005, -.001, .002)],
-                                   columns=['metric', 'effect', 'low', 'high', 'random', 'random_low', 'random_high'])
+def effects(): return pd.DataFrame([('MAP', .004, .003, .005, .0, -.001, .001), ('MAE', -.005, -.006, -.004, 0, -.001, .001), ('NDCG', .001, -.002, .003, .0005, -.001, .002)],
+                                   columns=['label', 'effect', 'low', 'high', 'random', 'random_low', 'random_high'])
 
 @pytest.fixture(autouse=True)
 def closed(): yield; plt.close('all')
@@ -81,6 +81,20 @@ def test_action_effects_are_measured_against_their_random_control(effects):
     assert by == {'better than random': 1, 'worse than random': 1, 'not beyond random': 1}
     with pytest.raises(ValueError, match='no interval'): action_effects(effects.assign(random_low=0., random_high=0.))
     with pytest.raises(ValueError, match="'random'"): action_effects(effects.drop(columns='random'))
+
+
+def test_metrics_of_ones_own_are_drawn_by_every_plot_and_what_is_not_paired_says_so(tiny):
+    class Loose(Popularity): paired = False
+    own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0])
+    sweep = deletion_sweep(Loose(), tiny, replicates=3, k=3, metrics=['gini', 'novelty', own], jobs=1, progress=False)
+    for name, label in (('gini', 'Gini'), ('novelty', 'Novelty'), ('first', 'First is right')):
+        i = sweep.influence(name); each = every_metric(i); assert each.index.unique('metric').tolist() == [*METRICS, 'first', 'gini', 'novelty'] and each.loc['user 7'].printed.tolist()[8:] == ['First is right', 'Gini', 'Novelty']
+        drawn = [influence_bars(i), first_units(i), ranked_influence(i), influence_against(i), replicate_agreement(i), unit_profile(i, 'user 7', each), seed_agreement(sweep, name)]
+        for ax in drawn:
+            texts = ' '.join(t.get_text() for t in ax.findobj(matplotlib.text.Text)).replace('\n', ' '); assert label in texts and 'not paired' in texts, ax.get_title('left')
+        plt.close('all')
+    groups = deletion_sweep(Popularity(), tiny, RandomGroups(per_seed=16), replicates=4, k=3, metrics=['gini', 'novelty'], jobs=1, progress=False).influence('novelty')
+    assert every_metric(groups).index.unique('metric').tolist() == [*RANKING, 'novelty'] and 'Novelty' in ranked_influence(groups).get_ylabel()
 
 
 def test_ratings_over_time_draws_every_rating_once(tiny):
