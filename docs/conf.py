@@ -20,17 +20,18 @@ nitpicky, nitpick_ignore_regex = True, [('py:.*', r'(?!recinfluence\b).*')]     
 add_module_names, toc_object_entries_show_parents, python_use_unqualified_type_names = False, 'hide', True
 python_maximum_signature_line_length, modindex_common_prefix = 100, ['recinfluence.']
 
-highlight_language = 'none'
+highlight_language, smartquotes = 'none', False         # quotes here are often code
 nb_execution_mode, nb_ipywidgets_js = 'off', {}         # notebooks are shown as they are kept; no script from elsewhere
 myst_enable_extensions, myst_heading_anchors = ['dollarmath', 'substitution', 'colon_fence'], 3
 myst_substitutions = {
     'faults_made_with': measured['faults']['made_with'], 'faults_says': measured['faults']['says'][-1], 'faults_pages': measured['faults']['says'][0],
-    'cluster_measured_on': measured.get('cluster', {}).get('says', [''])[0], 'cluster_says': measured.get('cluster', {}).get('says', [''])[-1],
-    'report': '<p><a class="report" href="report.html">The report of the run on this machine</a></p>' if report.exists() else 'This copy of the site was built without a report: none had been made on the machine that built it. `make reproduce` makes one, and `make docs` then puts it here.',
+    'cluster_measured_on': measured['cluster']['says'][0], 'cluster_says': measured['cluster']['says'][-1], 'cluster_shared': measured['cluster']['shared'],
+    'report': '<p><a class="report" href="../report.html">The report of the run on this machine</a></p>' if report.exists() else 'This copy of the site was built without a report: none had been made on the machine that built it. `make reproduce` makes one, and `make docs` then puts it here.',
     'version': version}
 html_extra_path = [str(report)] if report.exists() else []
 
 html_theme, html_title, html_static_path, html_css_files = 'pydata_sphinx_theme', 'recinfluence', ['_static'], ['site.css']
+html_js_files, html_context = ['from_disk.js'], {'default_mode': 'auto'}
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {'logo': {'text': 'recinfluence'}, 'navbar_end': ['theme-switcher'], 'navbar_persistent': ['search-button'], 'header_links_before_dropdown': 6, 'show_prev_next': True, 'show_toc_level': 2,
                       'footer_start': ['copyright'], 'footer_end': [], 'secondary_sidebar_items': ['page-toc'], 'navigation_with_keys': False, 'pygments_light_style': 'a11y-high-contrast-light', 'pygments_dark_style': 'a11y-high-contrast-dark'}
