@@ -15,6 +15,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from .deletion import RandomGroups
+from .metrics import metrics_of
 from .recommenders import stream
 
 # %% auto #0
@@ -199,7 +200,7 @@ class Influence:
     @property
     def label(self) -> str:
         "The metric as it is printed."
-        return _store(self.sweeps[0]).metrics[self.metric].label
+        return metrics_of(self.identity)[self.metric].label
     @property
     def paired(self) -> bool:
         "False: the recommender cannot hold its random draws still, so that a retraining differs by more than the deletion."

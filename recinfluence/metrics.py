@@ -16,7 +16,7 @@ from .splits import Split
 
 # %% auto #0
 __all__ = ['METRICS', 'PAPER', 'RANKING', 'CANDIDATES', 'EXPOSURE', 'Metric', 'top_k', 'Ranked', 'Recommended', 'own_metrics',
-           'Evaluator', 'Evaluation']
+           'metrics_of', 'Evaluator', 'Evaluation']
 
 # %% ../nbs/02_metrics.ipynb #0539c272
 @dataclass(frozen=True)
@@ -91,6 +91,12 @@ def own_metrics(
         if m.name in METRICS or m.name in out: raise ValueError(f'metric {m.name!r}: this name is taken. Choose another one.')
         out[m.name] = m
     return out
+
+def metrics_of(
+    identity: dict    # of a sweep
+) -> dict[str, Metric]:
+    "What a sweep measured: the eight, then its own."
+    return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking']) for name, m in identity.get('metrics', {}).items()}
 
 class _Guess:
     "Scores that know nothing: random ones of a seed, or all equal."

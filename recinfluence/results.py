@@ -18,7 +18,7 @@ from .metrics import METRICS
 from .reproduce import processor, resource
 
 # %% auto #0
-__all__ = ['save_results', 'SavedInfluence', 'load_results', 'results']
+__all__ = ['save_results', 'SavedInfluence', 'load_results', 'shipped_results']
 
 # %% ../nbs/17a_results.ipynb #ad0c91b9
 def save_results(
@@ -91,7 +91,7 @@ def _statistics(estimate, se, replicates, reliability):
 
 # %% ../nbs/17a_results.ipynb #f710eae2
 def load_results(
-    source: str | Path,        # a file of `save_results`, or one of `results()` by name, such as 'svd_users'
+    source: str | Path,        # a file of `save_results`, or one of `shipped_results()` by name, such as 'svd_users'
     metric: str = 'map',
     interactions=None          # of the same data: adds titles and ratings
 ) -> SavedInfluence:
@@ -110,7 +110,7 @@ def load_results(
     f = f.assign(label=f.index if interactions is None else [interactions.label(kind, i) for i in f.id], **{c: np.nan if profile is None else profile[c].to_numpy() for c in ('mean_rating', 'std_rating')})
     return _saved(f, metric, part, about)
 
-def results() -> pd.DataFrame:
+def shipped_results() -> pd.DataFrame:
     "The files that come with the package: what each holds, and the command that makes them."
     import pyarrow.parquet as pq
     folder = resource('data/shipped', 'README.md').parent; rows = {}

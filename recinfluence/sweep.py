@@ -21,7 +21,7 @@ import recinfluence
 from .deletion import RandomGroups, check_unit, single_units
 from .engines import find_engine
 from .executors import Lost, Tasks
-from .metrics import METRICS, Evaluator, Metric
+from .metrics import METRICS, Evaluator, Metric, metrics_of
 from .recommenders import Recommender, Unit
 from .splits import Split
 
@@ -158,7 +158,7 @@ class Store:
     @property
     def metrics(self) -> dict[str, Metric]:
         "What it holds: the eight metrics, then those of the sweep's own."
-        return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking']) for name, m in self.identity.get('metrics', {}).items()}
+        return metrics_of(self.identity)
 
     def transaction(self): return _Transaction(self.db, self.path)
 

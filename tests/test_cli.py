@@ -1,15 +1,27 @@
 """The command line: its JSON, its statuses, and that a mistake never ends in a traceback."""
-import json, subprocess, sys
+import contextlib, io, json, os, subprocess, sys
 
 import pytest
 
+from recinfluence.cli import main
 from recinfluence.metrics import METRICS
 from recinfluence.recommenders import planted_interactions
 
 SEVEN = ['map', 'map_at_k', 'ndcg', 'precision', 'recall', 'explained_variance', 'mae']
 
 
-def cli(*args, **kw): return subprocess.run([sys.executable, '-c', 'import sys; from recinfluence.cli import main; sys.exit(main())', *map(str, args)], capture_output=True, text=True, timeout=300, **kw)
+def shell(*args): return subprocess.run([sys.executable, '-c', 'import sys; from recinfluence.cli import main; sys.exit(main())', *map(str, args)], capture_output=True, text=True, timeout=300)
+
+
+def cli(*args, cwd=None):
+    "The same in this process, which spares the start of another one."
+    out, err, before = io.StringIO(), io.StringIO(), os.getcwd()
+    try:
+        if cwd: os.chdir(cwd)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err): code = main([*map(str, args)])
+    except SystemExit as e: code = e.code
+    finally: os.chdir(before)
+    return subprocess.CompletedProcess(args, code or 0, out.getvalue(), err.getvalue())
 
 
 def parsed(done):
@@ -23,12 +35,12 @@ def own(tmp_path):
 
 
 def test_data_summary(movielens):
-    out = parsed(cli('data', 'summary', 'ml-100k', '--json'))
+    out = parsed(shell('data', 'summary', 'ml-100k', '--json'))
     assert (out['n_ratings'], out['n_items'], out['n_users'], out['max_ratings_per_item'], out['max_ratings_per_user']) == (100_000, 1_682, 943, 583, 737) and round(out['mean_rating'], 2) == 3.53
 
 
 def test_evaluate_svd_under_the_papers_protocol(movielens):
-    out = parsed(cli('evaluate', '--dataset', 'ml-100k', '--model', 'svd', '--protocol', 'paper', '--json'))
+    out = parsed(shell('evaluate', '--dataset', 'ml-100k', '--model', 'svd', '--protocol', 'paper', '--json'))
     assert list(out['metrics']) == list(METRICS) == [*SEVEN, 'rmse'] and [round(out['metrics'][m], 6) for m in SEVEN] == [.610440, 1, 1, .878556, .610440, .287167, .746868]
     assert out['sees_model']['map'] is False and out['sees_model']['mae'] is True and out['candidates'] == 'test'
 
@@ -72,9 +84,9 @@ def test_wrong_use_exits_2_with_one_clear_line(own, tmp_path, args, words):
 
 
 def test_ctrl_c_ends_with_130_and_one_line(own, tmp_path):
-    import os, signal, sqlite3, time
+    import signal, sqlite3, time
     store = tmp_path/'s.db'
-    p = subprocess.Popen([sys.executable, '-c', 'import sys; from recinfluence.cli import main; sys.exit(main())', 'sweep', '--dataset', str(own), '--model', 'ncf', '--units', 'users', '--replicates', '40', '--engine', 'reference',
+    p = subprocess.Popen([sys.executable, '-c', 'import sys; from recinfluence.cli import main; sys.exit(main())', 'sweep', '--dataset', str(own), '--model', 'ncf', '--units', 'users', '--replicates', '2000', '--engine', 'reference',
                           '--jobs', '2', '--store', str(store)], stderr=subprocess.PIPE, text=True, start_new_session=True)
     def rows():
         try: return sqlite3.connect(f'file:{store}?mode=ro', uri=True).execute('SELECT count(*) FROM retrainings').fetchone()[0]

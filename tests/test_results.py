@@ -5,7 +5,7 @@ import pytest
 
 from recinfluence.influence import Influence
 from recinfluence.metrics import METRICS
-from recinfluence.results import load_results, results, save_results
+from recinfluence.results import load_results, save_results
 from recinfluence.svd import SVD
 from recinfluence.sweep import deletion_sweep
 

@@ -9,7 +9,7 @@ from recinfluence.metrics import METRICS, RANKING
 from recinfluence.ncf import NCF
 from recinfluence.recommenders import Unit
 from recinfluence.reproduce import processor
-from recinfluence.results import load_results, results
+from recinfluence.results import load_results, shipped_results
 from recinfluence.splits import chrono_split, random_split
 from recinfluence.svd import SVD
 from recinfluence.sweep import deletion_sweep
@@ -49,7 +49,7 @@ def test_no_row_of_the_data_ships(movielens):
     import pyarrow.parquet as pq
     from recinfluence.reproduce import resource
     folder = resource('data/shipped', 'README.md').parent
-    assert len(results()) == len(list(folder.glob('*.parquet'))) == 5 and sum(p.stat().st_size for p in folder.glob('*.parquet')) < 1_000_000
+    assert len(shipped_results()) == len(list(folder.glob('*.parquet'))) == 5 and sum(p.stat().st_size for p in folder.glob('*.parquet')) < 1_000_000
     for p in folder.glob('*.parquet'):
         assert pq.read_table(p).column_names == ['unit', 'kind', 'id', 'metric', 'estimate', 'se', 'training', 'se_training', 'n_ratings', 'n_train']
-        assert json.loads(pq.read_schema(p).metadata[b'recinfluence'])['identity']['data_hash'] == movielens.hash and results().loc[p.stem, 'command']
+        assert json.loads(pq.read_schema(p).metadata[b'recinfluence'])['identity']['data_hash'] == movielens.hash and shipped_results().loc[p.stem, 'command']
