@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster shipped lab prepare clean
+.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster measured docs shipped lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -44,6 +44,12 @@ reproduce: $(READY)  ## the paper's sections and a report with every table and f
 
 trust variance planted actions benchmark faults cluster: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; actions; costs; injected faults; a cluster
 	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)')"
+
+docs: $(READY)  ## the documentation site: open build/docs/site/index.html
+	OUT=$(OUT) $(BIN)/python -m sphinx -b html -W --keep-going -n -q -j auto -d build/docs/trees docs build/docs/site
+
+measured: faults cluster  ## run these two and keep what the site shows of them
+	$(BIN)/python docs/measure.py
 
 shipped: $(READY)  ## compute the influence tables of data/shipped again: the full profile, about two hours on two cores
 	$(SINGLE) $(BIN)/recinfluence reproduce all --profile full --out runs/full $(if $(JOBS),--jobs $(JOBS))
