@@ -76,8 +76,8 @@ def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs):
         while p.poll() is None and rows_done(store) < target and time.time() < deadline: time.sleep(.005)
         if p.poll() is not None: break
         time.sleep(rng.random() * .1); os.kill(p.pid, signal.SIGKILL); p.wait(); kills += 1
-        done = rows_done(store); assert done >= seen; seen = done                    # what was finished stays
-        s = Store(store); m = pd.read_sql('SELECT unit, seed, count(*) n FROM measures GROUP BY unit, seed', s.db)
+        s = Store(store); done = rows_done(store); assert done >= seen; seen = done  # what was half written is taken back on opening; what was finished stays
+        m = pd.read_sql('SELECT unit, seed, count(*) n FROM measures GROUP BY unit, seed', s.db)
         assert (m.n == len(METRICS)).all() and len(m) == done                        # and is whole
         wait = time.time() + 20
         while survivors(p.pid) and time.time() < wait: time.sleep(.1)
