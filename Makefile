@@ -49,7 +49,7 @@ shipped: $(READY)  ## compute the influence tables of data/shipped again: the fu
 	$(SINGLE) $(BIN)/recinfluence reproduce all --profile full --out runs/full $(if $(JOBS),--jobs $(JOBS))
 	cp runs/full/results/*.parquet data/shipped/
 
-tutorials: $(READY)  ## the six lessons of nbs/tutorials at full size, by papermill, into runs/tutorials: about four minutes on two cores
+tutorials: $(READY)  ## the six lessons of nbs/tutorials at full size, by papermill, into runs/tutorials: about three minutes on two cores
 	mkdir -p runs/tutorials
 	for n in nbs/tutorials/[0-9]*.ipynb; do $(SINGLE) $(BIN)/papermill --no-progress-bar $$n runs/tutorials/$$(basename $$n) || exit 1; done
 
