@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster measured docs shipped lab prepare clean
+.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster measured docs shipped tutorials lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,6 +54,10 @@ measured: faults cluster  ## run these two and keep what the site shows of them
 shipped: $(READY)  ## compute the influence tables of data/shipped again: the full profile, about two hours on two cores
 	$(SINGLE) $(BIN)/recinfluence reproduce all --profile full --out runs/full $(if $(JOBS),--jobs $(JOBS))
 	cp runs/full/results/*.parquet data/shipped/
+
+tutorials: $(READY)  ## the six lessons of nbs/tutorials at full size, by papermill, into runs/tutorials: about three minutes on two cores
+	mkdir -p runs/tutorials
+	for n in nbs/tutorials/[0-9]*.ipynb; do $(SINGLE) $(BIN)/papermill --no-progress-bar $$n runs/tutorials/$$(basename $$n) || exit 1; done
 
 lab: $(READY)  ## open JupyterLab
 	$(BIN)/jupyter lab nbs

@@ -1,9 +1,10 @@
-"""The gates of `make test`: notebooks are clean, the package is what they export, the README is the index notebook.
+"""The gates of `make test`: notebooks are clean, the package is what they export, the README is the index notebook, lessons say where they can be run.
 
-Run with --write-readme to write README.md from nbs/index.ipynb instead of checking it.
+Run with --write-readme to write README.md from nbs/index.ipynb, and the lessons' launch lines from settings.ini, instead of checking them.
 """
-import filecmp, json, shutil, subprocess, sys, tempfile
+import configparser, filecmp, json, shutil, subprocess, sys, tempfile
 from pathlib import Path
+from urllib.parse import quote, urlparse
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -23,6 +24,32 @@ def readme() -> str:
             if not text: continue
             parts.append(text.strip() if 'text/markdown' in out.get('data', {}) else '```\n' + text.rstrip() + '\n```')
     return '<!-- Made from nbs/index.ipynb by `make prepare`: edit there. -->\n\n' + '\n\n'.join(p.strip() for p in parts) + '\n'
+
+
+def launch(
+    name: str,       # of a lesson's file
+    url: str,        # the repository's public address; '': not known
+    branch: str
+) -> str:
+    "The line of a lesson that says where it can be run."
+    here = '**Run it** with `make lab`, in JupyterLab on your own computer'
+    if not url: return f'{here}. (Links that launch it in a browser, on Binder or Colab, will stand here when the repository is public: `make prepare` writes them from `git_url` in settings.ini.)'
+    url, path = url.rstrip('/').removesuffix('.git'), f'nbs/tutorials/{name}'; owned = urlparse(url).path.strip('/'); hub = urlparse(url).netloc == 'github.com'
+    binder = f"[Binder](https://mybinder.org/v2/{f'gh/{owned}' if hub else f'git/{quote(url, safe=str())}'}/{branch}?labpath={quote(path)})"
+    colab = f' or [Colab](https://colab.research.google.com/github/{owned}/blob/{branch}/{path}) (there, first: `%pip install git+{url}`)' if hub else ''
+    return f'{here}, or in the browser on {binder}{colab}.'
+
+
+def launch_lines(write: bool = False) -> list[str]:
+    "The lessons whose launch line is not what settings.ini says; `write`: which are put right."
+    read = configparser.ConfigParser(interpolation=None); read.read(ROOT/'settings.ini'); s, wrong = read['DEFAULT'], []
+    for path in sorted((ROOT/'nbs/tutorials').glob('[0-9]*.ipynb')):
+        text = path.read_text(encoding='utf-8'); nb = json.loads(text); line = launch(path.name, s['git_url'], s['branch'])
+        cells = [c for c in nb['cells'] if c['cell_type'] == 'markdown' and ''.join(c['source']).startswith('**Run it**')]
+        if len(cells) == 1 and ''.join(cells[0]['source']) == line: continue
+        wrong.append(path.name)
+        if write and len(cells) == 1: cells[0]['source'] = [line]; path.write_text(json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + '\n', encoding='utf-8')
+    return wrong
 
 
 def differing(a: Path, b: Path, pattern: str) -> list[str]:
@@ -46,12 +73,13 @@ def failures() -> list[str]:
             if done.returncode: found.append(f'{command} failed: {done.stderr.strip()[-800:]}')
         found += [f'nbs/{n} is not clean: run `make prepare`' for n in differing(ROOT/'nbs', copy/'nbs', '*.ipynb')]
         found += [f'recinfluence/{n} is not what the notebooks export: run `make prepare`' for n in differing(ROOT/'recinfluence', copy/'recinfluence', '*.py')]
+    found += [f'nbs/tutorials/{n}: its one cell that starts with **Run it** is not what settings.ini says: run `make prepare`' for n in launch_lines()]
     if (ROOT/'README.md').read_text(encoding='utf-8') != readme(): found.append('README.md is not nbs/index.ipynb: run `make prepare`')
     return found
 
 
 if __name__ == '__main__':
-    if '--write-readme' in sys.argv: (ROOT/'README.md').write_text(readme(), encoding='utf-8'); sys.exit()
+    if '--write-readme' in sys.argv: (ROOT/'README.md').write_text(readme(), encoding='utf-8'); launch_lines(write=True); sys.exit()
     found = failures()
-    print('\n'.join(found) or 'notebooks clean, package equals export, README equals index')
+    print('\n'.join(found) or 'notebooks clean, package equals export, README equals index, lessons say where to run them')
     sys.exit(bool(found))
