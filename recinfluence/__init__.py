@@ -5,7 +5,7 @@ __version__ = "0.1.0"
 _HOMES = {
     'datasets': ['Interactions', 'DataError', 'load_movielens', 'load_interactions', 'summary'],
     'splits': ['Split', 'chrono_split', 'random_split', 'leave_last_out', 'make_split', 'k_core'],
-    'metrics': ['METRICS', 'EXPOSURE', 'CANDIDATES', 'Metric', 'Recommended', 'Evaluator', 'Evaluation'],
+    'metrics': ['METRICS', 'EXPOSURE', 'CANDIDATES', 'Metric', 'Recommended', 'on_half', 'Evaluator', 'Evaluation'],
     'recommenders': ['Recommender', 'Unit', 'Popularity', 'conformance', 'stream', 'planted_interactions'],
     'ncf': ['NCF'],
     'svd': ['SVD'],

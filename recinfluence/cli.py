@@ -214,7 +214,7 @@ Retrain without each one, evaluate again: the difference is its influence.
     p.add_argument('--profile', choices=['default', 'full'], default='default', help='full: with the replicates that the statistics ask for; says how long it will take before it starts')
     p.add_argument('--path', help='4.1, 4.3: where MovieLens 100K lies (default: cache, then download)')
     p.add_argument('--amazon', metavar='PATH', help='4.2: the reviews, a file or folder (default: cache, then download, else simulated data, and said so)')
-    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 4min, full profile 20min)"); parallel(p)
+    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 2min, full profile 20min)"); parallel(p)
     return parser
 
 def main(argv: list[str] | None = None) -> int:

@@ -191,7 +191,7 @@ def measure(
         trials = {key: Trial(recommender, e, s, engine) for key, e in judges.items()}
         for a, own, doses, out in zip(actions, known, arms, rows): out += _compare(a, trials[id(own)], doses)
     columns = ['seed', 'arm', 'judged', 'metric', 'before', 'after']
-    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence.identity, split), type(recommender).__name__, judges[id(own)].metrics) for a, own, out in zip(actions, known, rows)]
+    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence, split), type(recommender).__name__, judges[id(own)].metrics) for a, own, out in zip(actions, known, rows)]
 
 def _compare(action, trial, arms):
     "Rows of one seed: seed, arm, judged, metric, before, after."

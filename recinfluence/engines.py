@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from .datasets import Interactions
 from .deletion import Deletion, Replicate, check_unit
@@ -18,7 +17,7 @@ from .recommenders import Recommender, Unit, planted_interactions, row_weights
 from .splits import chrono_split
 from .svd import SVD, draw_factors
 
-LIBRARIES = .45      # GiB that a process holds once torch, numba and pandas are loaded
+LIBRARIES = .45      # GiB that a process holds once its libraries are loaded
 
 # %% auto #0
 __all__ = ['LIBRARIES', 'ENGINES', 'ReferenceEngine', 'lane_weights', 'FastNCF', 'FastSVD', 'StackedNCF', 'stacked_logits',
@@ -57,6 +56,10 @@ class ReferenceEngine(_Reweighted):
     def full(self) -> dict[str, float]:
         "The metrics of the model trained on everything."
         return self.replicate.full.metrics
+
+    def begin(self, units: list[Unit]):
+        "Train the full model; nothing fits beside it."
+        self.replicate
 
     def delete(self, units: list[Unit]) -> list[Deletion]:
         "The deletions of these units, in order."
@@ -106,13 +109,21 @@ class _Together(_Reweighted):
         self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
         self.prepare()
 
-    @cached_property
-    def _full(self): self._longer = 0; self._ranked = self.train_many([Unit()], 0)[0]; return self.evaluator(self._ranked)
+    _ranked = None        # of the full model, in lists `_longer` than needed
 
-    @property
+    def begin(self, units: list[Unit]):
+        "Train the full model and, in the lanes that are left, the first of these units, for `delete` to find."
+        beside = [u for u in units if self._has_rows(u)][:self.lanes - 1]; self._longer = max(map(self._candidates, units), default=0)
+        self._ranked, *ranked = self.train_many([Unit(), *beside], self._longer); self._beside = dict(zip(beside, ranked))
+
+    def _has_rows(self, unit): return bool(unit.rows(self.evaluator.split.train).any())
+    def _candidates(self, unit): return int(np.isin(self.evaluator.split.items, unit.items).sum())
+
+    @cached_property
     def full(self) -> dict[str, float]:
         "The metrics of the model trained on everything."
-        return self._full.metrics
+        if self._ranked is None: self.begin([])
+        return self.evaluator(self._ranked).metrics
 
     def evaluate(self, units: list[Unit]) -> list[Evaluation]:
         "The retrainings without these units alone, each judged on who is left; no full model is needed."
@@ -126,19 +137,19 @@ class _Together(_Reweighted):
         cls(small, Evaluator(rows), 0)
 
     def _held(self, unit):
-        longer = int(np.isin(self.evaluator.split.items, unit.items).sum())
+        longer = self._candidates(unit)
         if longer > self._longer: self._longer, self._ranked = longer, self.train_many([Unit()], longer)[0]
         return self.evaluator(self._ranked, unit).metrics
 
     def delete(self, units):
-        full = self.full
         for u in units: check_unit(u, self.evaluator.split)
-        rows = [bool(u.rows(self.evaluator.split.train).any()) for u in units]
-        ranked = iter(self.train_many([u for u, r in zip(units, rows) if r], 0) if any(rows) else ())
+        if self._ranked is None: self.begin(units)
+        ranked = {u: self._beside.pop(u) for u in units if u in self._beside}; rest = [u for u in units if u not in ranked and self._has_rows(u)]
+        ranked.update(zip(rest, self.train_many(rest, 0) if rest else ()))
         out = []
-        for u, r in zip(units, rows):
+        for u in units:
             held = self._held(u)
-            out.append(Deletion(u, self.seed, full, held, self.evaluator(next(ranked), u).metrics if r else held, self.evaluator.metrics, self.recommender.paired))
+            out.append(Deletion(u, self.seed, self.full, held, self.evaluator(ranked[u], u).metrics if u in ranked else held, self.evaluator.metrics, self.recommender.paired))
         return out
 
 class FastNCF(_Together):
@@ -253,6 +264,7 @@ class StackedNCF(_Together):
 
     def parameters(self, units):
         "Trained parameters without each unit: numpy arrays with a first axis of models."
+        import torch
         r, d, n = self.recommender, self.draws, len(units)
         tensor = lambda a, kind=getattr(torch, r.dtype): torch.as_tensor(np.ascontiguousarray(a), device=r.device).to(kind)
         params = {k: tensor(np.repeat(v[None], n, 0)).requires_grad_() for k, v in d.start.items()}
@@ -282,6 +294,7 @@ class StackedNCF(_Together):
 
 def stacked_logits(params, users, items):
     "`ncf_logits` for parameters with a first axis of models: (models, batch)."
+    import torch
     parts = []
     if 'user_gmf' in params: parts.append(params['user_gmf'][:, users] * params['item_gmf'][:, items])
     if 'user_mlp' in params:

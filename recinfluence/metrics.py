@@ -16,7 +16,7 @@ from .splits import Split
 
 # %% auto #0
 __all__ = ['METRICS', 'PAPER', 'RANKING', 'CANDIDATES', 'EXPOSURE', 'Metric', 'top_k', 'Ranked', 'Recommended', 'own_metrics',
-           'metrics_of', 'Evaluator', 'Evaluation']
+           'metrics_of', 'Evaluator', 'Evaluation', 'on_half']
 
 # %% ../nbs/02_metrics.ipynb #0539c272
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Metric:
     direction: int          # +1: higher is better, -1: lower is better
     ranking: bool           # True: mean over users of a number from their top list; False: one number for all
     function: Callable | None = None   # of a metric of your own: `Recommended` -> a number, or with `ranking` one for each of its users; None: one of the eight
+    rows: dict | None = None           # of one of the five ranking metrics on half of the test rows: which metric, which half (`on_half`)
 
 METRICS = {m.name: m for m in (
     Metric('map', 'MAP', +1, True), Metric('map_at_k', 'MAP@K', +1, True), Metric('ndcg', 'NDCG', +1, True),
@@ -96,7 +97,13 @@ def metrics_of(
     identity: dict    # of a sweep
 ) -> dict[str, Metric]:
     "What a sweep measured: the eight, then its own."
-    return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking']) for name, m in identity.get('metrics', {}).items()}
+    return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking'], rows=m.get('rows')) for name, m in identity.get('metrics', {}).items()}
+
+def _five(hit, n):
+    "(users, 5) the five ranking metrics of users with `n` relevant items each, whose lists hit where `hit` (users, k) says."
+    k = hit.shape[1]; rank = np.arange(1, k + 1); gains, best = 1 / np.log2(1 + rank), np.minimum(n, k)
+    hits, precisions = hit.sum(1), (np.cumsum(hit, 1) / rank * hit).sum(1)
+    return np.stack([precisions / n, precisions / best, (hit * gains).sum(1) / np.cumsum(gains)[best - 1], hits / k, hits / n], 1)
 
 class _Guess:
     "Scores that know nothing: random ones of a seed, or all equal."
@@ -182,14 +189,8 @@ class Evaluator:
         row = keep_user[self.test_user] & keep_item[self.test_item]
         relevant = np.bincount(self.test_user[row], minlength=self.n_users)
         judged = relevant > 0                                   # users whose list is looked at
-        top = ranked.top[judged, :self.k]; n = relevant[judged]
-        hit = self._hits(np.flatnonzero(judged), top)
-        rank = np.arange(1, self.k + 1)
-        gains, best = 1 / np.log2(1 + rank), np.minimum(n, self.k)
-        hits, precisions = hit.sum(1), (np.cumsum(hit, 1) / rank * hit).sum(1)
         per_user = np.full((self.n_users, len(self.ranking)), np.nan)
-        per_user[judged, :len(RANKING)] = np.stack([precisions / n, precisions / best, (hit * gains).sum(1) / np.cumsum(gains)[best - 1],
-                                     hits / self.k, hits / n], 1)
+        per_user[judged, :len(RANKING)] = _five(self._hits(np.flatnonzero(judged), ranked.top[judged, :self.k]), relevant[judged])
         y, p = self.test_rating[row], ranked.predicted[row]
         values = dict(zip(RANKING, per_user[judged, :len(RANKING)].mean(0))) if judged.any() else dict.fromkeys(RANKING, np.nan)
         values['explained_variance'] = 1 - np.var(y - p) / np.var(y) if len(y) and np.var(y) > 0 else np.nan
@@ -266,6 +267,21 @@ class Evaluation:
         note = f'<p><b>{", ".join(blind)}</b> cannot see the model here: any scores give the same value.</p>' if blind else ''
         return f'<p>K = {self.k}; candidates: {CANDIDATES[self.candidates]}.</p>' + self.table().to_html() + note
     def __repr__(self): return f'K={self.k}, candidates={self.candidates}\n{self.table()}'
+
+# %% ../nbs/02_metrics.ipynb #on-half-1
+def on_half(
+    split: Split,          # whole
+    metric: str = 'map',   # one of `RANKING`
+    half: int = 0,         # 0: the half to rank by; 1: the one that is then unseen
+    seed: int = 0          # of `Split.halve_test`
+) -> Metric:
+    "A ranking metric on one half of everybody's test rows."
+    if metric not in RANKING: raise ValueError(f'metric={metric!r}: choose one of {RANKING}.')
+    judge, column = Evaluator(split.halve_test(seed)[half]), RANKING.index(metric)
+    def of(r):
+        left = np.searchsorted(judge.split.users, r.users); n = np.bincount(judge.test_user[r.present[judge.test_item]], minlength=judge.n_users)[left]
+        return np.where(n > 0, _five(judge._hits(left, r.top), np.maximum(n, 1))[:, column], np.nan)
+    return Metric(f'{metric}_half_{half}', f'{METRICS[metric].label} on half of the test rows', +1, True, of, {'metric': metric, 'test_half': half, 'half_seed': seed})
 
 # %% ../nbs/02_metrics.ipynb #2468ec1e
 def _over_lists(

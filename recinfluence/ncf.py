@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.special import expit, ndtr, ndtri
 
 from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, stream
@@ -61,6 +60,7 @@ def negative_weights(weights, users, negative_users):
 # %% ../nbs/04_ncf.ipynb #111b737e
 def ncf_logits(params, users, items):
     "Logits of user-item pairs for torch parameters; users and items are index tensors of one shape."
+    import torch
     parts = []
     if 'user_gmf' in params: parts.append(params['user_gmf'][users] * params['item_gmf'][items])
     if 'user_mlp' in params:
@@ -88,6 +88,7 @@ def ncf_scores(params, users, items):
 @contextmanager
 def one_thread():
     "Torch on one thread: for networks this small it is fastest, and sums come out the same on any machine."
+    import torch
     before = torch.get_num_threads(); torch.set_num_threads(1)
     try: yield
     finally: torch.set_num_threads(before)
@@ -165,6 +166,7 @@ class NCF(Recommender):
 
     def fit_without(self, train, unit, seed=0):
         "Learn with every draw of `fit`, the unit's rows left out of the batches they fall in."
+        import torch
         d = self.draws(train, seed)
         keep_user, keep_item = ~np.isin(d.user_ids, unit.users), ~np.isin(d.item_ids, unit.items)
         tensor = lambda a: torch.as_tensor(a, device=self.device)

@@ -110,7 +110,7 @@ def sweep_until(
     if batch < 2: raise ValueError(f'batch={batch}: error bars need at least two replicates.')
     limit, started, n, history = None if budget is None else seconds(budget), monotonic(), min(batch, replicates or batch), []
     while True:
-        sweep = deletion_sweep(recommender, split, units, replicates=n, **settings); i = sweep.influence(metric, part); r, now = i.reliability, monotonic() - started
+        sweep = deletion_sweep(recommender, split, units, replicates=n, **settings); settings['store'] = sweep.store; i = sweep.influence(metric, part); r, now = i.reliability, monotonic() - started
         half = float(i.frame.se.median()); history.append({'replicates': n, 'retrainings': retrainings(i), 'reliability': str(r), 'median se': half, 'minutes': now / 60})
         def done(why): return Stopped(i, f'Stopped after {n} replicates: {why}.', pd.DataFrame(history).set_index('replicates'))
         if reliability is not None and r.low >= reliability: return done(f'the reliability is at least {reliability:g}, it is {r}')
@@ -183,7 +183,7 @@ def screen(
     if not 1 <= k < everybody: raise ValueError(f'k={k}: between 1 and {everybody - 1}.')
     looks = replicates - start + 1; alpha = (1 - confidence) / (everybody * looks); history, spent = [], 0
     for n in range(start, replicates + 1):
-        i = deletion_sweep(recommender, split, race, replicates=n, seed=seed, **settings).influence(metric, part)
+        sweep = deletion_sweep(recommender, split, race, replicates=n, seed=seed, **settings); settings['store'] = sweep.store; i = sweep.influence(metric, part)
         spent += len(race) * (start if n == start else 1)
         keep = set(i.table.index[survivors(sign * i.table.to_numpy(), k, alpha)])
         race = [u for u in race if u.key in keep]; history.append({'replicates': n, 'units left': len(race)})

@@ -25,9 +25,9 @@ from .svd import SVD
 from .sweep import Store, cores
 
 # %% auto #0
-__all__ = ['SECTIONS', 'PROFILES', 'resource', 'paper_table', 'printed', 'verdict', 'beside', 'named_table', 'named_ids',
-           'reliabilities', 'standing', 'as_verdicts', 'moved', 'tens', 'changes', 'own_tens', 'ten_table', 'processor',
-           'provenance', 'reproduce_section', 'run_experiment', 'keep', 'duration', 'reproduce_all']
+__all__ = ['SECTIONS', 'PROFILES', 'WITHIN', 'BESIDE', 'resource', 'paper_table', 'printed', 'verdict', 'beside', 'named_table',
+           'named_ids', 'reliabilities', 'standing', 'as_verdicts', 'moved', 'tens', 'changes', 'own_tens', 'ten_table',
+           'processor', 'provenance', 'reproduce_section', 'run_experiment', 'keep', 'duration', 'reproduce_all']
 
 # %% ../nbs/16_reproduce.ipynb #7ec27199
 def resource(
@@ -300,6 +300,8 @@ def keep(
 # %% ../nbs/16_reproduce.ipynb #0c4f4c32
 PROFILES = {'default': {'explainers': {}, '4.1': {}, '4.2': {}, '4.3': {}},
             'full': {'explainers': {}, '4.1': {'replicates': 16}, '4.2': {'budget': '20min'}, '4.3': {'replicates': 8}, 'trust': {}}}
+WITHIN = {'default': 40}      # minutes that a profile may take
+BESIDE = {'explainers': ('4.1', 2_600), '4.1': ('4.1', 6_000), '4.2': ('4.1', 6_000), '4.3': ('4.3', 800), 'trust': ('4.1', 1_000)}      # whose price, and how many retrainings everything else is worth
 
 def _written(name, parameter):
     "What a notebook's parameters cell says."
@@ -311,18 +313,23 @@ def duration(
     jobs: int | None = None,
     sections: list[str] | None = None,   # default: all of the profile
     path: str | Path | None = None   # where MovieLens lies
-) -> pd.DataFrame:
-    "What a profile computes and how long that takes on these processes, from a price measured now."
+) -> pd.DataFrame:             # a row a section: replicates (1: it has none of its own), retrainings of single deletions and groups, minutes
+    "What a profile computes and how long that takes on these processes, from a price measured now; section 4.1 gets the replicates that fit."
     from recinfluence.datasets import load_movielens
-    data = load_movielens('100k', path=path); jobs = jobs or cores(); units = data.frame.user.nunique() + data.frame['item'].nunique(); rows = {}
-    prices = {'4.1': price(NCF(), chrono_split(data), jobs=jobs, progress=False), '4.3': price(SVD(), random_split(data), jobs=jobs, progress=False)}
-    for section, given in PROFILES[profile].items():
-        if sections and section not in sections: continue
-        asked = lambda p: given.get(p) or _written(SECTIONS.get(section, section), p)
-        if section in prices: r = asked('replicates'); n = units * (r + min(r, 2) * (section == '4.1')); rows[section] = n, n * prices[section].retraining / jobs / 60
-        elif section == 'trust': n = asked('seeds') * RandomGroups().per_seed; rows[section] = n, n * prices['4.1'].retraining / jobs / 60
-        elif section == '4.2': rows[section] = 0, 2 * seconds(asked('budget')) / 60
-    return pd.DataFrame(rows, index=['retrainings', 'minutes']).T.astype({'retrainings': int}).rename_axis('section')
+    data = load_movielens('100k', path=path); jobs = jobs or cores(); units = data.frame.user.nunique() + data.frame['item'].nunique()
+    each = {'4.1': price(NCF(), chrono_split(data), jobs=jobs, progress=False), '4.3': price(SVD(), random_split(data), jobs=jobs, progress=False)}
+    chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}
+    asked = lambda s, p: chosen[s].get(p) or _written(SECTIONS.get(s, s), p)
+    def table(most):           # with at most so many replicates in section 4.1
+        rows = {}
+        for s in chosen:
+            r = min(asked(s, 'replicates'), most if s == '4.1' else np.inf) if s in each else 1
+            n = units * r if s in each else asked(s, 'seeds') * RandomGroups().per_seed if s == 'trust' else 0
+            model, beside = BESIDE[s]
+            rows[s] = r, n, (n + beside) * each[model].retraining / jobs / 60 + (2 * seconds(asked(s, 'budget')) / 60 if s == '4.2' else 0)
+        return pd.DataFrame(rows, index=['replicates', 'retrainings', 'minutes']).T.astype({'replicates': int, 'retrainings': int}).rename_axis('section')
+    tables = [table(most) for most in ((np.inf,) if profile not in WITHIN or '4.1' not in chosen else range(asked('4.1', 'replicates'), 1, -1))]
+    return next((t for t in tables if t.minutes.sum() <= WITHIN.get(profile, np.inf)), tables[-1])
 
 def reproduce_all(
     out: str | Path,
@@ -338,7 +345,10 @@ def reproduce_all(
     chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}; unknown = set(sections or ()) - set(chosen)
     if unknown: raise ValueError(f"section {unknown.pop()} is not in the profile; there are {', '.join(PROFILES[profile])}.")
     takes = duration(profile, parameters.get('jobs'), list(chosen), path)
-    print(f"profile {profile}: about {takes.minutes.sum():.0f} minutes on {parameters.get('jobs') or cores()} processes for {takes.retrainings.sum():,} retrainings and the budget of section 4.2; checks come on top. What {out} already holds is not computed again.", file=sys.stderr)
+    print(f"profile {profile}: about {takes.minutes.sum():.0f} minutes on {parameters.get('jobs') or cores()} processes, for {takes.retrainings.sum():,} retrainings, their checks, and the budget of section 4.2. What {out} already holds is not computed again.", file=sys.stderr)
     own = {'4.2': {'path': amazon, **({'budget': budget} if budget else {})}}
-    if sections is None: write_atomic(Path(out)/'provenance'/'run.json', json.dumps({'profile': profile, 'command': 'recinfluence reproduce all --out DIR' + f' --profile {profile}' * (profile != 'default') + ' --amazon PATH' * bool(amazon) + f' --budget {budget}' * bool(budget)}).encode())
+    run = Path(out)/'provenance'/'run.json'; before = json.loads(run.read_text()) if run.exists() else {}
+    if '4.1' in chosen: own['4.1'] = {'path': path, 'replicates': before['replicates'] if before.get('profile') == profile else int(takes.replicates['4.1'])}      # a rerun: as it was begun
+    if sections is None: write_atomic(run, json.dumps({'profile': profile, 'replicates': own['4.1']['replicates'], 'command': 'recinfluence reproduce all --out DIR' + f' --profile {profile}' * (profile != 'default') + ' --amazon PATH' * bool(amazon) + f' --budget {budget}' * bool(budget)}).encode())
     return [run_experiment(SECTIONS.get(s, s), out, **{**parameters, **given, **own.get(s, {'path': path})}) for s, given in chosen.items()]
+

@@ -153,7 +153,7 @@ class Store:
             if isinstance(ours, dict) and isinstance(theirs, dict):      # name only the settings that differ
                 differ = sorted(j for j in {**ours, **theirs} if ours.get(j) != theirs.get(j))
                 ours, theirs = ({j: d.get(j) for j in differ} for d in (ours, theirs))
-            raise StoreError(f'{self.path}: holds another experiment: its {k} has {theirs!r}, this one has {ours!r}. Name another store, or go on with the same settings.')
+            raise StoreError(f'{self.path or "this store in memory"}: holds another experiment: its {k} has {theirs!r}, this one has {ours!r}. Name another store, or go on with the same settings.')
 
     @property
     def metrics(self) -> dict[str, Metric]:
@@ -321,17 +321,17 @@ class _Worker:
         with threadpool_limits(1):
             if self.seed != seed: self.engine, self.seed, self.fault = None, seed, None
             if isinstance(units, RandomGroups): return self._groups(units, seed)
-            if self.fault is None: self.fault = self._prepare()
+            if self.fault is None: self.fault = self._prepare(units)
             if self.fault: return _failed(seed, [Unit(), *units], self.fault), ()
             full = self.engine.full
             return [('nothing', seed, 'done', '', {m: (v, v) for m, v in full.items()})] + self._delete(units, seed), ()
 
-    def _prepare(self):
-        "Train the full model of the replicate; returns what is wrong with it."
+    def _prepare(self, units):
+        "Train the full model of the replicate, beside the first units where the engine can; returns what is wrong with it."
         try:
-            self.engine = self.make(self.recommender, self.evaluator, self.seed); full, sees = self.engine.full, self.evaluator.sees_model
-            return _not_finite({m: v for m, v in full.items() if sees.get(m, True)})
-        except FAULTS as e: return _reason(e)
+            self.engine = self.make(self.recommender, self.evaluator, self.seed); self.engine.begin(units); sees = self.evaluator.sees_model
+            return _not_finite({m: v for m, v in self.engine.full.items() if sees.get(m, True)})
+        except FAULTS as e: return self._prepare([]) if units else _reason(e)      # it may have been the units' fault
 
     def _groups(self, design, seed):
         split = self.evaluator.split; activity = np.bincount(split.codes(split.train)[0])
@@ -442,7 +442,8 @@ def identity(recommender: Recommender, evaluator: Evaluator, engine: str) -> dic
 def _own(evaluator):
     "The sweep's own metrics and what they say of three models that know nothing: another function would say something else."
     said = lambda m: [f'{p[m]:.9g}' for p in evaluator.probes]
-    return {'metrics': {m.name: {'label': m.label, 'direction': m.direction, 'ranking': m.ranking, 'probes': said(m.name)} for m in evaluator.own.values()}} if evaluator.own else {}
+    about = lambda m: {'label': m.label, 'direction': m.direction, 'ranking': m.ranking, 'probes': said(m.name), **({'rows': m.rows} if m.rows else {})}
+    return {'metrics': {m.name: about(m) for m in evaluator.own.values()}} if evaluator.own else {}
 
 def cores() -> int:
     "Processors this process may use."
@@ -455,7 +456,7 @@ def deletion_sweep(
     ids: Iterable | None = None,                # with 'users' or 'items': these only; default: all
     replicates: int = 1,                        # seeds: seed, seed + 1, ...
     seed: int = 0,
-    store: str | os.PathLike | None = None,     # a file that survives; None: in memory
+    store: str | os.PathLike | Store | None = None,     # a file that survives, or a store to go on with; None: in memory
     k: int = 10,                                # length of the recommended list
     candidates: str = 'catalogue',              # or 'test', see chapter 02
     metrics: Iterable[Metric | str] = (),       # beside the eight: your own, or names of `EXPOSURE`, see chapter 02
@@ -480,7 +481,9 @@ def deletion_sweep(
     for u in units:
         if u.kind not in ('user', 'item'): check_unit(u, split)
     evaluator = Evaluator(split, k, candidates, metrics); make = find_engine(recommender, evaluator, engine); seeds = list(range(seed, seed + replicates))
-    kept = Store(store, identity(recommender, evaluator, make.name) | ({'design': vars(design)} if design else {}))
+    about = identity(recommender, evaluator, make.name) | ({'design': vars(design)} if design else {})
+    if isinstance(store, Store): store._same_experiment(about)
+    kept = store if isinstance(store, Store) else Store(store, about)
     sweep = Sweep(kept, [u.key for u in units], seeds)
     with _only_sweep(kept), _told(progress):
         kept.add_units(describe_units(split, units if design else [Unit(), *units]))
@@ -490,7 +493,7 @@ def deletion_sweep(
             if design: tasks += [(s, design)] if (f'users group {per_seed - 1}', s) not in done else []; continue
             missing = [u for u in named if (u.key, s) not in done]
             if not missing and ('nothing', s) not in done: tasks.append((s, []))
-            tasks += [(s, missing[n:n + make.lanes]) for n in range(0, len(missing), make.lanes)]
+            tasks += [(s, some) for some in _batches(missing, make.lanes, jobs)]
         size = lambda task: per_seed if design else len(task[1])
         total = len(seeds) * (per_seed if design else len(named)); left = sum(map(size, tasks)); jobs = min(jobs, max(1, len(tasks)))
         if tasks:
@@ -502,6 +505,11 @@ def deletion_sweep(
                 with Tasks(_Worker, (recommender, split, k, candidates, make.name, tuple(evaluator.own.values())), executor, jobs, time_limit, memory_limit) as pool:
                     for results, own, seconds in _results(pool, tasks, per_seed): kept.add(results, own, seconds); bar.update(sum(key != 'nothing' for key, *_ in results))
     return sweep
+
+def _batches(units, lanes, jobs):
+    "As many units as there are lanes; in the first batch of each process one less, since the full model trains beside them."
+    first = max(1, lanes - 1); head = [units[n:n + first] for n in range(0, len(units), first)][:jobs]; rest = units[first * jobs:]
+    return head + [rest[n:n + lanes] for n in range(0, len(rest), lanes)]
 
 class _told:
     "Log lines of this package go to standard error for a while, unless somebody already handles them."

@@ -215,9 +215,10 @@ class Validation:
     def __repr__(self): return f'{self._head()}\n{self._shown().to_string()}\n{self.conclusion()}'
 
 def _unseen(ranking, split):
-    "Whether a ranking (by the identity of its store) never saw the test rows of a split; None: not known."
-    half = ('test_half', 'half_seed'); mine, theirs = split.protocol, ranking['split']; plain = lambda p: {k: v for k, v in p.items() if k not in half}
-    if ranking['data_hash'] != split.interactions.hash or plain(mine) != plain(theirs): return None
+    "Whether a ranking (an influence) never saw the test rows of a split; None: not known."
+    half = ('test_half', 'half_seed'); mine, theirs = split.protocol, ranking.identity['split'] | {k: v for k, v in (ranking.metrics[ranking.metric].rows or {}).items() if k in half}
+    plain = lambda p: {k: v for k, v in p.items() if k not in half}
+    if ranking.identity['data_hash'] != split.interactions.hash or plain(mine) != plain(theirs): return None
     return all(k in p for k in half for p in (mine, theirs)) and mine['half_seed'] == theirs['half_seed'] and mine['test_half'] != theirs['test_half']
 
 def validate(
@@ -250,4 +251,5 @@ def validate(
     made = pd.DataFrame(rows, columns=['end', 'size', 'role', 'unit']); count = {kind: _trained(split, kind) for kind, _ in lots}
     made['key'] = [u.key for u in made.unit]; made['rows'] = [float(count['users' if u.users else 'items'][list(u.users + u.items)].mean()) for u in made.unit]
     sweep = deletion_sweep(recommender, split, made.unit.tolist(), replicates=replicates, seed=seed, store=store, k=k, candidates=candidates, metrics=metrics, engine=engine, jobs=jobs, progress=progress)
-    return Validation(made, sweep, ranked.metric if ranked is not None else 'map', ranked, None if ranked is None else _unseen(ranked.identity, split))
+    if ranked is None: return Validation(made, sweep, 'map', None, None)
+    return Validation(made, sweep, (ranked.metrics[ranked.metric].rows or {}).get('metric', ranked.metric), ranked, _unseen(ranked, split))

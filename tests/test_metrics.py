@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from recommenders.evaluation import python_evaluation as peer
 
 from recinfluence.datasets import load_interactions
-from recinfluence.metrics import METRICS, RANKING, Evaluator, top_k
+from recinfluence.metrics import METRICS, RANKING, Evaluator, on_half, top_k
 from recinfluence.recommenders import Unit
 from recinfluence.splits import make_split, random_split
 
@@ -104,3 +104,14 @@ def test_blocks_of_users_make_no_difference():
 @pytest.mark.parametrize('wrong', [dict(k=0), dict(candidates='all'), dict(k=1.5)])
 def test_wrong_settings_are_refused(tiny, wrong):
     with pytest.raises(ValueError): Evaluator(tiny, **wrong)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_on_half_is_what_the_halved_split_says(seed):
+    "Whoever is deleted, by all five metrics, for both halves."
+    split, scores = random_problem(seed); model, k = Table(split, scores), 5
+    for unit in (None, Unit(users=tuple(split.users[:3].tolist())), Unit(items=tuple(split.items[:9].tolist())), Unit(users=tuple(split.users[5:7].tolist()), items=tuple(split.items[-4:].tolist()))):
+        judge = Evaluator(split, k, metrics=[on_half(split, m, half, seed) for m in RANKING for half in (0, 1)])(model, unit)
+        for half, part in enumerate(split.halve_test(seed)):
+            apart = Evaluator(part, k)(model, unit)
+            assert {m: judge[f'{m}_half_{half}'] for m in RANKING} == pytest.approx({m: apart[m] for m in RANKING}, abs=1e-15)

@@ -88,6 +88,17 @@ def test_a_screen_finds_what_the_full_sweep_finds(tiny):
     assert set(full.id[-3:]) <= set(s.frame.index) and s.spent <= s.without == 40 * s.history.index[-1] and 'on MAE' in s.conclusion
     assert s.frame.estimate.is_monotonic_increasing and screen(model, tiny, end='best', **settings).frame.estimate.is_monotonic_decreasing
 
+class Counted(SVD):
+    calls = 0
+    def fit_without(self, train, unit, seed=0): Counted.calls += 1; return super().fit_without(train, unit, seed)
+
+@pytest.mark.parametrize('store', [None, 'screen.db'])
+def test_every_look_goes_on_where_the_last_one_stopped(tiny, tmp_path, store):
+    model = Counted(n_factors=2, n_epochs=2); settings = dict(metric='mae', k=3, jobs=1, progress=False, store=store and tmp_path/store)
+    Counted.calls = 0; s = screen(model, tiny, end='worst', replicates=4, **settings); assert Counted.calls == s.spent < 4 * 40
+    settings['store'] = store and tmp_path/'until.db'; Counted.calls = 0; stopped = sweep_until(model, tiny, ids=range(5), replicates=5, **settings)
+    assert Counted.calls == stopped.history.retrainings.iloc[-1] == 5 * 5 and len(stopped.history) > 1
+
 @pytest.mark.parametrize('wrong', [dict(end='top'), dict(k=0), dict(k=40), dict(start=1), dict(start=9, replicates=8)])
 def test_screens_that_make_no_sense(tiny, wrong):
     with pytest.raises(ValueError): screen(SMALL, tiny, **{**dict(metric='map', progress=False), **wrong})

@@ -135,9 +135,9 @@ def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, ca
     from recinfluence.budget import Price
     from recinfluence.svd import SVD
     monkeypatch.setattr(reproduce, 'price', lambda model, *a, **k: Price(2. if isinstance(model, SVD) else .5, 1., None, 'fast', 4, 16))
-    t = reproduce.duration('full', jobs=4); units = 943 + 1682
-    assert t.retrainings['4.1'] == units * (16 + 2) and t.minutes['4.1'] == pytest.approx(units * 18 * .5 / 4 / 60) and t.minutes['4.3'] == pytest.approx(units * 8 * 2 / 4 / 60)
-    assert t.retrainings['trust'] == 640 * 64 and t.minutes['4.2'] == 40
+    t = reproduce.duration('full', jobs=4); units = 943 + 1682; beside = {s: n for s, (_, n) in reproduce.BESIDE.items()}
+    assert t.retrainings['4.1'] == units * 16 and t.minutes['4.1'] == pytest.approx((units * 16 + beside['4.1']) * .5 / 4 / 60) and t.minutes['4.3'] == pytest.approx((units * 8 + beside['4.3']) * 2 / 4 / 60)
+    assert t.retrainings['trust'] == 640 * 64 and t.minutes['4.2'] == pytest.approx(40 + beside['4.2'] * .5 / 4 / 60)
     ran = []
     monkeypatch.setattr(reproduce, 'run_experiment', lambda name, out, **given: ran.append((name, capsys.readouterr().err, given)) or tmp_path/name)
     reproduce.reproduce_all(tmp_path, 'full', amazon='reviews', budget='5min', jobs=4)
@@ -145,5 +145,19 @@ def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, ca
     given = {n: g for n, _, g in ran}; assert given['movielens_ncf']['replicates'] == 16 and given['amazon_ncf'] == {'jobs': 4, 'budget': '5min', 'path': 'reviews'} and given['movielens_svd']['replicates'] == 8
     assert json.loads((tmp_path/'provenance/run.json').read_text())['command'] == 'recinfluence reproduce all --out DIR --profile full --amazon PATH --budget 5min'
     ran.clear(); reproduce.reproduce_all(tmp_path, sections=['4.3']); assert [n for n, _, _ in ran] == ['movielens_svd']
+    ran.clear(); reproduce.reproduce_all(tmp_path, 'full', ['4.1'], jobs=4); assert ran[0][2]['replicates'] == 16
     for wrong in (dict(profile='fast'), dict(sections=['5.1'])):
         with pytest.raises(ValueError, match='there are|choose one of'): reproduce.reproduce_all(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize('cost', [.02, .08, .1, .12, .14, .16, .18, 3.])
+def test_the_default_profile_takes_at_most_forty_minutes_where_it_can(monkeypatch, tmp_path, movielens, cost):
+    "Seeds of section 4.1 are as many as fit; a folder goes on with what it was begun with."
+    from recinfluence import reproduce
+    from recinfluence.budget import Price
+    now = [cost]; monkeypatch.setattr(reproduce, 'price', lambda model, *a, **k: Price(now[0], 1., None, 'fast', 2, 16))
+    t = reproduce.duration('default', jobs=2); replicates = t.replicates['4.1']; total = lambda r: t.minutes.sum() + (r - replicates) * 2625 * cost / 2 / 60
+    assert replicates == next((r for r in (4, 3) if total(r) <= 40), 2) and {.02: 4, 3.: 2}.get(cost, replicates) == replicates and t.retrainings['4.1'] == 2625 * replicates
+    ran = {}; monkeypatch.setattr(reproduce, 'run_experiment', lambda name, out, **given: ran.update({name: given}) or tmp_path/name)
+    reproduce.reproduce_all(tmp_path, jobs=2); assert ran['movielens_ncf']['replicates'] == replicates
+    now[0] = .02; reproduce.reproduce_all(tmp_path, jobs=2); assert ran['movielens_ncf']['replicates'] == replicates

@@ -141,6 +141,12 @@ def test_a_failing_retraining_costs_that_unit_alone(tiny, jobs):
     assert set(s.frame().unit) == {f'user {i}' for i in range(10) if i != 3} and '1 failed' in repr(s)
 
 
+def test_a_store_in_memory_can_be_gone_on_with(tiny):
+    first = deletion_sweep(Popularity(), tiny, ids=range(3), k=3, jobs=1, progress=False); then = deletion_sweep(Popularity(), tiny, ids=range(5), replicates=2, k=3, jobs=1, progress=False, store=first.store)
+    assert then.store is first.store and len(first.store.done()) == 2 * 6
+    with pytest.raises(StoreError, match='this store in memory: holds another experiment: its k has 3'): deletion_sweep(Popularity(), tiny, ids=range(3), k=4, jobs=1, progress=False, store=first.store)
+
+
 def test_groups_and_items_share_a_store(tiny, tmp_path):
     group = Unit(users=(1, 2, 3), name='trio')
     run(tiny, units=[group], ids=None, store=tmp_path/'s.db'); s = run(tiny, units='items', ids=[4, 5], store=tmp_path/'s.db')

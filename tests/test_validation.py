@@ -6,6 +6,7 @@ from scipy import stats
 
 from recinfluence.datasets import load_interactions
 from recinfluence.deletion import RandomGroups
+from recinfluence.metrics import on_half
 from recinfluence.recommenders import Popularity, Recommender, Unit, stream
 from recinfluence.splits import chrono_split, make_split
 from recinfluence.sweep import deletion_sweep
@@ -186,6 +187,17 @@ def test_seen_and_unseen_test_rows_are_told_apart(planted, ranking):
     elsewhere = make_split(planted.train, planted.test, planted.interactions, method='by hand')
     assert [unseen(s).unseen for s in (b, a, planted, other, elsewhere)] == [True, False, False, False, None]
     assert 'it was made from' in unseen(a).conclusion() and 'not known' in unseen(elsewhere).conclusion()
+
+
+def test_one_sweep_ranks_on_a_half_and_is_judged_on_the_other(planted):
+    "A sweep with `on_half` is the sweep of the halved split, and the other half is still unseen."
+    a, b = planted.halve_test(); settings = dict(replicates=2, k=3, jobs=1, progress=False)
+    apart = deletion_sweep(NoisyMean(), a, **settings).influence('map', 'training'); whole = deletion_sweep(NoisyMean(), planted, metrics=[on_half(planted)], **settings)
+    both = whole.influence('map_half_0', 'training'); pd.testing.assert_frame_equal(both.table, apart.table)
+    judge = dict(sizes=(3,), n_random=4, replicates=2, k=3, jobs=1, progress=False); one, other = (validate(NoisyMean(), b, i, **judge) for i in (both, apart))
+    assert one.metric == 'map' and one.unseen is True and 'never saw either' in one.conclusion(); pd.testing.assert_frame_equal(one.frame(), other.frame())
+    assert validate(NoisyMean(), a, both, **judge).unseen is False and validate(NoisyMean(), b, whole.influence('map', 'training'), **judge).unseen is False
+    with pytest.raises(ValueError, match='choose one of'): on_half(planted, 'mae')
 
 
 def test_resumed_and_repeated_it_is_the_same(planted, ranking, tmp_path, judged):
