@@ -79,9 +79,9 @@ def price(
     jobs: int | None = None,
     **settings                # of `deletion_sweep`: k, candidates, progress
 ) -> Price:
-    "What a retraining costs: three tasks for each process, measured."
+    "What a retraining costs: two tasks for each process, measured."
     jobs = cores() if jobs is None else jobs; evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings]); make = find_engine(recommender, evaluator, engine)
-    made = deletion_sweep(recommender, split, sample_units(split, units, 3 * jobs * make.lanes), engine=engine, jobs=jobs, **settings).store.costs()
+    made = deletion_sweep(recommender, split, sample_units(split, units, 2 * jobs * make.lanes), engine=engine, jobs=jobs, **settings).store.costs()
     first = made.nlargest(min(jobs, len(made) - 1), 'seconds'); rest = made.drop(first.index)
     each = float(rest.seconds.sum() / rest.retrainings.sum())
     return Price(each, max(float((first.seconds - each * first.retrainings).median()), 0.) if len(first) else 0., make.memory(recommender, evaluator), make.name, jobs, make.lanes)
