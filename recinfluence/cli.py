@@ -9,15 +9,21 @@ import argparse, json, math, os, shlex, sys
 from pathlib import Path
 
 # %% auto #0
-__all__ = ['PAPER_SEED', 'SUMMARY_KEYS', 'data_fetch', 'data_summary', 'evaluate', 'sweep', 'show', 'reproduce', 'bench',
-           'make_parser', 'main']
+__all__ = ['PAPER_SEED', 'SUMMARY_KEYS', 'data_fetch', 'data_summary', 'evaluate', 'sweep', 'show', 'report', 'reproduce',
+           'bench', 'make_parser', 'main']
 
 # %% ../nbs/18_cli.ipynb #72f2f36f
 PAPER_SEED = {'ncf': 42, 'svd': 0, 'popularity': 0}
 
 def _dataset(args):
-    from recinfluence.datasets import load_interactions, load_movielens
-    return load_movielens('100k', path=args.path) if args.dataset == 'ml-100k' else load_interactions(args.dataset)
+    from recinfluence.datasets import DataError, load_interactions, load_movielens
+    if args.dataset == 'ml-100k': return load_movielens('100k', path=args.path)
+    if args.dataset != 'amazon-electronics':
+        if args.path is not None: raise ValueError(f'--path {args.path}: is for ml-100k and amazon-electronics. Name a file of your own as the data set itself.')
+        return load_interactions(args.dataset)
+    from recinfluence.amazon import load_amazon
+    try: return load_amazon('Electronics', args.path)
+    except DataError as e: raise DataError(f'{e} (What ends in = is set in Python; here, --path names a file or folder of reviews.)' if '=' in str(e) else str(e)) from None
 
 def _split(args, data):
     from recinfluence.splits import chrono_split, random_split
@@ -66,7 +72,7 @@ SUMMARY_KEYS = ['n_ratings', 'n_items', 'n_users', 'density', 'mean_ratings_per_
 
 def data_fetch(args):
     data = _dataset(args)
-    _say(args, {'dataset': data.name, 'source': data.source, 'hash': data.hash}, f'{data!r}\nfrom {data.source}, verified')
+    _say(args, {'dataset': data.name, 'source': data.source, 'hash': data.hash}, f"{data!r}\nfrom {data.source}{', verified' * (args.dataset == 'ml-100k')}")
 
 def data_summary(args):
     from recinfluence.datasets import summary
@@ -91,7 +97,7 @@ def sweep(args):
                           args.candidates or 'catalogue', _metrics(args), args.engine, args.jobs, executor=args.executor, time_limit=args.time_limit, memory_limit=args.memory_limit, retry_failed=args.retry_failed)
     failed = done.failures(); said = ''.join(f'\n{f.unit}, seed {f.seed} failed: {f.reason}' for f in failed.itertuples())
     _say(args, {'store': str(args.store), 'units': len(done.units), 'seeds': done.seeds, 'engine': done.store.identity['engine'],
-                'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}{said}\nShow it with: recinfluence show {args.store}')
+                'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}{said}\nShow it with: recinfluence show {args.store}; on one page: recinfluence report {args.store}')
     return 1 if len(failed) else 0
 
 def show(args):
@@ -105,6 +111,14 @@ def show(args):
     _say(args, {'store': str(args.store), 'metric': args.metric, 'experiment': Store(args.store).identity, 'units': len(influence.frame),
                'reliability': vars(influence.reliability), 'caution': influence.caution, 'rows': records},
          f'Influence on {args.metric}, {influence.source}; positive: it helps\n{influence._show(rows).to_string()}\n{influence.caution}')
+
+def report(args):
+    from recinfluence.report import influence_of, influence_report
+    out = args.out or args.store.with_suffix('.html')
+    if out.resolve() == args.store.resolve(): raise ValueError(f'{out}: the page would be written over what it is made from. Name another file with --out.')
+    influence = influence_of(args.store, args.metric); page = influence_report(influence, out)
+    _say(args, {'store': str(args.store), 'report': str(page), 'metric': influence.metric, 'units': len(influence.frame), 'failed': sum(len(s.failures()) for s in influence.sweeps) if influence.sweeps else None,
+                'reliability': vars(influence.reliability), 'caution': influence.caution}, f'{influence.caution}\nwritten: {page}')
 
 def reproduce(args):
     from recinfluence.report import report
@@ -150,7 +164,8 @@ Retrain without each one, evaluate again: the difference is its influence.
   recinfluence data summary ml-100k
   recinfluence evaluate --dataset ml-100k --model svd --protocol paper
   recinfluence sweep --dataset ml-100k --model svd --units users --ids 1-20 --replicates 3 --store runs/svd-users.db
-  recinfluence show runs/svd-users.db --metric mae --top 5''')
+  recinfluence show runs/svd-users.db --metric mae --top 5
+  recinfluence report runs/svd-users.db''')
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
 
     def command(group, name, run, help, description=None):
@@ -159,8 +174,8 @@ Retrain without each one, evaluate again: the difference is its influence.
         return p
     def dataset(p, flag=True):
         p.add_argument('--dataset' if flag else 'dataset', **({'required': True} if flag else {}), metavar='DATASET',
-                       help="'ml-100k', or your csv, tsv or parquet file with columns user,item,rating,timestamp")
-        p.add_argument('--path', help='for ml-100k: a folder with u.data, u.data itself, or ml-100k.zip (default: cache, then download)')
+                       help="'ml-100k', 'amazon-electronics', or your csv, tsv or parquet file with columns user,item,rating,timestamp")
+        p.add_argument('--path', help='for ml-100k: a folder with u.data, u.data itself, or ml-100k.zip; for amazon-electronics: a file or folder of reviews in any published layout, of which the 10-core is used (default: cache, then download)')
     def model(p):
         which = p.add_mutually_exclusive_group(required=True)
         which.add_argument('--model', type=_named, metavar='NAME', help='ncf, svd, popularity, or a class of another library: surprise:KNNBasic, implicit:BM25Recommender, lenskit:ItemKNNScorer')
@@ -203,6 +218,12 @@ Retrain without each one, evaluate again: the difference is its influence.
     p.add_argument('--metric', default='map', help='one that the store holds: map (default), map_at_k, ndcg, precision, recall, explained_variance, mae, rmse, or one that --metrics asked for')
     ends = p.add_mutually_exclusive_group(); ends.add_argument('--top', type=_positive, default=10, metavar='N', help='the N that help most (default 10)')
     ends.add_argument('--bottom', type=_positive, metavar='N', help='the N that hurt most')
+
+    p = command(commands, 'report', report, 'one HTML page on what a sweep found, to be read without a network, printed and sent',
+                "What may be concluded, who helps and who hurts, every metric with its reliability, what failed, where the numbers come from.\n\n  recinfluence report runs/svd-users.db --metric mae")
+    p.add_argument('store', type=Path, metavar='STORE', help='what sweep wrote, or a .parquet file of save_results')
+    p.add_argument('--metric', help='one that the store holds (default: the first that can see the model, which is map if it can)')
+    p.add_argument('--out', type=Path, metavar='FILE.html', help='the page (default: beside the store, with the ending .html)')
 
     p = command(commands, 'bench', bench, 'time the engines on this machine, back to back', 'CPU seconds for one retraining on one core, evaluation included, everything compiled.')
     dataset(p); p.add_argument('--repeats', type=_positive, default=3, help='the median of so many (default 3)')

@@ -84,7 +84,7 @@ def summarise(
     confidence: float = .95
 ) -> pd.DataFrame:
     "Estimate, standard error, interval, p- and q-value and shrunk estimate of each row."
-    x = np.asarray(table, float); n, k = x.shape; mean = x.mean(1)
+    x = np.asarray(table, float); n, k = x.shape; mean = x.mean(1) if k else np.full(n, np.nan)
     if k < 2: nan = np.full(n, np.nan); return pd.DataFrame({'estimate': mean, 'se': nan, 'low': nan, 'high': nan, 'p': nan, 'q': nan, 'shrunk': nan})
     se = x.std(1, ddof=1) / np.sqrt(k); half = stats.t.ppf((1 + confidence) / 2, k - 1) * se
     with np.errstate(divide='ignore', invalid='ignore'): t = np.where(se > 0, mean / se, np.where(mean == 0, 0, np.inf))
@@ -269,6 +269,7 @@ class Influence:
     def _order(self):
         r, n = self.reliability, len(self.frame)
         if self.blind: return f'{self.label} cannot see the model under these candidates: its influence is mechanical alone, the same for every model.'
+        if not n: return 'No unit has a finished retraining in every replicate: there is nothing to conclude. Look at the failures of the sweep, or let it go on.'
         if r.replicates < 2: return 'One replicate: no error bar can be given, and the order of the units may be noise alone. Ask for more replicates.'
         clear = int((self.frame.q < .05).sum()); some = max(1, round(.05 * n))
         each = f"{clear:,} of {n:,} units have an influence that can be told from zero (q < 0.05)."

@@ -18,7 +18,7 @@ from .metrics import METRICS
 from .reproduce import processor, resource
 
 # %% auto #0
-__all__ = ['save_results', 'SavedInfluence', 'load_results', 'shipped_results']
+__all__ = ['save_results', 'SavedInfluence', 'first_seeing', 'load_results', 'shipped_results']
 
 # %% ../nbs/17a_results.ipynb #ad0c91b9
 def save_results(
@@ -91,9 +91,16 @@ def _statistics(estimate, se, replicates, reliability):
     return out.assign(shrunk=e.mean() + factor * (e - e.mean())).to_dict('series')
 
 # %% ../nbs/17a_results.ipynb #f710eae2
+def first_seeing(
+    metrics: Iterable[str],    # names
+    identity: dict             # of their sweep
+) -> str:
+    "The first metric that can see the model; the first of all where none can."
+    return next((m for m in metrics if m not in identity['blind']), next(iter(metrics)))
+
 def load_results(
     source: str | Path,        # a file of `save_results`, or one of `shipped_results()` by name, such as 'svd_users'
-    metric: str = 'map',
+    metric: str | None = 'map',   # None: the first of the file that can see the model
     interactions=None          # of the same data: adds titles and ratings
 ) -> SavedInfluence:
     "Influence on one metric, read from a file of results."
@@ -101,7 +108,7 @@ def load_results(
     path = Path(source) if Path(source).suffix == '.parquet' else resource('data/shipped', f'{source}.parquet')
     table = pq.read_table(path); meta = (table.schema.metadata or {}).get(b'recinfluence')
     if meta is None: raise ValueError(f'{path} was not written by save_results.')
-    about = json.loads(meta)
+    about = json.loads(meta); metric = metric or first_seeing(about['metrics'], about['identity'])
     if metric not in about['metrics']: raise ValueError(f"metric={metric!r} is not in {path.name}; there are {list(about['metrics'])}.")
     if interactions is not None and interactions.hash != about['identity']['data_hash']: raise ValueError(f"{interactions.name} is not the data that {path.name} was computed from ({about['identity']['data']}, {about['identity']['data_hash'][:12]}…).")
     f = table.to_pandas(); f = f[f.metric == metric].set_index('unit').drop(columns='metric'); f.index = f.index.astype(str); kind = str(f.kind.iloc[0])

@@ -14,6 +14,7 @@ from recinfluence.recommenders import Unit, conformance, planted_interactions
 from recinfluence.splits import chrono_split
 from recinfluence.svd import SVD
 from recinfluence.sweep import Store, deletion_sweep
+from test_report import Page
 
 PAIRING = 'paired: a deletion shares its random draws'
 MEANS = r'{ u[$1] += $3; nu[$1]++; i[$2] += $3; ni[$2]++; all += $3 } END { for (a in u) for (b in i) printf "%s\t%s\t%.15g\n", a, b, u[a] / nu[a] + i[b] / ni[b] - all / NR }'
@@ -232,7 +233,7 @@ MODELS = {'surprise': lambda: Surprise('KNNBasic', k=5), 'surprise draws': lambd
 
 @pytest.mark.parametrize('name', MODELS)
 @pytest.mark.parametrize('units', ['users', 'items'])
-def test_sweep_influence_plot_and_show(tiny, tmp_path, capsys, name, units):
+def test_sweep_influence_plot_show_and_report(tiny, tmp_path, capsys, name, units):
     if name == 'command' and not shutil.which('awk'): pytest.skip('there is no awk on this machine')
     if name.split()[0] in ('implicit', 'lenskit'): needs(name.split()[0])
     model = MODELS[name](); store = tmp_path/'s.db'
@@ -245,6 +246,12 @@ def test_sweep_influence_plot_and_show(tiny, tmp_path, capsys, name, units):
         assert influence.frame.estimate.notna().all() and len(influence.frame) == 3 and (('not paired' in title) == ('not paired' in told) == (not model.paired))
     assert main(['show', str(store), '--metric', 'coverage']) == 0; shown = capsys.readouterr().out
     assert model.config()['recommender'] in shown and ('not paired' in shown) == (not model.paired)
+    metric = 'ndcg' if units == 'users' else 'coverage'
+    assert main(['report', str(store), '--metric', metric]) == 0; influence = sweep.influence(metric); page = Page((tmp_path/'s.html').read_text(encoding='utf-8')); said = ' '.join(page.text)
+    f = influence.frame; rows = {r[0]: r for r in page.rows}; top, every = page.rows[1], page.rows[4]
+    assert [r[0] for r in page.rows[1:4]] == f.label.tolist() and float(top[page.rows[0].index('influence')]) == pytest.approx(f.estimate.iloc[0], abs=5.1e-4 * f.estimate.abs().max() + 1e-12)
+    assert influence.caution in said and ('NOT paired' in said) == ('not paired, 2 replicates' in said) == (not model.paired) and rows['recommender'][1].startswith(model.config()['recommender'])
+    for m in ('ndcg', 'mae', 'gini'): r = sweep.influence(m).reliability; assert rows[influence.metrics[m].label][every.index('reliability')] == (str(r) if np.isfinite(r.estimate) else '– (all alike)')
     import matplotlib.pyplot as plt; plt.close('all')
 
 

@@ -3,6 +3,7 @@ import contextlib, io, json, os, subprocess, sys
 
 import pytest
 
+from recinfluence.amazon import load_amazon, simulate_interactions
 from recinfluence.cli import main
 from recinfluence.metrics import METRICS
 from recinfluence.recommenders import planted_interactions
@@ -63,6 +64,30 @@ def test_one_replicate_has_no_error_bar_and_json_says_null(own, tmp_path):
     assert shown['rows'][0]['se'] is None and 'error bar' in shown['caution']
 
 
+def test_report_lies_beside_the_store(own, tmp_path):
+    parsed(cli('sweep', '--dataset', own, '--model', 'popularity', '--units', 'users', '--ids', '1-5', '--replicates', 2, '--k', 3, '--metrics', 'gini', '--store', tmp_path/'s.db', '--jobs', 1, '--json'))
+    out = parsed(cli('report', tmp_path/'s.db', '--json')); page = tmp_path/'s.html'; text = page.read_text(encoding='utf-8')
+    shown = parsed(cli('show', tmp_path/'s.db', '--json')); assert (out['report'], out['metric'], out['units'], out['failed']) == (str(page), 'map', 5, 0) and out['caution'] == shown['caution'] and out['reliability'] == shown['reliability']
+    assert all(f"{r['label']}</th>" in text for r in shown['rows']) and 'Influence on MAP, Popularity on own' in text
+    done = cli('report', tmp_path/'s.db', '--metric', 'gini', '--out', tmp_path/'new/page.html'); assert done.returncode == 0 and str(tmp_path/'new/page.html') in done.stdout and 'Influence on Gini' in (tmp_path/'new/page.html').read_text(encoding='utf-8') and page.read_text(encoding='utf-8') == text
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    "A file of ratings as published in 2014, of which all are in the 10-core."
+    f = simulate_interactions(60, 40, 1200, (10, 30), (10, 50)).frame.sort_values('timestamp')
+    f.assign(user=[f'A{u:013d}' for u in f.user], item=[f'B{i:09d}' for i in f['item']])[['user', 'item', 'rating', 'timestamp']].to_csv(tmp_path/'ratings.csv', header=False, index=False); return tmp_path/'ratings.csv'
+
+
+def test_amazon_from_a_file(reviews, tmp_path):
+    amazon = ['--dataset', 'amazon-electronics', '--path', reviews]; data = load_amazon('Electronics', reviews)
+    out = parsed(cli('data', 'summary', *amazon[1:], '--json')); assert (out['dataset'], out['n_ratings'], out['n_users'], out['n_items']) == (data.name, len(data), 60, 40) and data.name.startswith('Amazon Electronics')
+    assert parsed(cli('data', 'fetch', *amazon[1:], '--json'))['hash'] == data.hash and 'verified' not in cli('data', 'fetch', *amazon[1:]).stdout      # no checksum is known
+    assert parsed(cli('evaluate', *amazon, '--model', 'popularity', '--json'))['metrics']['ndcg'] > 0
+    user = f'A{7:013d}'; out = parsed(cli('sweep', *amazon, '--model', 'popularity', '--units', 'users', '--ids', user, '--store', tmp_path/'a.db', '--jobs', 1, '--json')); assert out['units'] == 1
+    assert parsed(cli('report', tmp_path/'a.db', '--json'))['units'] == 1 and user in (tmp_path/'a.html').read_text(encoding='utf-8')
+
+
 @pytest.mark.parametrize('args, words', [
     ([], 'COMMAND'),
     (['evaluate', '--dataset', 'nowhere.csv', '--model', 'svd'], 'nowhere.csv'),
@@ -73,12 +98,22 @@ def test_one_replicate_has_no_error_bar_and_json_says_null(own, tmp_path):
     (['sweep', '--dataset', 'OWN', '--model', 'svd', '--units', 'users', '--ids', '1', '--store', '/proc/x/y.db'], '/proc/x/y.db'),
     (['show', 'nowhere.db'], 'no such store'),
     (['show', 'OWN'], 'cannot be used as a store'),
+    (['report', 'nowhere.db'], 'no such store'),
+    (['report', 'OWN'], 'cannot be used as a store'),
+    (['report', 'nowhere.parquet'], 'nowhere.parquet'),
+    (['report', 'x.db', '--out', 'x.db'], 'written over'),
+    (['report', 'x.html'], 'written over'),
+    (['data', 'summary', 'amazon-electronics', '--path', 'nowhere.csv'], 'nowhere.csv: no such file or folder'),
+    (['data', 'summary', 'amazon-electronics', '--path', 'OWN'], 'is neither user, item'),
+    (['data', 'summary', 'amazon-electronics', '--path', 'TWO'], '--path names a file or folder of reviews'),
+    (['evaluate', '--dataset', 'OWN', '--path', 'x', '--model', 'svd'], 'is for ml-100k and amazon-electronics'),
     (['reproduce', '4.4', '--out', 'out'], 'invalid choice'),
     (['data', 'summary', 'BROKEN'], 'data row 2'),
 ])
 def test_wrong_use_exits_2_with_one_clear_line(own, tmp_path, args, words):
     (tmp_path/'broken.csv').write_text('user,item,rating,timestamp\n1,2,3,4\n1,3,,5\n')
-    done = cli(*[str(own) if a == 'OWN' else str(tmp_path/'broken.csv') if a == 'BROKEN' else a for a in args], cwd=tmp_path)
+    (tmp_path/'two.csv').write_text('1,2,3,4\n2,3,4,5\n')
+    done = cli(*[str({'OWN': own, 'BROKEN': tmp_path/'broken.csv', 'TWO': tmp_path/'two.csv'}.get(a, a)) for a in args], cwd=tmp_path)
     assert done.returncode == 2 and not done.stdout and words in done.stderr and 'Traceback' not in done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith('recinfluence')
 
@@ -96,7 +131,7 @@ def test_ctrl_c_ends_with_130_and_one_line(own, tmp_path):
     assert p.returncode == 130 and 'stopped; what was finished is kept' in said and 'Traceback (most recent call last)' not in said.split('recinfluence: stopped')[-1]
 
 
-@pytest.mark.parametrize('command', [[], ['data', 'fetch'], ['data', 'summary'], ['evaluate'], ['sweep'], ['show'], ['reproduce']])
+@pytest.mark.parametrize('command', [[], ['data', 'fetch'], ['data', 'summary'], ['evaluate'], ['sweep'], ['show'], ['report'], ['reproduce']])
 def test_help_teaches(command):
     done = cli(*command, '--help')
     assert done.returncode == 0 and len(done.stdout.splitlines()) > 8
