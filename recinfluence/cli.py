@@ -123,7 +123,7 @@ def report(args):
 def reproduce(args):
     from recinfluence.report import report
     from recinfluence.reproduce import reproduce_all
-    written = reproduce_all(args.out, args.profile, None if args.section == 'all' else [args.section], args.amazon, args.budget, args.path, jobs=args.jobs, engine=args.engine)
+    written = reproduce_all(args.out, args.profile, None if args.section == 'all' else [args.section], args.amazon, args.budget, args.path, command=args.said, jobs=args.jobs, engine=args.engine)
     page = report(args.out)
     _say(args, {'out': str(args.out), 'notebooks': [str(w) for w in written], 'report': str(page)}, '\n'.join(f'written: {w}' for w in [*written, page]))
 
@@ -240,7 +240,7 @@ Retrain without each one, evaluate again: the difference is its influence.
 
 def main(argv: list[str] | None = None) -> int:
     "Run a command; returns the exit status: 0, 1 (some retrainings or a notebook failed), 2 (wrong use) or 130 (stopped)."
-    args = make_parser().parse_args(argv)
+    args = make_parser().parse_args(argv); args.said = f'recinfluence {shlex.join(sys.argv[1:] if argv is None else argv)}'
     os.environ.setdefault('OMP_NUM_THREADS', '1')      # networks this small only lose by more threads
     try: return args.run(args) or 0
     except KeyboardInterrupt: print('recinfluence: stopped; what was finished is kept, the same command goes on', file=sys.stderr); return 130

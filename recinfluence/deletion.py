@@ -96,7 +96,7 @@ def single_units(
     "One unit for each user or item."
     if kind not in ('users', 'items'): raise ValueError(f"units={kind!r}: choose 'users' or 'items', or give a list of Unit(...).")
     column = kind[:-1]; known = np.unique(split.interactions.frame[column].to_numpy())
-    plain = known.tolist() if ids is None else list(ids)
+    plain = known.tolist() if ids is None else [i.item() if isinstance(i, np.generic) else i for i in ids]
     if missing := set(plain) - set(known.tolist()):
         raise ValueError(f'{column} {sorted(missing, key=str)[0]!r} is not in {split.interactions.name}, whose {len(known):,} {column} ids run from {known[0]} to {known[-1]}.')
     return [Unit(**{kind: (i,)}) for i in plain]

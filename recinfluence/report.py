@@ -166,11 +166,11 @@ def report(
     "One page of HTML with every item of the paper; it needs no network, and prints."
     from jinja2 import Environment
     out = Path(out); items = contents(out); made = {p.stem: json.loads(p.read_text()) for p in sorted((out/'provenance').glob('*.json'))}
-    run = made.pop('run', {'command': 'recinfluence reproduce SECTION --out DIR', 'profile': 'single sections'})
+    made.pop('run', None); profiles = sorted({m['profile'] for m in made.values() if m.get('profile')})
     sections = [{'number': s, 'name': SECTION_NAMES[s], 'items': [_item(i) for i in own.itertuples()], 'made': [made[m] for m in MADE_IN[s] if m in made]} for s, own in items.groupby('section', sort=False)]
     parts = [{'heading': h, 'says': s, 'shown': [picture(t, h) if isinstance(t, Path) else table_html(t) for t in shown]} for h, s, shown in unseen(out)]
     counted = Counter(kind_of(v) for said in items.verdicts if said is not None for v in said)
-    html = Environment(autoescape=True).from_string(PAGE).render(title='Reproduction report', css=CSS, sections=sections, parts=parts, run=run, made=list(made.values()), version=recinfluence.__version__, verdicts=VERDICTS, counted=counted, missing=[i for i, v in items.verdicts.items() if v is None])
+    html = Environment(autoescape=True).from_string(PAGE).render(title='Reproduction report', css=CSS, sections=sections, parts=parts, profiles=profiles, made=list(made.values()), version=recinfluence.__version__, verdicts=VERDICTS, counted=counted, missing=[i for i, v in items.verdicts.items() if v is None])
     return write_atomic(out/'report.html', html.encode())
 
 def _item(i):
@@ -181,9 +181,9 @@ def _item(i):
 
 HEAD = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ title }}</title><style>{{ css | safe }}</style></head>'
 PAGE = HEAD + """<body>
-{%- macro from(made) %}{% for m in made %}<p class="from">Section {{ m.section }}: {{ m.data }}, SHA-256 {{ m.data_hash }}; split {{ m.split_hash[:16] }}…. Seeds: {{ m.seeds }}. recinfluence {{ m.version }}, engine {{ m.engine }}, {{ m.processes }} processes on {{ m.processor }}. {{ '{:,}'.format(m.retrainings) }} retrainings in {{ m.processor_minutes }} processor minutes; this run {{ m.minutes }} minutes by the clock. Command: {{ run.command }}</p>{% endfor %}{% endmacro %}
+{%- macro from(made) %}{% for m in made %}<p class="from">Section {{ m.section }}: {{ m.data }}, SHA-256 {{ m.data_hash }}; split {{ m.split_hash[:16] }}…. Seeds: {{ m.seeds }}. recinfluence {{ m.version }}, engine {{ m.engine }}, {{ m.processes }} processes on {{ m.processor }}. {{ '{:,}'.format(m.retrainings) }} retrainings in {{ m.processor_minutes }} processor minutes; this run {{ m.minutes }} minutes by the clock. Command: {{ m.command }}</p>{% endfor %}{% endmacro %}
 <header><h1>The paper, reproduced</h1>
-<p class="sub">Arévalo and Salmeron, <em>Model-agnostic post-hoc explainability for recommender systems</em>: its 13 tables, 8 figures and 2 algorithms, each beside what recinfluence {{ version }} computes. Profile: {{ run.profile }}.</p></header>
+<p class="sub">Arévalo and Salmeron, <em>Model-agnostic post-hoc explainability for recommender systems</em>: its 13 tables, 8 figures and 2 algorithms, each beside what recinfluence {{ version }} computes.{% if profiles %} Profile: {{ profiles | join(', ') }}.{% endif %}</p></header>
 <main>
 <p class="tally">{% for k, (css, mark) in verdicts.items() %}<span class="badge {{ css }}"><span aria-hidden="true">{{ mark }}</span> {{ k }}: {{ counted[k] }}</span>{% endfor %}</p>
 <p>A figure is <em>reproduced exactly</em> when ours rounds to what was printed; <em>within noise</em> when the printed one lies where 95 % of further single trainings would; <em>not reproducible</em> for the reason that is given; and <em>not comparable</em> when the data are others than the paper's. Standard deviations and errors are over seeds.</p>

@@ -27,7 +27,8 @@ from .sweep import Store, cores
 # %% auto #0
 __all__ = ['SECTIONS', 'PROFILES', 'WITHIN', 'BESIDE', 'resource', 'paper_table', 'printed', 'verdict', 'beside', 'named_table',
            'named_ids', 'reliabilities', 'standing', 'as_verdicts', 'moved', 'tens', 'changes', 'own_tens', 'ten_table',
-           'processor', 'provenance', 'reproduce_section', 'run_experiment', 'keep', 'duration', 'reproduce_all']
+           'processor', 'provenance', 'reproduce_section', 'run_experiment', 'keep', 'duration', 'reproduce_all',
+           'measured_beside']
 
 # %% ../nbs/16_reproduce.ipynb #7ec27199
 def resource(
@@ -230,16 +231,21 @@ def provenance(
     jobs: int | None = None
 ) -> str:                    # markdown
     "Data, split, seeds, version, processor and cost of a section: kept in the output folder and said in a sentence."
-    i, out = sweep.store.identity, Path(out); costs = [Store(p).costs() for pattern in stores.split() for p in sorted((out/'stores').glob(pattern))]
+    i, out = sweep.store.identity, Path(out); asked = _asked(out).get(section, {}); costs = [Store(p).costs() for pattern in stores.split() for p in sorted((out/'stores').glob(pattern))]
     said = {'section': section, 'data': i['data'], 'data_hash': i['data_hash'], 'split': i['split'], 'split_hash': i['split_hash'], 'seeds': seeds, 'engine': i['engine'], 'version': i['version'],
             'processor': processor(), 'processes': jobs or cores(), 'retrainings': int(sum(c.retrainings.sum() for c in costs)), 'processor_minutes': round(sum(c.seconds.sum() for c in costs) / 60, 1),
-            'minutes': round((time.time() - started) / 60, 1)}
+            'minutes': round((time.time() - started) / 60, 1), 'profile': asked.get('profile', ''), 'command': asked.get('command', 'the notebook, run by hand')}
     write_atomic(out/'provenance'/f'{section}.json', json.dumps(said, indent=1).encode())
-    return (f"Made with recinfluence {said['version']}, engine {said['engine']}, {said['processes']} processes on {said['processor']}; {said['retrainings']:,} retrainings in {said['processor_minutes']:,} processor minutes, "
+    return (f"Made by `{said['command']}` with recinfluence {said['version']}, engine {said['engine']}, {said['processes']} processes on {said['processor']}; {said['retrainings']:,} retrainings in {said['processor_minutes']:,} processor minutes, "
             f"this run {said['minutes']} minutes by the clock. Data: {said['data']}, {said['data_hash'][:12]}…; split {said['split_hash'][:12]}…. Seeds: {seeds}.")
 
 # %% ../nbs/16_reproduce.ipynb #8e7e0eb2
 SECTIONS = {'4.1': 'movielens_ncf', '4.2': 'amazon_ncf', '4.3': 'movielens_svd'}
+
+def _asked(out):
+    "What each section in a folder was last asked for: profile, command, replicates, ..."
+    path = Path(out)/'provenance'/'run.json'
+    return json.loads(path.read_text()) if path.exists() else {}
 
 def reproduce_section(
     section: str,                    # '4.1', '4.2' or '4.3'
@@ -255,11 +261,14 @@ def run_experiment(
     name: str,                       # a notebook of nbs/experiments, such as 'trust'
     out: str | Path,                 # folder for everything that is made
     kernel: str = 'python3',
+    asked: dict | None = None,       # what its provenance says of how it was asked for; None: this call
     **parameters                     # of the notebook's parameters cell; None: its own default
 ) -> Path:                           # the executed notebook
     "Run an experiment's notebook by papermill, and keep it as a page of HTML as well."
     import papermill
-    out = Path(out).resolve(); out.mkdir(parents=True, exist_ok=True); executed = out/f'{name}.ipynb'
+    out = Path(out).resolve(); out.mkdir(parents=True, exist_ok=True); executed = out/f'{name}.ipynb'; section = next((s for s, n in SECTIONS.items() if n == name), name)
+    asked = asked or {'profile': '', 'command': f"run_experiment({', '.join([repr(name), 'OUT', *(f'{k}={v!r}' for k, v in parameters.items() if v is not None)])})"}
+    write_atomic(out/'provenance'/'run.json', json.dumps({**_asked(out), section: asked}, indent=1).encode())
     given = {k: (str(Path(v).resolve()) if k == 'path' else v) for k, v in parameters.items() if v is not None}
     print(f'{name} -> {executed}', file=sys.stderr)
     try:
@@ -312,23 +321,26 @@ def duration(
     profile: str,              # of `PROFILES`
     jobs: int | None = None,
     sections: list[str] | None = None,   # default: all of the profile
-    path: str | Path | None = None   # where MovieLens lies
-) -> pd.DataFrame:             # a row a section: replicates (1: it has none of its own), retrainings of single deletions and groups, minutes
+    path: str | Path | None = None,  # where MovieLens lies
+    replicates: int | None = None    # of section 4.1; default: those of the profile that fit
+) -> pd.DataFrame:             # a row a section: replicates (1: it has none of its own), retrainings of single deletions and groups, processor seconds of one, minutes of budget, minutes in all
     "What a profile computes and how long that takes on these processes, from a price measured now; section 4.1 gets the replicates that fit."
     from recinfluence.datasets import load_movielens
-    data = load_movielens('100k', path=path); jobs = jobs or cores(); units = data.frame.user.nunique() + data.frame['item'].nunique()
-    each = {'4.1': price(NCF(), chrono_split(data), jobs=jobs, progress=False), '4.3': price(SVD(), random_split(data), jobs=jobs, progress=False)}
-    chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}
+    chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}; jobs = jobs or cores(); each, units = {}, 0
+    needed = {BESIDE[s][0] for s in chosen if s != '4.2'}      # 4.2 alone needs no MovieLens, and prices itself
+    if needed: data = load_movielens('100k', path=path); units = data.frame.user.nunique() + data.frame['item'].nunique()
+    if '4.1' in needed: each['4.1'] = price(NCF(), chrono_split(data), jobs=jobs, progress=False).retraining
+    if '4.3' in needed: each['4.3'] = price(SVD(), random_split(data), jobs=jobs, progress=False).retraining
     asked = lambda s, p: chosen[s].get(p) or _written(SECTIONS.get(s, s), p)
     def table(most):           # with at most so many replicates in section 4.1
         rows = {}
         for s in chosen:
-            r = min(asked(s, 'replicates'), most if s == '4.1' else np.inf) if s in each else 1
-            n = units * r if s in each else asked(s, 'seeds') * RandomGroups().per_seed if s == 'trust' else 0
-            model, beside = BESIDE[s]
-            rows[s] = r, n, (n + beside) * each[model].retraining / jobs / 60 + (2 * seconds(asked(s, 'budget')) / 60 if s == '4.2' else 0)
-        return pd.DataFrame(rows, index=['replicates', 'retrainings', 'minutes']).T.astype({'replicates': int, 'retrainings': int}).rename_axis('section')
-    tables = [table(most) for most in ((np.inf,) if profile not in WITHIN or '4.1' not in chosen else range(asked('4.1', 'replicates'), 1, -1))]
+            r = min(asked(s, 'replicates'), most if s == '4.1' else np.inf) if s in ('4.1', '4.3') else 1
+            n = units * r if s in ('4.1', '4.3') else asked(s, 'seeds') * RandomGroups().per_seed if s == 'trust' else 0
+            fixed = 2 * seconds(asked(s, 'budget')) / 60 if s == '4.2' else 0; cost = each.get(BESIDE[s][0], 0.)
+            rows[s] = r, n, cost, fixed, (n + BESIDE[s][1]) * cost / jobs / 60 + fixed
+        return pd.DataFrame(rows, index=['replicates', 'retrainings', 'price', 'budget', 'minutes']).T.astype({'replicates': int, 'retrainings': int}).rename_axis('section')
+    tables = [table(most) for most in ((replicates or np.inf,) if replicates or profile not in WITHIN or '4.1' not in chosen else range(asked('4.1', 'replicates'), 1, -1))]
     return next((t for t in tables if t.minutes.sum() <= WITHIN.get(profile, np.inf)), tables[-1])
 
 def reproduce_all(
@@ -338,17 +350,27 @@ def reproduce_all(
     amazon: str | Path | None = None,    # the reviews of section 4.2
     budget: str | None = None,    # of section 4.2; None: the profile's
     path: str | Path | None = None,      # where MovieLens lies
+    sample: str | None = None,    # of section 4.2: who takes part, see chapter 15a
+    command: str = '',            # that the pages name; default: this call
     **parameters                  # of all notebooks: jobs, engine
 ) -> list[Path]:                  # the executed notebooks
     "Every section of the paper, one after the other, having said how long it will take."
     if profile not in PROFILES: raise ValueError(f'profile={profile!r}: choose one of {list(PROFILES)}.')
     chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}; unknown = set(sections or ()) - set(chosen)
     if unknown: raise ValueError(f"section {unknown.pop()} is not in the profile; there are {', '.join(PROFILES[profile])}.")
-    takes = duration(profile, parameters.get('jobs'), list(chosen), path)
+    before = _asked(out).get('4.1', {}); takes = duration(profile, parameters.get('jobs'), list(chosen), path, before.get('replicates') if before.get('profile') == profile else None)      # a rerun: as it was begun
     print(f"profile {profile}: about {takes.minutes.sum():.0f} minutes on {parameters.get('jobs') or cores()} processes, for {takes.retrainings.sum():,} retrainings, their checks, and the budget of section 4.2. What {out} already holds is not computed again.", file=sys.stderr)
-    own = {'4.2': {'path': amazon, **({'budget': budget} if budget else {})}}
-    run = Path(out)/'provenance'/'run.json'; before = json.loads(run.read_text()) if run.exists() else {}
-    if '4.1' in chosen: own['4.1'] = {'path': path, 'replicates': before['replicates'] if before.get('profile') == profile else int(takes.replicates['4.1'])}      # a rerun: as it was begun
-    if sections is None: write_atomic(run, json.dumps({'profile': profile, 'replicates': own['4.1']['replicates'], 'command': 'recinfluence reproduce all --out DIR' + f' --profile {profile}' * (profile != 'default') + ' --amazon PATH' * bool(amazon) + f' --budget {budget}' * bool(budget)}).encode())
-    return [run_experiment(SECTIONS.get(s, s), out, **{**parameters, **given, **own.get(s, {'path': path})}) for s, given in chosen.items()]
+    own = {'4.2': {'path': amazon, 'budget': budget or chosen.get('4.2', {}).get('budget'), 'sample': sample}}
+    if '4.1' in chosen: own['4.1'] = {'path': path, 'replicates': int(takes.replicates['4.1'])}
+    about = {'profile': profile, 'command': command or f'reproduce_all(OUT, {profile!r}, {sections})', 'processes': parameters.get('jobs') or cores()}
+    return [run_experiment(SECTIONS.get(s, s), out, asked={**about, **{c: float(takes.loc[s, c]) for c in ('price', 'budget')}, **{c: int(takes.loc[s, c]) for c in ('replicates', 'retrainings')}}, **{**parameters, **given, **own.get(s, {'path': path})}) for s, given in chosen.items()]
+
+def measured_beside(
+    out: str | Path          # a finished folder of `reproduce_all`, made from nothing on an idle machine
+) -> pd.Series:              # by section
+    "What `BESIDE` says, as this folder took it: minutes by the clock, less single deletions and budgets, in retrainings."
+    rows, took = {}, lambda s: json.loads((Path(out)/'provenance'/f'{s}.json').read_text())['minutes']
+    for s, a in _asked(out).items():
+        if a.get('price'): rows[s] = round((took(s) - a['budget']) * 60 * a['processes'] / a['price'] - a['retrainings'], -2)
+    return pd.Series(rows, name='retrainings').rename_axis('section')
 

@@ -1,5 +1,6 @@
 """Deletion: exact zeros, parts that add up, and what may not be asked."""
 import numpy as np
+import pandas as pd
 import pytest
 
 from recinfluence.deletion import Replicate, check_unit, deletions, single_units
@@ -67,3 +68,10 @@ def test_impossible_units_are_refused(tiny, unit, words):
 def test_unit_keys_tell_units_apart():
     keys = [u.key for u in (Unit(), Unit(users=(1,)), Unit(items=(1,)), Unit(users=(1, 2)), Unit(users=(1, 3)), Unit(items=(1, 2)), Unit(users=(1,), items=(2,)), Unit(users=('1',), items=(2,)))]
     assert len(set(keys)) == len(keys) and keys[:3] == ['nothing', 'user 1', 'item 1']
+
+
+def test_ids_may_be_numpys(tiny, tmp_path):
+    "As pandas and numpy hand them out."
+    from recinfluence.sweep import deletion_sweep
+    run = lambda ids: deletion_sweep(Popularity(), tiny, 'items', ids=ids, k=3, jobs=1, progress=False).store.content_hash()
+    assert run(np.array([1, 2, 3])) == run(pd.Series([1, 2, 3])) == run([1, 2, 3])

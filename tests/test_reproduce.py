@@ -142,8 +142,9 @@ def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, ca
     monkeypatch.setattr(reproduce, 'run_experiment', lambda name, out, **given: ran.append((name, capsys.readouterr().err, given)) or tmp_path/name)
     reproduce.reproduce_all(tmp_path, 'full', amazon='reviews', budget='5min', jobs=4)
     assert [n for n, _, _ in ran] == ['explainers', 'movielens_ncf', 'amazon_ncf', 'movielens_svd', 'trust'] and f'about {t.minutes.sum():.0f} minutes on 4 processes' in ran[0][1]
-    given = {n: g for n, _, g in ran}; assert given['movielens_ncf']['replicates'] == 16 and given['amazon_ncf'] == {'jobs': 4, 'budget': '5min', 'path': 'reviews'} and given['movielens_svd']['replicates'] == 8
-    assert json.loads((tmp_path/'provenance/run.json').read_text())['command'] == 'recinfluence reproduce all --out DIR --profile full --amazon PATH --budget 5min'
+    given = {n: g for n, _, g in ran}; asked = {n: g.pop('asked') for n, g in given.items()}
+    assert given['movielens_ncf']['replicates'] == 16 and given['amazon_ncf'] == {'jobs': 4, 'budget': '5min', 'path': 'reviews', 'sample': None} and given['movielens_svd']['replicates'] == 8
+    assert {a['profile'] for a in asked.values()} == {'full'} and asked['movielens_ncf']['replicates'] == 16 and asked['movielens_svd']['price'] == 2 and json.loads(json.dumps(asked)) == asked
     ran.clear(); reproduce.reproduce_all(tmp_path, sections=['4.3']); assert [n for n, _, _ in ran] == ['movielens_svd']
     ran.clear(); reproduce.reproduce_all(tmp_path, 'full', ['4.1'], jobs=4); assert ran[0][2]['replicates'] == 16
     for wrong in (dict(profile='fast'), dict(sections=['5.1'])):
@@ -160,4 +161,25 @@ def test_the_default_profile_takes_at_most_forty_minutes_where_it_can(monkeypatc
     assert replicates == next((r for r in (4, 3) if total(r) <= 40), 2) and {.02: 4, 3.: 2}.get(cost, replicates) == replicates and t.retrainings['4.1'] == 2625 * replicates
     ran = {}; monkeypatch.setattr(reproduce, 'run_experiment', lambda name, out, **given: ran.update({name: given}) or tmp_path/name)
     reproduce.reproduce_all(tmp_path, jobs=2); assert ran['movielens_ncf']['replicates'] == replicates
+    (tmp_path/'provenance').mkdir(); (tmp_path/'provenance/run.json').write_text(json.dumps({'4.1': ran['movielens_ncf']['asked']}))
     now[0] = .02; reproduce.reproduce_all(tmp_path, jobs=2); assert ran['movielens_ncf']['replicates'] == replicates
+    reproduce.reproduce_all(tmp_path, sections=['4.1'], jobs=2); assert ran['movielens_ncf']['replicates'] == replicates       # a section alone, too
+
+
+def test_section_4_2_needs_no_movielens(monkeypatch, tmp_path):
+    from recinfluence import datasets, reproduce
+    monkeypatch.setattr(datasets, 'load_movielens', lambda *a, **k: pytest.fail('MovieLens was asked for')); ran = {}
+    monkeypatch.setattr(reproduce, 'run_experiment', lambda name, out, **given: ran.update({name: given}) or tmp_path/name)
+    reproduce.reproduce_all(tmp_path, sections=['4.2'], amazon='reviews', budget='3min'); assert list(ran) == ['amazon_ncf'] and ran['amazon_ncf']['path'] == 'reviews'
+
+
+def test_every_page_says_its_command_and_a_folder_says_what_came_beside(tmp_path):
+    "Provenance from what was asked for; `measured_beside` by hand."
+    from types import SimpleNamespace
+    from recinfluence import reproduce
+    identity = dict(data='d', data_hash='h' * 64, split='s', split_hash='t' * 64, engine='fast', version='1'); sweep = SimpleNamespace(store=SimpleNamespace(identity=identity))
+    assert 'the notebook, run by hand' in reproduce.provenance(tmp_path, '4.1', sweep, '1', 'none.db', 0.)
+    (tmp_path/'provenance/run.json').write_text(json.dumps({'4.1': dict(profile='full', command='recinfluence reproduce 4.1 --out x', price=.5, budget=0, processes=2, retrainings=1000)}))
+    assert '`recinfluence reproduce 4.1 --out x`' in reproduce.provenance(tmp_path, '4.1', sweep, '1', 'none.db', 0.); kept = tmp_path/'provenance/4.1.json'; said = json.loads(kept.read_text())
+    assert said['profile'] == 'full' and said['command'] == 'recinfluence reproduce 4.1 --out x'
+    kept.write_text(json.dumps({**said, 'minutes': 10.})); assert reproduce.measured_beside(tmp_path)['4.1'] == 10 * 60 * 2 / .5 - 1000
