@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 OUT    ?= runs/reproduce
 JOBS   ?=
+GIVEN  ?=
+MEASURED ?= faults cluster actions
 READY  := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
@@ -43,13 +45,13 @@ reproduce: $(READY)  ## the paper's sections and a report with every table and f
 	$(SINGLE) $(BIN)/recinfluence reproduce all --out $(OUT) $(if $(JOBS),--jobs $(JOBS))
 
 trust variance planted actions benchmark faults cluster: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; actions; costs; injected faults; a cluster
-	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)')"
+	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)', **dict($(GIVEN)))"
 
 docs: $(READY)  ## the documentation site: open build/docs/site/index.html
 	OUT=$(OUT) $(BIN)/python -m sphinx -b html -W --keep-going -n -q -j auto -d build/docs/trees docs build/docs/site
 
-measured: faults cluster  ## run these two and keep what the site shows of them
-	$(BIN)/python docs/measure.py
+measured: $(MEASURED)  ## run these and keep what the site shows of them
+	$(BIN)/python docs/measure.py $(MEASURED)
 
 shipped: $(READY)  ## compute the influence tables of data/shipped again: the full profile, about two hours on two cores
 	$(SINGLE) $(BIN)/recinfluence reproduce all --profile full --out runs/full $(if $(JOBS),--jobs $(JOBS))

@@ -26,6 +26,8 @@ myst_enable_extensions, myst_heading_anchors = ['dollarmath', 'substitution', 'c
 myst_substitutions = {
     'faults_made_with': measured['faults']['made_with'], 'faults_says': measured['faults']['says'][-1], 'faults_pages': measured['faults']['says'][0],
     'cluster_measured_on': measured['cluster']['says'][0], 'cluster_says': measured['cluster']['says'][-1], 'cluster_shared': measured['cluster']['shared'],
+    'actions_made_with': measured['actions']['made_with'], 'actions_command': f"`{measured['actions']['command']}`", 'actions_trust': measured['actions']['says'][0],
+    'actions_says': measured['actions']['says'][1], 'actions_run': measured['actions']['says'][-1],
     'report': '<p><a class="report" href="../report.html">The report of the run on this machine</a></p>' if report.exists() else 'This copy of the site was built without a report: none had been made on the machine that built it. `make reproduce` makes one, and `make docs` then puts it here.',
     'version': version}
 html_extra_path = [str(report)] if report.exists() else []
@@ -34,7 +36,7 @@ html_theme, html_title, html_static_path, html_css_files = 'pydata_sphinx_theme'
 html_js_files, html_context = ['from_disk.js'], {'default_mode': 'auto'}
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {'logo': {'text': 'recinfluence'}, 'navbar_end': ['theme-switcher'], 'navbar_persistent': ['search-button'], 'header_links_before_dropdown': 6, 'show_prev_next': True, 'show_toc_level': 2,
-                      'footer_start': ['copyright'], 'footer_end': [], 'secondary_sidebar_items': ['page-toc'], 'navigation_with_keys': False, 'pygments_light_style': 'a11y-high-contrast-light', 'pygments_dark_style': 'a11y-high-contrast-dark'}
+                      'footer_start': ['copyright'], 'footer_end': [], 'secondary_sidebar_items': {'**': ['page-toc'], 'experiments/actions_measured': []}, 'navigation_with_keys': False, 'pygments_light_style': 'a11y-high-contrast-light', 'pygments_dark_style': 'a11y-high-contrast-dark'}
 
 
 def source_of(app, module):

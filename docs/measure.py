@@ -1,5 +1,5 @@
-"""Keep what `make faults` and `make cluster` have measured for the pages of the site: `make measured` calls this after them."""
-import csv, json, os, shutil, sys
+"""Keep what `make faults`, `make cluster` and `make actions` have measured for the pages of the site: `make measured` calls this after them."""
+import csv, json, os, re, shutil, sys
 from pathlib import Path
 
 import recinfluence
@@ -7,12 +7,20 @@ from recinfluence.reproduce import processor
 
 DOCS = Path(__file__).resolve().parent
 SHOWN = {'faults': {'tables/faults.csv': 'faults.csv'},
-         'cluster': {'tables/measured.csv': 'cluster_measured.csv', 'tables/costs.csv': 'cluster_costs.csv', 'tables/projection.csv': 'cluster_projection.csv', 'figures/projection.svg': 'cluster.svg'}}
+         'cluster': {'tables/measured.csv': 'cluster_measured.csv', 'tables/costs.csv': 'cluster_costs.csv', 'tables/projection.csv': 'cluster_projection.csv', 'figures/projection.svg': 'cluster.svg'},
+         'actions': {'tables/actions_short.csv': 'actions.csv'}}
 
 
 def said(notebook: Path) -> list[str]:
     "What the cells of an executed notebook say in Markdown."
     return [''.join(o['data']['text/markdown']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] for o in c.get('outputs', []) if 'text/markdown' in o.get('data', {})]
+
+
+def command(name: str, notebook: Path) -> str:
+    "What makes the same run again: the parameters that papermill was given, in the form that make takes."
+    given = next((''.join(c['source']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] if 'injected-parameters' in c['metadata'].get('tags', [])), '')
+    given = ', '.join(f'{k}={v}' for k, v in re.findall(r'^(\w+) = (.*)$', given, re.M) if k not in ('out', 'path'))
+    return f'make {name}' + (f" GIVEN='{given}'" if given else '')
 
 
 def shared(table: Path) -> str:
@@ -26,7 +34,7 @@ def keep(out: Path, names):
     kept = DOCS/'measured/provenance.json'; about = json.loads(kept.read_text(encoding='utf-8')) if kept.exists() else {}
     for name in names:
         for source, target in SHOWN[name].items(): shutil.copy(out/source, DOCS/'measured'/target)
-        about[name] = {'made_with': f'recinfluence {recinfluence.__version__} on {processor()}', 'says': said(out/f'{name}.ipynb')}
+        about[name] = {'made_with': f'recinfluence {recinfluence.__version__} on {processor()}', 'command': command(name, out/f'{name}.ipynb'), 'says': said(out/f'{name}.ipynb')}
         if name == 'cluster': about[name]['shared'] = shared(out/'tables/measured.csv')
     kept.write_text(json.dumps(about, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')
 

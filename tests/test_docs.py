@@ -148,6 +148,14 @@ def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     assert 'PROJECTED' in text and json.loads((ROOT/'docs/measured/provenance.json').read_text(encoding='utf-8'))['cluster']['says'][-1][:40] in text
 
 
+def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
+    text = ' '.join(' '.join(pages['experiments/actions_measured.html'].text).split()); about = json.loads((ROOT/'docs/measured/provenance.json').read_text(encoding='utf-8'))['actions']
+    with open(ROOT/'docs/measured/actions.csv', encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))
+    assert len(rows) > 40 and [r for r in rows if ' '.join([r['action'], f"{r['model']}, {r['size']}", f"{r['metric']}, {r['judged']}"]) not in text or r['effect (95 %)'] not in text or r['verdict'] not in text] == []
+    given = re.findall(r'(\w+)=([^,\']+)', about['command']); assert about['command'].startswith('make actions') and about['command'] in text and about['made_with'] in text
+    assert all(f'{name}={value}' in about['says'][-1] and f'{name}={value}' in text for name, value in given) and 'measured on seeds' in about['says'][-1]
+
+
 # What the pages tell people to type
 
 HOWTO = sorted(p.stem for p in (ROOT/'docs/howto').glob('*.md'))

@@ -1,5 +1,6 @@
 """What the site is made from beside the pages of this folder: the notebooks, parts of the README, the measured tables, and the API reference."""
 import csv, json, os, re
+from itertools import groupby
 from pathlib import Path
 
 from reference import Reference
@@ -63,12 +64,22 @@ def number(text: str) -> str:
     return f'{int(x):,}' if x.is_integer() else f'{x:.4g}'
 
 
+def line(cells) -> str: return '| ' + ' | '.join(cells) + ' |\n'
+
+
 def table(path: Path) -> str:
     "A measured table in Markdown."
     with open(path, encoding='utf-8', newline='') as f: head, *rows = csv.reader(f)
     numeric = [all(re.fullmatch(r'-?[\d.]+(e-?\d+)?', r[n]) for r in rows) for n in range(len(head))]
-    line = lambda cells: '| ' + ' | '.join(cells) + ' |\n'
     return line(head) + line('---:' if n else ':---' for n in numeric) + ''.join(line(map(number, r)) for r in rows)
+
+
+def actions(path: Path) -> str:
+    "The table of actions in Markdown, narrow enough to be read: under each of the paper's words, its lines."
+    with open(path, encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))
+    own = {'action': '{action}', 'done to': '{model}, {size}', 'measured': '{metric}, {judged}', 'before': '{before}', 'effect (95 %)': '{effect (95 %)}', 'by lot (95 %)': '{by lot (95 %)}', 'verdict': '{verdict}'}
+    parts = ((word, [line(number(cell.format(**r)) for cell in own.values()) for r in lines]) for word, lines in groupby(rows, lambda r: r['paper']))
+    return line(own) + line(':---' for _ in own) + ''.join(line([f'**{word}**', *[''] * (len(own) - 1)]) + ''.join(lines) for word, lines in parts)
 
 
 def stage():
@@ -87,7 +98,7 @@ def stage():
         made.append(write(DOCS/f'_made/{name}.md', '\n'.join(['```{toctree}', ':maxdepth: 1', '', *(p.stem for p in found), '```', '']) if found else 'There are none in this copy.\n'))
     made += [write(DOCS/'api'/f'{name}.rst', text) for name, text in Reference(ROOT/'recinfluence', ROOT/'nbs').pages().items()]
     made += [write(DOCS/'_made'/f'{name}.md', section(heading)) for name, heading in {'commands': 'Two commands', 'first_look': 'A first look', 'found': 'What it found in the paper', 'costs': 'What a retraining costs', 'rooms': 'The rooms'}.items()]
-    made += [write(DOCS/'_made'/f'{p.stem}.md', table(p)) for p in sorted((DOCS/'measured').glob('*.csv'))]
+    made += [write(DOCS/'_made'/f'{p.stem}.md', (actions if p.stem == 'actions' else table)(p)) for p in sorted((DOCS/'measured').glob('*.csv'))]
     for folder in ('chapters', 'course', 'experiments', 'api', '_made'):                   # what an earlier build made from a file that is gone
         for p in (DOCS/folder).glob('*'):
             if p.suffix in ('.ipynb', '.rst') or folder == '_made':
