@@ -30,7 +30,7 @@ check: $(READY)  ## the gates: notebooks clean, package equals export, README eq
 
 test: check  ## the gates, all notebooks of the library, all tests
 	$(SINGLE) $(BIN)/nbdev_test --n_workers 2 --path nbs
-	$(SINGLE) $(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+	$(SINGLE) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations 25 tests
 
 notebooks: $(READY)  ## run the library notebooks in place, so that they show current results; then clean
 	cd nbs && for n in [0-9]*.ipynb index.ipynb; do ../$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=ERROR $$n || exit 1; done

@@ -35,3 +35,10 @@ def small_real():
     root = Path(__file__).parents[1]
     folder = next((p for p in (Path(os.environ.get('AMAZON_LISTS', '')), root/'shared/data/amazon_electronics_m1', root.parent/'shared/data/amazon_electronics_m1') if (p/'train.txt').is_file()), None)
     return folder or pytest.skip('the small real Amazon set is not at hand: AMAZON_LISTS names its folder; tests on it are skipped')
+
+
+LONG = ['test_reproduce', 'test_twelve_seeds', 'test_actions', 'test_faults', 'test_tutorials', 'test_explorer_browser', 'test_docs', 'test_shipped', 'test_adapters', 'test_executors', 'test_sweep', 'test_planted', 'test_explainers']
+
+def pytest_collection_modifyitems(items):
+    "Long files first, so that two workers end together."
+    items.sort(key=lambda i: LONG.index(i.path.stem) if i.path.stem in LONG else len(LONG))
