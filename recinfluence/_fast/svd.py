@@ -5,9 +5,10 @@ For each rating in turn, with e = r - (mu + b_u + b_i + q_i . p_u):
     b_u += lr_bu (e - reg_bu b_u)      p_u += lr_pu (e q_i - reg_pu p_u)
     b_i += lr_bi (e - reg_bi b_i)      q_i += lr_qi (e p_u - reg_qi q_i)     (p_u as it was before its own update)
 
-One rating depends on the one before, so models are trained one at a time and the speed comes from within: the factors of the
-user whose ratings are being visited stay in vector registers (as many as fit; the rest is in the nearest cache), the next rating's
-item is fetched while this one is computed, and the dot product runs in four sums side by side.
+One rating depends on the one before, so models are trained one at a time and the speed comes from within: the pass that updates the
+factors also takes the dot product of the user's new ones with those of the item rated next, in four sums side by side, so that a
+rating is one pass, whose end is the next one's error. As many of the user's factors as fit stay in vector registers, the rest is in the
+nearest cache. At a user's first rating the dot product is taken by itself; the one that runs ahead into the next user is not used.
 Factors are padded with zeros to whole vectors; zeros stay zeros. Where ratings have weights, each step is scaled by its rating's.
 """
 from dataclasses import dataclass
@@ -35,40 +36,37 @@ class SGD:
 
 
 SUMS = 4        # partial sums of the dot product
-OPERATIONS = ('load', 'store', 'prefetch', 'set1', 'add', 'mul', 'fma', 'hsum')
+OPERATIONS = ('load', 'store', 'set1', 'add', 'mul', 'fma', 'hsum')
 
 
 def _source(n_vectors, lanes, weighted):
     "The kernel for that many vectors of factors; `weighted`: one argument more."
-    held = min(n_vectors, simd.n_registers() - SUMS - 3)        # the user's vectors that stay in registers
+    held = min(n_vectors, simd.n_registers() - SUMS - 6)        # the user's vectors that stay in registers, beside the sums, step_p, step_q, keep_p, keep_q, q and p
     w = Writer()
     at = lambda base, x: f'{base} + {x * lanes}'
     user = lambda x: f'p{x}' if x < held else f'load(P, {at("pa", x)})'
+    dot = lambda x, p, item: f's{x % SUMS} = ' + (f'mul({p}, load(Q, {at(item, x)}))' if x < SUMS else f'fma({p}, load(Q, {at(item, x)}), s{x % SUMS})')
+    total = [f's{x}' for x in range(min(SUMS, n_vectors))]
+    while len(total) > 1: total = [f'add({a}, {b})' for a, b in zip(total[::2], total[1::2])] + total[len(total) // 2 * 2:]
+    keep_dot = f'product[0] = hsum({total[0]})'     # a store: without one the compiler moves the sums out of the pass, and spills all of p and q for them
     with w.block(f'def kernel(users, items, ratings, P, Q, bu, bi, mu, settings, n_epochs{", weights" if weighted else ""}):'):
         rates, keep = 'lr_bu, lr_bi, lr_pu, lr_qi', 'keep_p, keep_q = set1(1 - lr_pu * reg_pu), set1(1 - lr_qi * reg_qi)'
-        w(f'{rates}, reg_bu, reg_bi, reg_pu, reg_qi = settings', *([f'{", ".join("all_" + r for r in rates.split(", "))} = {rates}'] if weighted else [keep]), 'last = len(users) - 1')
+        w(f'{rates}, reg_bu, reg_bi, reg_pu, reg_qi = settings', *([f'{", ".join("all_" + r for r in rates.split(", "))} = {rates}'] if weighted else [keep]), 'last = len(users) - 1', 'product = np.empty(1, P.dtype)')
         with w.block('for epoch in range(n_epochs):'):
             w('n = 0')
             with w.block('while n <= last:'):
-                w('u = users[n]', f'pa = np.int64(u) * {n_vectors * lanes}', 'b_u = bu[u]')
-                w(*(f'p{x} = load(P, {at("pa", x)})' for x in range(held)))
+                w('u = users[n]', f'pa = np.int64(u) * {n_vectors * lanes}', f'qa = np.int64(items[n]) * {n_vectors * lanes}', 'b_u = bu[u]')
+                w(*(f'p{x} = load(P, {at("pa", x)})' for x in range(held)), *(dot(x, user(x), 'qa') for x in range(n_vectors)), keep_dot)
                 with w.block('while n <= last and users[n] == u:'):
                     w('i = items[n]', f'qa = np.int64(i) * {n_vectors * lanes}', f'ahead = np.int64(items[min(n + 1, last)]) * {n_vectors * lanes}')
-                    line = max(1, 64 // (simd.register_bytes()))        # vectors in a cache line
-                    w(*(f'prefetch(Q, {at("ahead", x)})' for x in range(0, n_vectors, line)))
-                    w(*(f's{x} = mul({user(x)}, load(Q, {at("qa", x)}))' for x in range(min(SUMS, n_vectors))))
-                    w(*(f's{x % SUMS} = fma({user(x)}, load(Q, {at("qa", x)}), s{x % SUMS})' for x in range(SUMS, n_vectors)))
-                    total = [f's{x}' for x in range(min(SUMS, n_vectors))]
-                    while len(total) > 1: total = [f'add({a}, {b})' for a, b in zip(total[::2], total[1::2])] + total[len(total) // 2 * 2:]
-                    w(f'e = ratings[n] - (mu + b_u + bi[i] + hsum({total[0]}))')
+                    w('e = ratings[n] - (mu + b_u + bi[i] + product[0])')
                     if weighted: w(*(f'{r} = weights[n] * all_{r}' for r in rates.split(', ')), keep)
-                    # also for a model without biases, whose rates are 0: the store keeps the compiler from holding all of q in registers, which spills
                     w('b_u += lr_bu * (e - reg_bu * b_u)', 'bi[i] += lr_bi * (e - reg_bi * bi[i])')
                     w('step_p, step_q = set1(lr_pu * e), set1(lr_qi * e)')
                     for x in range(n_vectors):
-                        w(f'q = load(Q, {at("qa", x)})', f'p = {user(x)}', f'store(Q, {at("qa", x)}, fma(step_q, p, mul(q, keep_q)))')
-                        w(f'p{x} = fma(step_p, q, mul(p, keep_p))' if x < held else f'store(P, {at("pa", x)}, fma(step_p, q, mul(p, keep_p)))')
-                    w('n += 1')
+                        w(f'q, p = load(Q, {at("qa", x)}), {user(x)}', f'store(Q, {at("qa", x)}, fma(step_q, p, mul(q, keep_q)))', 'p = fma(step_p, q, mul(p, keep_p))')
+                        w(f'p{x} = p' if x < held else f'store(P, {at("pa", x)}, p)', dot(x, 'p', 'ahead'))     # after the store: the next item may be this one
+                    w('n += 1', keep_dot)
                 w(*(f'store(P, {at("pa", x)}, p{x})' for x in range(held)), 'bu[u] = b_u')
     return w.text()
 
