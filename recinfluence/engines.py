@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from .datasets import Interactions
 from .deletion import Deletion, Replicate, check_unit
@@ -209,6 +210,7 @@ class FastSVD(_Together):
         self.rows = r.order(e.split.train)
         self.users, self.items = e.split.codes(self.rows); self.ratings = self.rows.rating.to_numpy(); self.weights = row_weights(self.rows)
         if r.start == 'keyed': self.pu, self.qi = (draw_factors(self.seed, kind, ids, r.n_factors) for kind, ids in (('pu', e.split.users), ('qi', e.split.items)))
+        else: self.drawn = np.random.RandomState(self.seed).normal(0, .1, (len(e.split.users) + len(e.split.items), r.n_factors))
 
     def fit_without(self,
         unit: Unit,
@@ -222,11 +224,10 @@ class FastSVD(_Together):
         stay = ~unit.rows(self.rows) & (True if weights is None else weights > 0); users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
         if weights is not None: weights = weights[stay]
         if r.start == 'keyed': pu, qi = self.pu, self.qi
-        else:                       # the library draws by first appearance, and visits users in that order
-            rng = np.random.RandomState(self.seed); pu, qi = np.zeros((len(e.split.users), r.n_factors)), np.zeros((len(e.split.items), r.n_factors))
-            seen_users, seen_items = (np.unique(a, return_index=True) for a in (users, items))
-            for table, (codes, first) in ((pu, seen_users), (qi, seen_items)): table[codes[np.argsort(first)]] = rng.normal(0, .1, (len(codes), r.n_factors))
-            rank = np.empty(len(e.split.users), np.int64); rank[seen_users[0][np.argsort(seen_users[1])]] = np.arange(len(seen_users[0]))
+        else:                       # the library draws by first appearance, users and then items, and visits users in that order
+            pu, qi = np.zeros((len(e.split.users), r.n_factors)), np.zeros((len(e.split.items), r.n_factors)); u, i = pd.unique(users), pd.unique(items)
+            pu[u], qi[i] = self.drawn[:len(u)], self.drawn[len(u):len(u) + len(i)]
+            rank = np.empty(len(pu), np.min_scalar_type(len(pu))); rank[u] = np.arange(len(u))      # of few bytes: sorted by radix
             order = np.argsort(rank[users], kind='stable'); users, items, ratings = users[order], items[order], ratings[order]
             if weights is not None: weights = weights[order]
         mean = float(np.average(ratings, weights=weights))

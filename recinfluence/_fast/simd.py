@@ -15,7 +15,7 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic, models, register_model
 
-INT32, INT64, BYTES = ir.IntType(32), ir.IntType(64), ir.IntType(8).as_pointer()
+INT32, INT64 = ir.IntType(32), ir.IntType(64)
 
 
 def cpu():
@@ -143,7 +143,6 @@ def vector(dtype, lanes):
     load(a, i), store(a, i, x)    vector at a[i:i+lanes]; a is flat, a[i] aligned to the vector's size (see `aligned_zeros`)
     load_at(a, i, n), store_at(a, i, n, x), add_at(a, i, n, x)
                                   the same n vectors further on; a's vector there += x
-    prefetch(a, i)                ask for the cache line of a[i]
     set1(x)                       x in every lane
     add sub mul div (x, y), fma(x, y, z) = x*y + z, neg sqrt sigmoid (x)
     maximum minimum (x, y)        y where one of them is nan
@@ -218,16 +217,6 @@ def _vector(dtype, lanes):
         return types.none(a, types.int64, types.int64, v), codegen
 
     @intrinsic
-    def prefetch(typing, a, i):
-        def codegen(context, builder, signature, args):
-            address = builder.bitcast(e.element(context, builder, signature.args[0], *args), BYTES)
-            kind = ir.FunctionType(ir.VoidType(), [BYTES, INT32, INT32, INT32])
-            function = cgutils.get_or_insert_function(builder.module, kind, 'llvm.prefetch.p0')
-            builder.call(function, [address, INT32(0), INT32(3), INT32(1)])  # for reading, into all caches, data
-            return context.get_dummy_value()
-        return types.none(a, types.int64), codegen
-
-    @intrinsic
     def set1(typing, x):
         def codegen(context, builder, signature, args): return e.broadcast(builder, args[0])
         return v(scalar), codegen
@@ -239,7 +228,7 @@ def _vector(dtype, lanes):
     zero, one = e.constant(0.), e.constant(1.)
     return SimpleNamespace(
         type=v, lanes=lanes, load=load, store=store, load_at=load_at, store_at=store_at, add_at=add_at,
-        prefetch=prefetch, set1=set1,
+        set1=set1,
         add=operation(2, lambda b, x, y: b.fadd(x, y)), sub=operation(2, lambda b, x, y: b.fsub(x, y)),
         mul=operation(2, lambda b, x, y: b.fmul(x, y)), div=operation(2, lambda b, x, y: b.fdiv(x, y)),
         fma=operation(3, e.fma), neg=operation(1, lambda b, x: b.fneg(x)), sqrt=operation(1, lambda b, x: e.call(b, 'sqrt', x)),
