@@ -236,6 +236,24 @@ def test_every_attack_has_one_target_at_its_end_of_the_scale(simulated, kind):
         follows = np.corrcoef(fill.groupby('item').rating.mean(), mean.reindex(sorted(fill['item'].unique())))[0, 1]; assert follows > .4 if kind == 'average nuke' else abs(follows) < .3
 
 
+def test_a_segment_nuke_hates_one_popular_item_among_what_one_user_likes(simulated):
+    t = simulated.train; count = t['item'].value_counts()
+    for seed in range(6):
+        fs = profiles(plant(simulated, 'segment nuke', n=40, seed=seed)); hated, loved = (set.intersection(*({*f['item'][f.rating == r]} for f in fs)) for r in (1, 5))
+        assert len(hated) == 1 and count[list(hated)[0]] >= count.median() and len(loved) > 3 and all({*f['item'][f.rating == 5]} == loved and set(f.rating) == {1, 5} for f in fs)
+        likes = [set(f['item'][f.rating >= f.rating.median()]) for _, f in t.groupby('user')]; assert any(liked - hated == loved for liked in likes)
+        assert len({frozenset(f['item'][f.rating == 1]) for f in fs}) > 1 and all(1 < (f.rating == 1).sum() <= 2 + len(loved) for f in fs)     # fillers by lot, at most as many as favourites
+
+
+def test_every_push_has_its_nuke(simulated):
+    "The standard attacks, each with one target: the highest rating from the less popular half, or the lowest from the more popular."
+    count = simulated.train['item'].value_counts()
+    for push, nuke in (('random', 'random nuke'), ('average', 'average nuke'), ('bandwagon', 'reverse bandwagon'), ('segment', 'segment nuke')):
+        assert KINDS[push] == KINDS[nuke] == -1
+        for kind, end, place in ((push, 5, np.less_equal), (nuke, 1, np.greater_equal)):
+            fs = profiles(plant(simulated, kind, n=40, seed=1)); shared = set.intersection(*({*f['item'][f.rating == end]} for f in fs)); assert any(place(count[i], count.median()) for i in shared), kind
+
+
 def test_precision_at_k_counts_and_shares_ties():
     y = np.array([1, 0, 1, 0, 0], bool)
     assert precision_at(np.array([5, 4, 3, 2, 1.]), y, 2) == .5 and precision_at(np.array([1, 2, 3, 4, 5.]), y, 2) == 0 and precision_at(np.ones(5), y, 2) == pytest.approx(.4)
