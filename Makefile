@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster measured docs shipped tutorials lab prepare clean
+.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster measured docs links shipped tutorials lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,6 +47,9 @@ trust variance planted actions benchmark faults cluster: $(READY)  ## experiment
 
 docs: $(READY)  ## the documentation site: open build/docs/site/index.html
 	OUT=$(OUT) $(BIN)/python -m sphinx -b html -W --keep-going -n -q -j auto -d build/docs/trees docs build/docs/site
+
+links: $(READY)  ## try the links of the site that lead elsewhere, where there is a network; `make test` tries those within
+	OUT=$(OUT) $(BIN)/python -m sphinx -b linkcheck -q -j auto -d build/docs/trees docs build/docs/links
 
 measured: faults cluster  ## run these two and keep what the site shows of them
 	$(BIN)/python docs/measure.py

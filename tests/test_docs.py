@@ -66,6 +66,22 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, p
     print('links that leave the site, not tried:', *sorted(outside), sep='\n')
 
 
+def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(site, tmp_path):
+    "Two links to a server of our own; all others meet a closed door, so that nothing outside is asked."
+    class Here(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self): self.send_response(200 if self.path == '/there' else 404); self.end_headers()
+        do_GET = do_HEAD
+        def log_message(self, *args): pass
+    copy = site.parents[1]/'copy'; page, made = copy/'docs/howto/outside.md', copy/'build/docs'; made.mkdir(parents=True); (made/'trees').symlink_to(site.parents[1]/'trees')
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Here); threading.Thread(target=server.serve_forever, daemon=True).start(); there, gone = (f'http://127.0.0.1:{server.server_port}/{n}' for n in ('there', 'gone'))
+    page.write_text(f'---\norphan: true\n---\n# Outside\n\n[there]({there}) [gone]({gone}) [within](index.md)\n')
+    try: done = subprocess.run(['make', '-f', str(ROOT/'Makefile'), '-o', '.venv/.ready', f'BIN={Path(sys.executable).parent}', 'links'], cwd=copy, capture_output=True, text=True, timeout=500, env={**os.environ, 'https_proxy': 'http://127.0.0.1:9', 'no_proxy': '127.0.0.1'})
+    finally: server.shutdown(); server.server_close(); page.unlink()
+    tried = {r['uri']: r['status'] for r in map(json.loads, (made/'links/output.json').read_text(encoding='utf-8').splitlines())}
+    assert done.returncode and tried[there] == 'working' and tried[gone] == 'broken' and gone in done.stdout + done.stderr
+    assert {u for u in tried if u.startswith('https:')} and all(tried[u] == 'broken' for u in tried if u.startswith('https:'))
+
+
 def test_no_stylesheet_loads_from_elsewhere(site):
     for sheet in site.rglob('*.css'): assert not re.search(r'(url\(|@import)\s*["\']?(https?:)?//', sheet.read_text(encoding='utf-8')), sheet
 
