@@ -172,6 +172,14 @@ def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     assert 'PROJECTED' in text and json.loads((ROOT/'docs/measured/provenance.json').read_text(encoding='utf-8'))['cluster']['says'][-1][:40] in text
 
 
+def test_amazons_file_is_read_in_a_minute_and_two_gib(pages):
+    with open(ROOT/'docs/measured/amazon_at_size.csv', encoding='utf-8', newline='') as f: said = {r['what']: r['here'] for r in csv.DictReader(f)}
+    assert [int(said[k]) for k in ('rows', 'users', 'items')] == [7_824_482, 4_201_696, 476_002] and said['made of'] == 'simulated' and '10-core' in said['read']
+    assert 0 < float(said['CPU seconds']) <= float(said['seconds by the clock']) + .05 and float(said['CPU seconds']) < 60 and 0 < float(said['GiB at most']) < 2 and said['memory allowed'] == '2GiB' and said['cores used'] == '1'
+    recipe = re.search(r'^amazon_at_size:.*\n\t.*?/(python .*)$', (ROOT/'Makefile').read_text(encoding='utf-8'), re.M)[1]; assert said['command'] == recipe
+    text = ' '.join(' '.join(pages['experiments/amazon_measured.html'].text).split()); assert '7,824,482' in text and said['processor'] in text and 'simulated' in text
+
+
 # What the pages tell people to type
 
 HOWTO = sorted(p.stem for p in (ROOT/'docs/howto').glob('*.md'))
