@@ -11,10 +11,10 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce report trust variance planted actions benchmark faults cluster measured docs shipped tutorials lab prepare clean
+.PHONY: help env test check notebooks reproduce report trust variance planted actions benchmark faults cluster measured amazon_at_size docs links shipped tutorials lab prepare clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z_ ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: $(READY)  ## the environment in .venv, from constraints.txt; made once, updated when the pins change
 
@@ -53,8 +53,14 @@ report: reproduce  ## the same, and keep the report for the site
 docs: $(READY)  ## the documentation site: open build/docs/site/index.html
 	OUT=$(OUT) $(BIN)/python -m sphinx -b html -W --keep-going -n -q -j auto -d build/docs/trees docs build/docs/site
 
+links: $(READY)  ## try the links of the site that lead elsewhere, where there is a network; `make test` tries those within
+	OUT=$(OUT) $(BIN)/python -m sphinx -b linkcheck -q -j auto -d build/docs/trees docs build/docs/links
+
 measured: $(MEASURED)  ## run these and keep what the site shows of them
 	$(BIN)/python docs/measure.py $(MEASURED)
+
+amazon_at_size: $(READY)  ## read a csv of the size and shape of Amazon Electronics, simulated, on one core, and keep what it took: a minute, 0.4 GB of temporary disk
+	$(SINGLE) $(BIN)/python tests/amazon_at_size.py --keep docs/measured/amazon_at_size.csv
 
 shipped: $(READY)  ## compute the influence tables of data/shipped again: the full profile, about two hours on two cores
 	$(SINGLE) $(BIN)/recinfluence reproduce all --profile full --out runs/full $(if $(JOBS),--jobs $(JOBS))

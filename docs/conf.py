@@ -21,6 +21,7 @@ add_module_names, toc_object_entries_show_parents, python_use_unqualified_type_n
 python_maximum_signature_line_length, modindex_common_prefix = 100, ['recinfluence.']
 
 highlight_language, smartquotes = 'none', False         # quotes here are often code
+linkcheck_timeout, linkcheck_retries, linkcheck_workers = 20, 2, 4       # `make links`
 nb_execution_mode, nb_ipywidgets_js = 'off', {}         # notebooks are shown as they are kept; no script from elsewhere
 myst_enable_extensions, myst_heading_anchors = ['dollarmath', 'substitution', 'colon_fence'], 3
 myst_substitutions = {

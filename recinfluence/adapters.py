@@ -46,16 +46,23 @@ class KeyedGenerator(np.random.Generator):
     def standard_normal(self, size=None, dtype=np.float64, out=None): return _rows(self, lambda s: s.standard_normal(size[1:])).astype(dtype)
 
 # %% ../nbs/05b_adapters.ipynb #c496766c
+_SEED = "the seed of each retraining comes from the sweep: deletion_sweep(..., seed=...), or fit(train, seed)"
+_QUIET = 'retrainings are many, and none of them says anything'
+_THREADS = 'a retraining has one thread, and a sweep as many processes as its jobs'
+
 class Adapter(Recommender):
     "A class of another library, by its name there, with that library's own arguments."
     library, extra = '', None
     known: dict = {}          # name: the module that has it
+    taken: dict = {}          # arguments that are not for the user to give: what to do instead
 
     def __init__(self,
         name: str,            # of the class in the library
         **arguments           # what that class takes; json must be able to hold it
     ):
         if name not in self.known: raise ValueError(f'{type(self).__name__}({name!r}): choose one of {list(self.known)}.')
+        for k in arguments:
+            if k in self.taken: raise ValueError(f'{type(self).__name__}({name!r}, {k}={arguments[k]!r}): leave {k} out; {self.taken[k]}.')
         self.name, self.arguments = name, arguments
 
     def make(self, **more):
@@ -87,6 +94,7 @@ def _pair_normal(
 class Surprise(Adapter):
     "A prediction algorithm of scikit-surprise."
     library, paired = 'surprise', True
+    taken = {'random_state': _SEED, 'verbose': _QUIET}
     known = dict.fromkeys(['SVD', 'SVDpp', 'NMF', 'SlopeOne', 'CoClustering', 'BaselineOnly', 'KNNBasic', 'KNNWithMeans', 'KNNWithZScore', 'KNNBaseline', 'NormalPredictor'], 'surprise')
 
     def __init__(self, name, rating_scale=(1, 5), **arguments): super().__init__(name, **arguments); self.rating_scale = tuple(rating_scale)
@@ -97,7 +105,7 @@ class Surprise(Adapter):
         rows = surprise.Dataset.load_from_df(train.sort_values('user', kind='stable')[['user', 'item', 'rating']], surprise.Reader(rating_scale=self.rating_scale)).build_full_trainset()
         users, items = ([raw(n) for n in range(n_ids)] for raw, n_ids in ((rows.to_raw_uid, rows.n_users), (rows.to_raw_iid, rows.n_items)))
         draws = {'random_state': KeyedState(seed, [('pu', users), ('qi', items), ('yj', items)])} if self.name in ('SVD', 'SVDpp', 'NMF', 'CoClustering') else {}
-        quiet = {'verbose': False} if self.name.startswith(('KNN', 'Baseline')) else {}
+        quiet = {'verbose': False} if self.name.startswith(('KNN', 'Baseline')) else {}            # the others are quiet by themselves
         self.model_ = self.make(**draws, **quiet).fit(rows); self.model_.random_state = None; self.seed_ = seed
         return self
 
@@ -109,6 +117,7 @@ class Surprise(Adapter):
 class Implicit(Adapter):
     "A recommender of the library implicit, on one thread of the CPU."
     library = extra = 'implicit'
+    taken = {'random_state': _SEED, 'num_threads': _THREADS}
     known = {'AlternatingLeastSquares': 'implicit.cpu.als', 'BayesianPersonalizedRanking': 'implicit.cpu.bpr', 'LogisticMatrixFactorization': 'implicit.cpu.lmf',
              **dict.fromkeys(['CosineRecommender', 'TFIDFRecommender', 'BM25Recommender', 'ItemItemRecommender'], 'implicit.nearest_neighbours')}
 
@@ -141,6 +150,7 @@ class Implicit(Adapter):
 class LensKit(Adapter):
     "A scorer of LensKit."
     library = extra = 'lenskit'
+    taken = {**dict.fromkeys(['rng', 'random_state', 'seed'], _SEED), 'num_threads': _THREADS, 'config': 'give the settings that it holds as arguments of their own'}
     known = {'BiasScorer': 'lenskit.basic', 'PopScorer': 'lenskit.basic', 'ItemKNNScorer': 'lenskit.knn', 'UserKNNScorer': 'lenskit.knn', 'EASEScorer': 'lenskit.knn',
              'ImplicitMFScorer': 'lenskit.als', 'BiasedMFScorer': 'lenskit.als', 'FunkSVDScorer': 'lenskit.funksvd', 'BiasedSVDScorer': 'lenskit.sklearn.svd'}
     drawn = {'FunkSVDScorer', 'BiasedSVDScorer'}       # by position

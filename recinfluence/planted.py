@@ -39,7 +39,7 @@ def low_rank_interactions(
 
 # %% ../nbs/14_planted.ipynb #dba1ef06
 KINDS = {'careless': -1, 'duplicates': -1, 'random': -1, 'average': -1, 'bandwagon': -1, 'segment': -1,      # meant to harm (-1), to help (1)
-         'random nuke': -1, 'average nuke': -1, 'reverse bandwagon': -1, 'informative': 1, 'nothing': 0}
+         'random nuke': -1, 'average nuke': -1, 'reverse bandwagon': -1, 'segment nuke': -1, 'informative': 1, 'nothing': 0}
 
 @dataclass(frozen=True, eq=False)
 class Planted:
@@ -88,10 +88,13 @@ class _Plants:
     def reverse_bandwagon(self):
         known = np.flatnonzero(self.known >= np.median(self.known))          # known enough to have a mean
         return self.attack(np.unique([*known[np.argsort(self.mean[known], kind='stable')[:5]], self.popular]), rating=0)
-    def segment(self):
-        own = self.user == self.copied; liked = np.unique([*self.item[own & (self.rating >= np.median(self.rating[own]))], self.target])
+    def among_liked(self, target, rating=-1):
+        "The target at one end of the scale among what one user likes, with the highest rating; as many fillers with the lowest."
+        own = self.user == self.copied; liked = np.union1d(self.item[own & (self.rating >= np.median(self.rating[own]))], [target])
         fill = self.draw(len(liked)); fill = fill[~np.isin(fill, liked)]
-        return np.append(liked, fill), np.append(np.full(len(liked), self.scale[-1]), np.full(len(fill), self.scale[0]))
+        return np.append(liked, fill), self.scale[np.append(np.where(liked == target, rating, -1), np.zeros(len(fill), int))]
+    def segment(self): return self.among_liked(self.target)
+    def segment_nuke(self): return self.among_liked(self.popular, 0)
     def informative(self):
         test_user, test_item = self.split.codes(self.split.test); tested = np.bincount(test_user, minlength=len(self.active))
         coldness = np.bincount(test_user, 1 / self.known[test_item], minlength=len(self.active))

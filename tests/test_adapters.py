@@ -213,6 +213,23 @@ def test_wrong_settings_are_refused(make, words):
     with pytest.raises(ValueError, match=words): make()
 
 
+@pytest.mark.parametrize('cls, argument, words', [(Surprise, 'random_state', 'the seed of each retraining comes from the sweep'), (Surprise, 'verbose', 'none of them says anything'),
+                                                  (Implicit, 'random_state', 'the seed of each retraining comes from the sweep'), (Implicit, 'num_threads', 'as many processes as its jobs'),
+                                                  *((LensKit, a, 'the seed of each retraining comes from the sweep') for a in ('rng', 'random_state', 'seed')), (LensKit, 'num_threads', 'as many processes'), (LensKit, 'config', 'arguments of their own')])
+def test_arguments_that_are_not_for_the_user_are_refused_before_training(cls, argument, words):
+    for name in cls.known:
+        with pytest.raises(ValueError, match=rf"{cls.__name__}\('{name}', {argument}=3\): leave {argument} out; .*{words}"): cls(name, **{argument: 3})
+
+
+@pytest.mark.parametrize('library, name', [(l, n) for l, c in LIBRARIES.items() for n in c.known])
+def test_whatever_an_adapter_sets_itself_is_refused_from_others(monkeypatch, library, name):
+    "What it hands to the library beside the user's arguments, as seen when it trains."
+    needs(library); cls, handed = LIBRARIES[library], set(); make = cls.make
+    monkeypatch.setattr(cls, 'make', lambda self, **more: (handed.update(more), make(self, **more))[1])
+    cls(name, **({'embedding_size': 5} if name == 'BiasedSVDScorer' else {})).fit(planted_interactions(), 1)
+    assert handed <= set(cls.taken), f'{name}: {handed - set(cls.taken)} would be given twice'
+
+
 def test_a_missing_library_is_named_with_its_extra(monkeypatch):
     for name in [n for n in sys.modules if n.split('.')[0] == 'implicit']: monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, 'implicit', None)

@@ -1,5 +1,5 @@
 """Amazon: every layout read back whatever the block size, everything doubtful refused, margins of the stand-in exact and its tastes learnable."""
-import gzip, http.server, io, json, os, threading
+import csv, gzip, hashlib, http.server, io, json, os, subprocess, sys, threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from recinfluence.datasets import DataError, summary
 from recinfluence.metrics import Evaluator
 from recinfluence.ncf import NCF
 from recinfluence.recommenders import Popularity
+from recinfluence.reproduce import processor
 from recinfluence.splits import chrono_split
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -209,6 +210,17 @@ def test_memory_is_as_stated_and_a_larger_file_is_refused(tmp_path):
     cost = measure(path, core=None, memory='400MiB')         # in a process of its own
     stated = (am._LIBRARIES + am._PER_ROW * 300_000 + am._PER_ID * 220_000) / 2**30
     assert cost['GiB at most'] < stated < .4 and '300,000 rows' in cost['source']
+
+
+def test_what_reading_cost_is_kept_as_it_was(tmp_path):
+    path, kept = write_ratings(tmp_path/'r.csv', rows=30_000, users=9_000, items=2_000), tmp_path/'kept.csv'; here = Path(__file__).with_name('amazon_at_size.py')
+    for more in (['--path', str(path)], ['--rows', '30000', '--users', '9000', '--items', '2000']):
+        done = subprocess.run([sys.executable, str(here), *more, '--core', '3', '--keep', str(kept)], capture_output=True, text=True, check=True, env={**os.environ, 'PYTHONPATH': str(here.parents[1])})
+        said, told = dict(csv.reader(kept.open(encoding='utf-8', newline=''))), json.loads(done.stdout)
+        assert said['its SHA-256'] == hashlib.sha256(path.read_bytes()).hexdigest() and int(said['rows']) == len(path.read_text().splitlines()) == 30_000 and float(said['MB of the file']) == round(path.stat().st_size / 1e6, 1)
+        assert said['read'] == str(load_amazon(path=path, core=3)) == told['data'] and all(float(said[k]) == told[k] > 0 for k in ('CPU seconds', 'seconds by the clock', 'GiB at most')) and said['command'].split()[-2:] == ['--keep', str(kept)]
+        assert said['processor'] == processor() and told['CPU seconds'] <= told['seconds by the clock'] + .05          # one core
+    ids = [line.split(',') for line in path.read_text().splitlines()]; assert (int(said['users']), int(said['items'])) == tuple(len({r[n] for r in ids}) for n in (0, 1)) and said['made of'] == 'simulated'
 
 
 def test_memory_does_not_grow_with_repeated_ids():

@@ -66,6 +66,22 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, p
     print('links that leave the site, not tried:', *sorted(outside), sep='\n')
 
 
+def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(site, tmp_path):
+    "Two links to a server of our own; all others meet a closed door, so that nothing outside is asked."
+    class Here(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self): self.send_response(200 if self.path == '/there' else 404); self.end_headers()
+        do_GET = do_HEAD
+        def log_message(self, *args): pass
+    copy = site.parents[1]/'copy'; page, made = copy/'docs/howto/outside.md', copy/'build/docs'; made.mkdir(parents=True); (made/'trees').symlink_to(site.parents[1]/'trees')
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Here); threading.Thread(target=server.serve_forever, daemon=True).start(); there, gone = (f'http://127.0.0.1:{server.server_port}/{n}' for n in ('there', 'gone'))
+    page.write_text(f'---\norphan: true\n---\n# Outside\n\n[there]({there}) [gone]({gone}) [within](index.md)\n')
+    try: done = subprocess.run(['make', '-f', str(ROOT/'Makefile'), '-o', '.venv/.ready', f'BIN={Path(sys.executable).parent}', 'links'], cwd=copy, capture_output=True, text=True, timeout=500, env={**os.environ, 'https_proxy': 'http://127.0.0.1:9', 'no_proxy': '127.0.0.1'})
+    finally: server.shutdown(); server.server_close(); page.unlink()
+    tried = {r['uri']: r['status'] for r in map(json.loads, (made/'links/output.json').read_text(encoding='utf-8').splitlines())}
+    assert done.returncode and tried[there] == 'working' and tried[gone] == 'broken' and gone in done.stdout + done.stderr
+    assert {u for u in tried if u.startswith('https:')} and all(tried[u] == 'broken' for u in tried if u.startswith('https:'))
+
+
 def test_no_stylesheet_loads_from_elsewhere(site):
     for sheet in site.rglob('*.css'): assert not re.search(r'(url\(|@import)\s*["\']?(https?:)?//', sheet.read_text(encoding='utf-8')), sheet
 
@@ -141,6 +157,14 @@ def test_the_fault_table_is_the_experiments_and_has_zeros_where_it_must():
     assert int(rows['all']['injected']) == sum(int(r['injected']) for n, r in rows.items() if n != 'all')
 
 
+def test_no_message_of_the_fault_table_is_cut():
+    from recinfluence.datasets import load_interactions; from recinfluence.recommenders import planted_interactions
+    with open(ROOT/'docs/measured/faults.csv', encoding='utf-8', newline='') as f: said = {r['fault']: r['said'] for r in csv.DictReader(f)}
+    refused = [said[n] for n in said if n.startswith('a store of') or n in ('the disk is full', 'the store is read-only', 'two sweeps on one store', 'a page is damaged')]
+    assert len(refused) == 7 and all(t.endswith('.') for t in refused)
+    assert all(load_interactions(planted_interactions(seed=s), name='planted').hash in said['a store of other data'] for s in (0, 1))
+
+
 def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     text = ' '.join(' '.join(pages['experiments/cluster_measured.html'].text).split())
     with open(ROOT/'docs/measured/cluster_measured.csv', encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))
@@ -154,6 +178,14 @@ def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
     assert len(rows) > 40 and [r for r in rows if ' '.join([r['action'], f"{r['model']}, {r['size']}", f"{r['metric']}, {r['judged']}"]) not in text or r['effect (95 %)'] not in text or r['verdict'] not in text] == []
     given = re.findall(r'(\w+)=([^,\']+)', about['command']); assert about['command'].startswith('make actions') and about['command'] in text and about['made_with'] in text
     assert all(f'{name}={value}' in about['says'][-1] and f'{name}={value}' in text for name, value in given) and 'measured on seeds' in about['says'][-1]
+
+
+def test_amazons_file_is_read_in_a_minute_and_two_gib(pages):
+    with open(ROOT/'docs/measured/amazon_at_size.csv', encoding='utf-8', newline='') as f: said = {r['what']: r['here'] for r in csv.DictReader(f)}
+    assert [int(said[k]) for k in ('rows', 'users', 'items')] == [7_824_482, 4_201_696, 476_002] and said['made of'] == 'simulated' and '10-core' in said['read']
+    assert 0 < float(said['CPU seconds']) <= float(said['seconds by the clock']) + .05 and float(said['CPU seconds']) < 60 and 0 < float(said['GiB at most']) < 2 and said['memory allowed'] == '2GiB' and said['cores used'] == '1'
+    recipe = re.search(r'^amazon_at_size:.*\n\t.*?/(python .*)$', (ROOT/'Makefile').read_text(encoding='utf-8'), re.M)[1]; assert said['command'] == recipe
+    text = ' '.join(' '.join(pages['experiments/amazon_measured.html'].text).split()); assert '7,824,482' in text and said['processor'] in text and 'simulated' in text
 
 
 # What the pages tell people to type

@@ -1,12 +1,16 @@
 """Where a sweep runs must not show in its store: this process, processes beside it, anybody's executor, a real Dask cluster whose workers come and go."""
-import os, signal, socket, sqlite3, subprocess, sys, threading, time
+import json, os, signal, socket, sqlite3, subprocess, sys, threading, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from recinfluence.datasets import load_interactions
 from recinfluence.executors import Child, Load, Lost, Tasks
 from recinfluence.ncf import NCF
+from recinfluence.recommenders import planted_interactions
+from recinfluence.reproduce import run_experiment
 from recinfluence.sweep import Store, deletion_sweep
 
 MODEL = NCF(n_epochs=3, batch_size=16)
@@ -196,3 +200,10 @@ def test_tasks_that_have_not_begun_can_be_taken_back():
     with Tasks(Told, (), jobs=1) as here:
         for n in range(3): here.submit(('pid', n))
         assert here.drop(lambda t: t[1] == 1) == [('pid', 1)] and [t for t, _ in here] == [('pid', 0), ('pid', 2)]
+
+
+def test_the_cluster_experiment_runs_and_says_what_it_was_made_from(tmp_path):
+    pytest.importorskip('distributed', reason='Dask is not installed (pip install recinfluence[dask])')
+    run_experiment('cluster', tmp_path, simulated=True, workers=1); measured = pd.read_csv(tmp_path/'tables/measured.csv')
+    made = json.loads((tmp_path/'provenance/cluster.json').read_text()); assert made['data_hash'] == load_interactions(planted_interactions()).hash and made['processes'] == 1 and made['seeds'] == '0'
+    assert measured.executor.tolist() == ['this process', 'Dask'] and (measured.retrainings == 41).all() and made['retrainings'] == 2 * 40          # the full model is not counted

@@ -1,14 +1,15 @@
 """What goes wrong costs what it must and no more: the fault table with zeros where it must have them, and the faults that a real system makes."""
-import os, sqlite3, subprocess, sys
+import json, os, re, sqlite3, subprocess, sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from recinfluence.datasets import load_interactions
 from recinfluence.deletion import RandomGroups
 from recinfluence.metrics import METRICS
-from recinfluence.recommenders import Popularity
+from recinfluence.recommenders import Popularity, planted_interactions
 from recinfluence.reproduce import run_experiment
 from recinfluence.sweep import Store, StoreError, deletion_sweep
 
@@ -20,7 +21,9 @@ def test_the_fault_table_has_zeros_where_it_must(tmp_path):
     run_experiment('faults', tmp_path, rounds=3, seed=3, ids=6, jobs=1, dask=False)
     t = pd.read_csv(tmp_path/'tables/faults.csv', index_col='fault')
     assert (t[['lost', 'duplicated', 'changed']] == 0).all(axis=None)
+    made = json.loads((tmp_path/'provenance/faults.json').read_text()); assert made['data_hash'] == load_interactions(planted_interactions()).hash and made['retrainings'] > 21 * 6 and not list((tmp_path/'stores').iterdir())
     assert len(t) >= 21 and (t.injected > 0).all() and t.injected['all'] == t.injected.drop('all').sum() > 35
+    assert t.said[[n for n in t.index if n.startswith('a store of')]].str.endswith('.').all() and len(re.findall("'[0-9a-f]{64}'", t.said['a store of other data'])) == 2        # whole messages
 
 
 class Broken(Popularity):
@@ -93,7 +96,7 @@ def test_one_changed_digit_is_noticed_and_rescued(tiny, tmp_path):
 
 def test_half_written_rows_of_a_killed_sweep_are_taken_back(tiny, tmp_path):
     path = tmp_path/'s.db'; before = run(tiny, store=path).store.content_hash()
-    script = "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN'); db.execute(\"UPDATE measures SET without = 7\"); db.execute(\"UPDATE units SET label = hex(randomblob(3000))\"); os._exit(9)"
+    script = "import json, os, re, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN'); db.execute(\"UPDATE measures SET without = 7\"); db.execute(\"UPDATE units SET label = hex(randomblob(3000))\"); os._exit(9)"
     assert subprocess.run([sys.executable, '-c', script, str(path)]).returncode == 9 and Path(f'{path}-journal').stat().st_size > 0     # a journal that has to be played back
     assert Store(path).content_hash() == before and not (Store(path).frame().without == 7).any()
 

@@ -1,4 +1,6 @@
 """Planted truth: recovered where it must be, not found where it is not, and nothing else touched."""
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -219,6 +221,8 @@ def test_the_experiment_runs_end_to_end(tmp_path):
     papermill = pytest.importorskip('papermill')
     quick = dict(data=['simulated'], models=['SVD'], n=5, simulated_users=60, simulated_items=90, simulated_replicates=2, whole_replicates=2, null_draws=20, jobs=1, out=str(tmp_path))
     papermill.execute_notebook(str(resource('nbs/experiments', 'planted.ipynb')), str(tmp_path/'planted.ipynb'), quick, kernel_name='python3', progress_bar=False)
+    made = json.loads((tmp_path/'provenance/planted_simulated.json').read_text()); split = plant(chrono_split(low_rank_interactions(60, 90)), ADDED, n=5).split; assert (made['data_hash'], made['split_hash']) == (split.interactions.hash, split.hash)
+    assert made['retrainings'] == 2 * (60 + 5 * len(ADDED)) + 2 * len(ADDED) + 64 * max(2, round(2 * (60 + 5 * len(ADDED)) / 64))         # one at a time, all of a kind, as many in random groups
     found = pd.read_csv(tmp_path/'tables'/'recovery.csv'); assert found.auc.between(0, 1).all() and set(found.kind) == set(ADDED) and (tmp_path/'figures'/'recovery.png').exists()
 
 
@@ -234,6 +238,24 @@ def test_every_attack_has_one_target_at_its_end_of_the_scale(simulated, kind):
         fans = [u for u, f in t.groupby('user') if len(shared - set(f['item'][f.rating >= f.rating.median()])) <= 1]; assert len(shared) > 3 and fans and set(fill.rating) == {t.rating.min()}
     else:
         follows = np.corrcoef(fill.groupby('item').rating.mean(), mean.reindex(sorted(fill['item'].unique())))[0, 1]; assert follows > .4 if kind == 'average nuke' else abs(follows) < .3
+
+
+def test_a_segment_nuke_hates_one_popular_item_among_what_one_user_likes(simulated):
+    t = simulated.train; count = t['item'].value_counts()
+    for seed in range(6):
+        fs = profiles(plant(simulated, 'segment nuke', n=40, seed=seed)); hated, loved = (set.intersection(*({*f['item'][f.rating == r]} for f in fs)) for r in (1, 5))
+        assert len(hated) == 1 and count[list(hated)[0]] >= count.median() and len(loved) > 3 and all({*f['item'][f.rating == 5]} == loved and set(f.rating) == {1, 5} for f in fs)
+        likes = [set(f['item'][f.rating >= f.rating.median()]) for _, f in t.groupby('user')]; assert any(liked - hated == loved for liked in likes)
+        assert len({frozenset(f['item'][f.rating == 1]) for f in fs}) > 1 and all(1 < (f.rating == 1).sum() <= 2 + len(loved) for f in fs)     # fillers by lot, at most as many as favourites
+
+
+def test_every_push_has_its_nuke(simulated):
+    "The standard attacks, each with one target: the highest rating from the less popular half, or the lowest from the more popular."
+    count = simulated.train['item'].value_counts()
+    for push, nuke in (('random', 'random nuke'), ('average', 'average nuke'), ('bandwagon', 'reverse bandwagon'), ('segment', 'segment nuke')):
+        assert KINDS[push] == KINDS[nuke] == -1
+        for kind, end, place in ((push, 5, np.less_equal), (nuke, 1, np.greater_equal)):
+            fs = profiles(plant(simulated, kind, n=40, seed=1)); shared = set.intersection(*({*f['item'][f.rating == end]} for f in fs)); assert any(place(count[i], count.median()) for i in shared), kind
 
 
 def test_precision_at_k_counts_and_shares_ties():

@@ -74,6 +74,18 @@ def test_no_section_overwrites_what_another_made():
     assert all(len(n) > 10 for n in names.values()) and not [(a, b) for a, b in combinations(names, 2) if set(names[a]) & set(names[b])]
 
 
+def test_every_experiment_says_what_it_was_made_from():
+    "Each calls provenance with its own name (sections of the paper: theirs) and the time at which it began."
+    import ast
+    from recinfluence.reproduce import SECTIONS, resource
+    names = {p.stem for p in Path(resource('nbs/experiments', 'trust.ipynb')).parent.glob('*.ipynb')} - {'explorer', 'actions'}; assert names > {'planted', 'variance', 'benchmark', 'faults', 'cluster', 'trust', *SECTIONS.values()}
+    for name in names:
+        code = '\n'.join(line for c in json.loads(resource('nbs/experiments', f'{name}.ipynb').read_text(encoding='utf-8'))['cells'] if c['cell_type'] == 'code' for line in ''.join(c['source']).split('\n') if not line.startswith('%'))
+        calls = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Call) and getattr(n.func, 'id', '') == 'provenance']; assert len(calls) == 1, name
+        out, section, sweep, seeds, stores, started, *jobs = map(ast.unparse, calls[0].args)
+        assert section.removeprefix('f').strip("'").startswith(next((s for s, n in SECTIONS.items() if n == name), name)) and out == 'out' and started == 'started' and len(jobs) == 1 and seeds, name
+
+
 def test_named_units_are_all_of_the_papers():
     from recinfluence.reproduce import named_ids
     assert named_ids('4.1', 'user') == [2, 17, 273, 311, 583, 775] and named_ids('4.1', 'item') == [482, 905, 1227, 1342, 1380, 1518] and named_ids('4.3', 'user') == [1, 50, 100, 258, 294, 309]
