@@ -42,6 +42,8 @@ def test_a_section_runs_whole_on_a_few_units(section, given, tables, figures, mo
         saved = load_results(tmp_path/'results/svd_users.parquet', 'rmse', movielens); assert len(saved.frame) == 15 and saved.frame.label.iloc[0].startswith('user') and saved.replicates == 1
         a = pd.read_csv(tmp_path/'tables/algorithms.csv'); assert sorted(set(a.algorithm)) == [1, 2] and a.difference.max() < 1e-12 and a['written out'].abs().min() > 0
         assert (pd.read_csv(tmp_path/'tables/table_12.csv').verdict == 'reproduced exactly').all() and (pd.read_csv(tmp_path/'tables/table_13.csv').ratings == 'reproduced exactly').all()
+        tables = lambda: {p.name: p.read_bytes() for p in (tmp_path/'tables').iterdir()}; before = tables(); done = {p: p.stat().st_size for p in (tmp_path/'stores').glob('*.db')}
+        reproduce_section(section, tmp_path, jobs=1, **given); assert tables() == before and {p: p.stat().st_size for p in (tmp_path/'stores').glob('*.db')} == done      # a rerun: nothing computed again, the same bytes
     else:
         assert all((pd.read_csv(tmp_path/f'tables/{t}.csv').ratings == 'reproduced exactly').all() for t in ('table_04', 'table_07'))
         v = pd.read_csv(tmp_path/'tables/table_02.csv').set_index('metric').verdict; assert (v.drop('Average # ratings/user') == 'reproduced exactly').all() and v['Average # ratings/user'].startswith('not reproducible, because 100,000 / 943')
