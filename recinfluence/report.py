@@ -22,8 +22,8 @@ from .results import SavedInfluence, first_seeing, load_results
 from .sweep import Store, Sweep
 
 # %% auto #0
-__all__ = ['VERDICTS', 'CSS', 'SECTION_NAMES', 'MADE_IN', 'HEAD', 'PAGE', 'INFLUENCE_PAGE', 'kind_of', 'tally', 'contents',
-           'table_html', 'picture', 'unseen', 'report', 'influence_of', 'reliabilities', 'influence_report']
+__all__ = ['VERDICTS', 'CSS', 'SECTION_NAMES', 'READINGS', 'MADE_IN', 'HEAD', 'PAGE', 'INFLUENCE_PAGE', 'kind_of', 'tally',
+           'contents', 'table_html', 'picture', 'unseen', 'report', 'influence_of', 'reliabilities', 'influence_report']
 
 # %% ../nbs/17b_report.ipynb #5f02cb83
 VERDICTS = {'reproduced exactly': ('exact', '✓'), 'reproduced within noise': ('noise', '≈'), 'not reproducible': ('no', '✗'), 'not comparable': ('apart', '–')}
@@ -158,6 +158,7 @@ tbody th { font-weight: normal; } .number { text-align: right; font-variant-nume
   .sweep h2 { break-before: auto; break-after: avoid; margin-top: 28px; } .sweep .figure { break-inside: avoid; } }
 """
 SECTION_NAMES = {'3': 'The method', '4': 'The model', '4.1': 'MovieLens 100K and NCF', '4.2': 'Amazon Electronics and NCF', '4.3': 'MovieLens 100K and SVD'}
+READINGS = "<p>The paper does not say over which pairs it took mean absolute error and explained variance. Three readings; Table 11 above uses A, and its other figures do not depend on it.</p>"
 MADE_IN = {'3': ('4.3', 'explainers'), '4': ('4.1',), '4.1': ('4.1',), '4.2': ('4.2',), '4.3': ('4.3',)}      # the notebooks a section's items come from
 
 def report(
@@ -165,19 +166,19 @@ def report(
 ) -> Path:                # report.html in it
     "One page of HTML with every item of the paper; it needs no network, and prints."
     from jinja2 import Environment
-    out = Path(out); items = contents(out); made = {p.stem: json.loads(p.read_text()) for p in sorted((out/'provenance').glob('*.json'))}
+    out = Path(out); items, readings = contents(out), _read(out, 'table_11_readings'); made = {p.stem: json.loads(p.read_text()) for p in sorted((out/'provenance').glob('*.json'))}
     made.pop('run', None); profiles = sorted({m['profile'] for m in made.values() if m.get('profile')})
-    sections = [{'number': s, 'name': SECTION_NAMES[s], 'items': [_item(i) for i in own.itertuples()], 'made': [made[m] for m in MADE_IN[s] if m in made]} for s, own in items.groupby('section', sort=False)]
+    sections = [{'number': s, 'name': SECTION_NAMES[s], 'items': [_item(i, readings) for i in own.itertuples()], 'made': [made[m] for m in MADE_IN[s] if m in made]} for s, own in items.groupby('section', sort=False)]
     parts = [{'heading': h, 'says': s, 'shown': [picture(t, h) if isinstance(t, Path) else table_html(t) for t in shown]} for h, s, shown in unseen(out)]
     counted = Counter(kind_of(v) for said in items.verdicts if said is not None for v in said)
     html = Environment(autoescape=True).from_string(PAGE).render(title='Reproduction report', css=CSS, sections=sections, parts=parts, profiles=profiles, made=list(made.values()), version=recinfluence.__version__, verdicts=VERDICTS, counted=counted, missing=[i for i, v in items.verdicts.items() if v is None])
     return write_atomic(out/'report.html', html.encode())
 
-def _item(i):
-    "What the page shows of an item."
+def _item(i, readings):
+    "What the page shows of an item; under Table 11, what its errors can have been taken over."
     counted = [(VERDICTS[k][0], VERDICTS[k][1], f'{n} × {k}' if n > 1 or len(i.verdicts) > 1 else k) for k, n in tally(i.verdicts).items()] if i.verdicts is not None else []
     return {'name': i.Index, 'id': i.Index.lower().replace(' ', '-'), 'title': i.title, 'there': i.verdicts is not None, 'counted': counted,
-            'table': table_html(i.table) if i.table is not None else '', 'figure': picture(i.figure, f'{i.Index}: {i.title}') if i.figure is not None else ''}
+            'table': (table_html(i.table) if i.table is not None else '') + (READINGS + table_html(readings) if i.Index == 'Table 11' and readings is not None else ''), 'figure': picture(i.figure, f'{i.Index}: {i.title}') if i.figure is not None else ''}
 
 HEAD = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ title }}</title><style>{{ css | safe }}</style></head>'
 PAGE = HEAD + """<body>

@@ -57,13 +57,18 @@ def test_section_4_2_runs_whole(data, request, tmp_path):
         real = request.getfixturevalue('small_real')
         (tmp_path/'reviews').mkdir()
         for f in ('train.txt', 'test.txt'): (tmp_path/'reviews'/f).write_text(''.join((real/f).open().readlines()[:700]))
-        given, n = dict(path=str(tmp_path/'reviews'), budget='20s'), (354, 345)
+        given, n = dict(path=str(tmp_path/'reviews'), budget='40s'), (354, 345)
     notebook = reproduce_section('4.2', tmp_path/'out', replicates=2, jobs=1, **given); table = lambda name: pd.read_csv(tmp_path/'out/tables'/f'{name}.csv', index_col=0)
     assert not [o for c in json.loads(notebook.read_text())['cells'] for o in c.get('outputs', []) if o['output_type'] == 'error']
     assert {'figure_6', 'figure_7', 'figure_8'} <= {p.stem for p in (tmp_path/'out/figures').glob('*.svg')}
     verdicts = [*table('table_10').verdict, *table('table_11').verdict, *table('amazon_statements').verdict]
     assert set(verdicts) == {'not comparable, simulated data'} if data == 'simulated' else not any('simulated' in v for v in verdicts)
     assert table('table_10').ours[['# Users', '# Items']].tolist() == list(n) and table('table_11_readings')['share of ones'].iloc[0] == 1
+    if data == 'simulated':
+        paper = {'table_10_implied', 'inconsistencies_2'}       # of the paper's figures alone
+        assert not [p.stem for p in (tmp_path/'out/tables').iterdir() if p.stem not in paper and 'simulated' not in p.read_text()] and not [p.stem for p in (tmp_path/'out/figures').glob('*.svg') if 'simulated' not in p.read_text().lower()]
+    from recinfluence.report import report
+    page = report(tmp_path/'out').read_text(); assert all(f'>{r}<' in page for r in table('table_11_readings').index) and 'Table 11 above uses A' in page
     if data != 'simulated': assert [len(table(f'{kind}_refined')) for kind in ('users', 'items')] == list(n) and table('users_quote').loc['everything', 'seeds'] >= 4      # so small that the budget covers all
 
 
