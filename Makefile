@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce report trust variance planted actions benchmark faults cluster measured amazon_at_size docs links shipped tutorials lab prepare clean
+.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster measured amazon_at_size docs links shipped tutorials lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z_ ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,9 +46,6 @@ reproduce: $(READY)  ## the paper's sections and a report with every table and f
 
 trust variance planted actions benchmark faults cluster: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; actions; costs; injected faults; a cluster
 	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)', **dict($(GIVEN)))"
-
-report: reproduce  ## the same, and keep the report for the site
-	$(BIN)/python docs/measure.py report
 
 docs: $(READY)  ## the documentation site: open build/docs/site/index.html
 	OUT=$(OUT) $(BIN)/python -m sphinx -b html -W --keep-going -n -q -j auto -d build/docs/trees docs build/docs/site

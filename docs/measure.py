@@ -1,4 +1,4 @@
-"""Keep what `make faults`, `make cluster`, `make actions` and `make reproduce` have made for the pages of the site: `make measured` and `make report` call this after them."""
+"""Keep what `make faults`, `make cluster` and `make actions` have measured for the pages of the site: `make measured` calls this after them."""
 import csv, json, os, re, shutil, sys
 from pathlib import Path
 
@@ -8,8 +8,7 @@ from recinfluence.reproduce import processor
 DOCS = Path(__file__).resolve().parent
 SHOWN = {'faults': {'tables/faults.csv': 'faults.csv'},
          'cluster': {'tables/measured.csv': 'cluster_measured.csv', 'tables/costs.csv': 'cluster_costs.csv', 'tables/projection.csv': 'cluster_projection.csv', 'figures/projection.svg': 'cluster.svg'},
-         'actions': {'tables/actions_short.csv': 'actions.csv'},
-         'report': {'report.html': 'report.html'}}      # which says itself what it was made with
+         'actions': {'tables/actions_short.csv': 'actions.csv'}}
 
 
 def said(notebook: Path) -> list[str]:
@@ -35,7 +34,6 @@ def keep(out: Path, names):
     kept = DOCS/'measured/provenance.json'; about = json.loads(kept.read_text(encoding='utf-8')) if kept.exists() else {}
     for name in names:
         for source, target in SHOWN[name].items(): shutil.copy(out/source, DOCS/'measured'/target)
-        if name == 'report': continue
         about[name] = {'made_with': f'recinfluence {recinfluence.__version__} on {processor()}', 'command': command(name, out/f'{name}.ipynb'), 'says': said(out/f'{name}.ipynb')}
         if name == 'cluster': about[name]['shared'] = shared(out/'tables/measured.csv')
     kept.write_text(json.dumps(about, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')

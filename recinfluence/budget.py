@@ -98,6 +98,7 @@ class Quote:
     store: Path | None
     settings: dict
     budget: float            # seconds: as asked for, or stretched
+    ranked: Influence | None = None      # whose ends are refined; None: those of the screening
 
     def _time(self): return _clock(self.asked['budget']) + ('' if self.budget == self.asked['budget'] else f' (stretched to {_clock(self.budget)}: less buys no answer here)')
     @property
@@ -105,7 +106,7 @@ class Quote:
         total, p = len(np.unique(self.split.train[self.asked['units'][:-1]])), self.price; screened = self.table.units.iloc[1]
         memory = f', about {p.memory * p.jobs:.1f} GiB in all' if p.memory else ''
         return (f"{METRICS[self.asked['metric']].label} of {self.split.interactions.name}, {self._time()} on {p.jobs} process{'es' * (p.jobs > 1)} ({p.engine}{memory}): a retraining takes {p.retraining:.3g} processor seconds. "
-                f"Of {total:,} {self.asked['units']}, {screened:,} ({screened / total:.0%}) are {'covered' if len(self.table) == 2 else 'screened'}" + (f', {self.table.units.iloc[2]:,} ({self.table.units.iloc[2] / total:.1%}) refined.' if len(self.table) > 2 else '.'))
+                f"Of {total:,} {self.asked['units']}, {screened:,} ({screened / total:.0%}) are {'covered' if len(self.table) == 2 else 'ranked already' if self.ranked else 'screened'}" + (f', {self.table.units.iloc[2]:,} ({self.table.units.iloc[2] / total:.1%}) refined.' if len(self.table) > 2 else '.'))
     def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.table.to_html(float_format="{:,.2f}".format)}'
     def __repr__(self): return f'{self.conclusion}\n{self.table.to_string(float_format="{:,.2f}".format)}'
 
@@ -113,11 +114,11 @@ class Quote:
         "Screen, choose, refine; in the folder `store` of the quote everything is resumed."
         a, s = self.asked, dict(self.settings, jobs=self.price.jobs, engine=self.price.engine); part = self.store and (lambda name: self.store/f'{name}.db') or (lambda name: None)
         first = self.table.iloc[1]
-        what = RandomGroups() if 'groups' in first.design else sample_units(self.split, a['units'], int(first.units), a['sample'], a['seed'])
-        screened = deletion_sweep(self.recommender, self.split, what, replicates=int(first.seeds), seed=a['seed'], store=part('screening'), **s).influence(a['metric'], *[] if isinstance(what, RandomGroups) else ['training'])
+        what = RandomGroups() if 'groups' in first.design else sample_units(self.split, a['units'], int(first.units), a['sample'] or 'stratified', a['seed'])
+        screened = self.ranked or deletion_sweep(self.recommender, self.split, what, replicates=int(first.seeds), seed=a['seed'], store=part('screening'), **s).influence(a['metric'], *[] if isinstance(what, RandomGroups) else ['training'])
         if len(self.table) == 2: return Study(self, screened, None)
         f = screened.frame.assign(score=_score(screened)).sort_values('score', kind='stable'); n = int(self.table.units.iloc[2]); ends = pd.concat([f.iloc[:n // 2], f.iloc[len(f) - (n - n // 2):]])
-        refined = deletion_sweep(self.recommender, self.split, single_units(self.split, a['units'], sorted(ends.id.tolist())), replicates=int(self.table.seeds.iloc[2]), seed=a['seed'] + 10_000, store=part('refining'), **s)
+        refined = deletion_sweep(self.recommender, self.split, single_units(self.split, a['units'], sorted(ends.id.tolist())), replicates=int(self.table.seeds.iloc[2]), seed=max(a['seed'], a['ranked']['last'] if self.ranked else 0) + 10_000, store=part('refining'), **s)
         return Study(self, screened, refined.influence(a['metric'], 'training'))
 
 def _score(influence): return influence.frame.shrunk.fillna(influence.frame.estimate)      # a model without noise has nothing to shrink
@@ -135,7 +136,7 @@ class Study:
         a, n = self.quote.asked, len(np.unique(self.quote.split.train[self.quote.asked['units'][:-1]]))
         found = f'{told:,} have an influence that can be told from zero (q < 0.05)'
         if self.refined is None: return f"All {n:,} {a['units']} were deleted, each alone on {len(best.seeds)} seeds (reliability {best.reliability}): {found}."
-        return (f"{len(self.screened.frame):,} of {n:,} {a['units']} ({len(self.screened.frame) / n:.0%}) were screened (reliability {self.screened.reliability}); "
+        return (f"{len(self.screened.frame):,} of {n:,} {a['units']} ({len(self.screened.frame) / n:.0%}) were {'ranked already' if self.quote.ranked else 'screened'} (reliability {self.screened.reliability}); "
                 f"of these {len(best.frame):,} were refined, each deleted alone on {len(best.seeds)} fresh seeds: {found}. What the screening missed is not in this list.")
 
     def frame(self) -> pd.DataFrame:
@@ -153,7 +154,8 @@ def quote(
     units: str = 'users',           # or 'items'
     budget: str | float = '2h',     # of time on these processes
     metric: str = 'ndcg',
-    sample: str = 'stratified',     # who is screened where not all can be, see `SAMPLES`
+    sample: str | None = None,      # 'stratified', 'random' or 'active' (`SAMPLES`): so many of them, one at a time; None: as the design has it, users by random groups, items 'stratified'
+    ranked: Influence | None = None,   # top candidates only: the ends of this ranking are refined, and nothing is screened
     seed: int = 0,
     store: str | os.PathLike | None = None,   # a folder for the quote and its sweeps; None: in memory
     engine: str = 'auto',
@@ -163,38 +165,41 @@ def quote(
 ) -> Quote:
     "Measures what a retraining costs, says what everything would take, and what the budget buys."
     if metric not in METRICS: raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
+    if sample is not None and (sample not in SAMPLES or ranked is not None): raise ValueError(f'sample={sample!r}: choose one of {list(SAMPLES)}, or None; with ranked= nothing is sampled.')
+    if ranked is not None and ranked.frame.kind.iloc[0] != units[:-1]: raise ValueError(f'ranked= is a ranking of {ranked.frame.kind.iloc[0]}s, units={units!r}.')
     evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings]); made = find_engine(recommender, evaluator, engine)
-    store = None if store is None else Path(store); asked = dict(units=units, budget=seconds(budget), metric=metric, sample=sample, seed=seed, jobs=jobs, stretch=stretch)
+    store = None if store is None else Path(store); asked = dict(units=units, budget=seconds(budget), metric=metric, sample=sample, seed=seed, jobs=jobs, stretch=stretch, ranked=None if ranked is None else {'ids': _score(ranked).sort_values(kind='stable').index.tolist(), 'seeds': len(ranked.seeds), 'last': max(ranked.seeds)})
     request = json.dumps({**asked, **{k: v for k, v in identity(recommender, evaluator, made.name).items() if k != 'version'}}, sort_keys=True, default=str); kept = store and store/'quote.json'
     if kept and kept.exists():
         old = json.loads(kept.read_text())
         if old['request'] != request: raise ValueError(f'{kept} is a quote for something else. Name another folder, or delete this one.')
-        return Quote(pd.DataFrame(old['table']['data'], index=pd.Index(old['table']['index'], name='stage'), columns=old['table']['columns']), Price(**old['price']), asked, recommender, split, store, settings, old['budget'])
-    cost, total, given = price(recommender, split, units, engine, jobs, **settings), len(sample_units(split, units, sample=sample)), asked['budget']
+        return Quote(pd.DataFrame(old['table']['data'], index=pd.Index(old['table']['index'], name='stage'), columns=old['table']['columns']), Price(**old['price']), asked, recommender, split, store, settings, old['budget'], ranked)
+    cost, total, given = price(recommender, split, units, engine, jobs, **settings), len(sample_units(split, units)), asked['budget']
     while True:
         try: table = _stages(cost, {**asked, 'budget': given}, total); break
         except ValueError:
             if not stretch: raise
             given *= 2
-    q = Quote(table, cost, asked, recommender, split, store, settings, given)
+    q = Quote(table, cost, asked, recommender, split, store, settings, given, ranked)
     if kept: write_atomic(kept, json.dumps({'request': request, 'budget': given, 'price': asdict(cost), 'table': q.table.to_dict('split')}).encode())
     return q
 
 def _stages(cost, asked, total):
     "The table of a quote: everything once, then what the budget buys."
-    jobs, have = cost.jobs, asked['budget'] * cost.jobs
+    jobs, have, ranked = cost.jobs, asked['budget'] * cost.jobs, asked.get('ranked')
     rows = {}
     def stage(name, design, units, seeds, retrainings, spent): rows[name] = {'design': design, 'units': units, 'share': units / total, 'seeds': seeds, 'retrainings': retrainings, 'minutes': spent / jobs / 60}
     stage('everything once', f"one {asked['units'][:-1]} at a time", total, 1, total, cost.cost(total, 1))
-    if have >= cost.cost(total, 4):
+    if ranked is None and have >= cost.cost(total, 4):
         seeds = int(have / cost.cost(total, 1)); stage('everything', f"one {asked['units'][:-1]} at a time", total, seeds, seeds * total, cost.cost(total, seeds)); return _table(rows)
     half, design = have / 2, RandomGroups()
-    if asked['units'] == 'users' and METRICS[asked['metric']].ranking:
+    if ranked is not None: half, n, need = have, len(ranked['ids']), 0; stage('screening', 'a ranking that is at hand', n, ranked['seeds'], 0, 0)
+    elif asked['units'] == 'users' and METRICS[asked['metric']].ranking and asked['sample'] is None:
         of_seed = cost.replicate + design.per_seed * cost.retraining; seeds, n, need = int(half / of_seed), total, 2 * of_seed
         if seeds >= 2: stage('screening', f'random groups, keep {design.keep:g}', total, seeds, seeds * design.per_seed, seeds * of_seed)
     else:
         n, need = _most(lambda n: cost.cost(n, 2) <= half, total), cost.cost(min(20, total), 2)
-        if n >= min(20, total): stage('screening', f"one {asked['units'][:-1]} at a time, {SAMPLES[asked['sample']]}" if n < total else f"one {asked['units'][:-1]} at a time", n, 2, 2 * n, cost.cost(n, 2))
+        if n >= min(20, total): stage('screening', f"one {asked['units'][:-1]} at a time, {SAMPLES[asked['sample'] or 'stratified']}" if n < total else f"one {asked['units'][:-1]} at a time", n, 2, 2 * n, cost.cost(n, 2))
     fresh, top = max(((f, _most(lambda n: cost.cost(n, f) <= half, n // 2)) for f in FRESH), key=lambda p: (p[1] >= min(cost.lanes, n // 2), p[1] >= 2, p[0]))
     if 'screening' not in rows or top < 2:
         raise ValueError(f"budget={asked['budget']:.0f} s is too short: a retraining takes {cost.retraining:.2g} processor seconds here. Give at least {_clock(1.05 * 2 * max(need, cost.cost(2, FRESH[-1])) / jobs)}, or use `deletion_sweep` on units of your choice.")

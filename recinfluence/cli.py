@@ -123,7 +123,7 @@ def report(args):
 def reproduce(args):
     from recinfluence.report import report
     from recinfluence.reproduce import reproduce_all
-    written = reproduce_all(args.out, args.profile, None if args.section == 'all' else [args.section], args.amazon, args.budget, args.path, command=args.said, jobs=args.jobs, engine=args.engine)
+    written = reproduce_all(args.out, args.profile, None if args.section == 'all' else [args.section], args.amazon, args.budget, args.path, args.sample, args.said, jobs=args.jobs, engine=args.engine)
     page = report(args.out)
     _say(args, {'out': str(args.out), 'notebooks': [str(w) for w in written], 'report': str(page)}, '\n'.join(f'written: {w}' for w in [*written, page]))
 
@@ -235,7 +235,8 @@ Retrain without each one, evaluate again: the difference is its influence.
     p.add_argument('--profile', choices=['default', 'full'], default='default', help='full: with the replicates that the statistics ask for; says how long it will take before it starts')
     p.add_argument('--path', help='4.1, 4.3: where MovieLens 100K lies (default: cache, then download)')
     p.add_argument('--amazon', metavar='PATH', help='4.2: the reviews, a file or folder (default: cache, then download, else simulated data, and said so)')
-    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 2min, full profile 20min)"); parallel(p)
+    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 2min, full profile 20min)")
+    p.add_argument('--sample', choices=['stratified', 'random', 'active'], help='4.2: who takes part where not all can, one at a time (default: users by random groups, items stratified by activity)'); parallel(p)
     return parser
 
 def main(argv: list[str] | None = None) -> int:

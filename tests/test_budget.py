@@ -67,7 +67,7 @@ def test_a_cost_is_what_was_measured(crowd):
 
 def _offer(split, units, seconds_each, budget, **kw):
     "A quote at a price of our own, so that what it buys does not depend on the machine."
-    cost = Price(seconds_each, 0., None, 'reference', 1, 1); asked = dict(units=units, budget=budget, metric='ndcg', sample='stratified', seed=3)
+    cost = Price(seconds_each, 0., None, 'reference', 1, 1); asked = dict(units=units, budget=budget, metric='ndcg', sample=kw.get('sample'), seed=3)
     return Quote(_stages(cost, asked, len(sample_units(split, units))), cost, asked, Popularity(), split, kw.get('store'), dict(k=3, progress=False), budget)
 
 
@@ -93,6 +93,25 @@ def test_users_are_screened_by_random_groups(crowd):
     assert t.loc['screening', ['units', 'seeds', 'retrainings']].tolist() == [120, 2, 128] and study.screened.identity['design']['keep'] == .5
     whole = study.screened.frame.sort_values('shrunk', kind='stable').id.tolist(); assert study.screened.frame.shrunk.notna().all(); n = t.units['refining']
     assert set(study.frame().index) == {*whole[:n // 2], *whole[-(n - n // 2):]}
+
+
+@pytest.mark.parametrize('sample', [*SAMPLES])
+def test_users_are_sampled_where_a_sample_is_asked_for_by_name(crowd, sample):
+    "Under a ranking metric, too: so many of them, one at a time, and they are who `sample_units` says."
+    offer = _offer(crowd, 'users', 1., 300, sample=sample); n = offer.table.units['screening']; assert n < 120 and SAMPLES[sample] in offer.table.design['screening']
+    study = offer.run(); assert set(study.screened.frame.id) == {u.users[0] for u in sample_units(crowd, 'users', n, sample, 3)} and 'design' not in study.screened.identity
+
+
+def test_top_candidates_only(crowd, tmp_path):
+    "The ends of a ranking that is at hand, on seeds it never saw, for the whole budget; a kept quote is for that ranking."
+    model = NCF(n_epochs=1, batch_size=64); ranked = deletion_sweep(Popularity(), crowd, 'items', replicates=2, **QUICK).influence('ndcg', 'training')
+    ask = lambda r=ranked: quote(model, crowd, 'items', .2, ranked=r, stretch=True, seed=0, store=tmp_path, **QUICK); offer = ask(); n = int(offer.table.units['refining'])
+    assert offer.table.retrainings.iloc[1] == 0 and 2 <= n <= len(ranked.frame) // 2 and 'ranked already' in offer.conclusion and ask().table.equals(offer.table)
+    study = offer.run(); order = ranked.frame.sort_values('shrunk', kind='stable').id.tolist() if ranked.frame.shrunk.notna().all() else ranked.frame.sort_values('estimate', kind='stable').id.tolist()
+    assert set(study.frame().index) == {*order[:n // 2], *order[len(order) - (n - n // 2):]} and set(study.refined.seeds).isdisjoint(ranked.seeds) and not (tmp_path/'screening.db').exists()
+    with pytest.raises(ValueError, match='something else'): ask(deletion_sweep(Popularity(), crowd, 'items', ids=range(20), replicates=2, **QUICK).influence('ndcg', 'training'))
+    for wrong, words in ((dict(sample='top'), 'choose one of'), (dict(sample='random', ranked=ranked), 'nothing is sampled'), (dict(units='users', ranked=ranked), 'a ranking of items')):
+        with pytest.raises(ValueError, match=words): quote(model, crowd, **{'units': 'items', 'budget': '1h', **QUICK, **wrong})
 
 
 def test_a_quote_in_a_folder_is_kept_and_is_for_one_question(crowd, tmp_path):
