@@ -45,16 +45,16 @@ def test_samples_that_cannot_be(tiny, wrong, say):
 
 
 # ---- quotes
-@given(each=st.floats(1e-4, 10), prepare=st.floats(0, 100), jobs=st.integers(1, 8), lanes=st.sampled_from([1, 8, 16]), total=st.integers(2, 3000), budget=st.floats(1, 1e5), units=st.sampled_from(['users', 'items']), metric=st.sampled_from(['ndcg', 'rmse']))
+@given(each=st.floats(1e-4, 10), prepare=st.floats(0, 100), jobs=st.integers(1, 8), lanes=st.sampled_from([1, 8, 16]), total=st.integers(2, 3000), budget=st.floats(1, 1e5), units=st.sampled_from(['users', 'items']), metric=st.sampled_from(['ndcg', 'rmse']), sample=st.sampled_from([None, 'random']))
 @settings(max_examples=300, deadline=None)
-def test_a_quote_keeps_to_its_budget_and_adds_up(each, prepare, jobs, lanes, total, budget, units, metric):
-    try: t = _stages(Price(each, prepare, None, 'fast', jobs, lanes), dict(units=units, budget=budget, metric=metric, sample='random'), total)
+def test_a_quote_keeps_to_its_budget_and_adds_up(each, prepare, jobs, lanes, total, budget, units, metric, sample):
+    try: t = _stages(Price(each, prepare, None, 'fast', jobs, lanes), dict(units=units, budget=budget, metric=metric, sample=sample), total)
     except ValueError as e: assert 'too short' in str(e); return
     spent = t.minutes.iloc[1:].sum() * 60; assert spent <= budget * (1 + 1e-9)
     groups = t.design.str.contains('groups'); assert (t.retrainings == t.seeds * t.units.where(~groups, 64)).all() and (t.retrainings.iloc[1:] * each).sum() <= budget * jobs * (1 + 1e-9)
     assert (t.units <= total).all() and np.allclose(t['share'], t.units / total)
     if 'everything' in t.index: assert len(t) == 2 and t.seeds['everything'] >= 4
-    else: assert t.seeds['refining'] in FRESH and 2 <= t.units['refining'] <= t.units['screening'] / 2 and groups['screening'] == (units == 'users' and metric == 'ndcg')
+    else: assert t.seeds['refining'] in FRESH and 2 <= t.units['refining'] <= t.units['screening'] / 2 and groups['screening'] == (units == 'users' and metric == 'ndcg' and sample is None)
 
 
 def test_a_cost_is_what_was_measured(crowd):
