@@ -141,7 +141,7 @@ class Measured:
         "One line of a table of actions."
         f = self.frame(judged).set_index('metric')
         if metric not in f.index: raise ValueError(f'metric={metric!r} is not measured here: choose one of {f.index.tolist()}.')
-        return {'action': self.action.name, 'model': self.model, 'size': f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}", 'judged': judged, 'metric': self.metrics[metric].label, **f.loc[metric].drop('label').to_dict()}
+        return {'action': self.action.name, 'model': self.model, 'size': self._size, 'judged': judged, 'metric': self.metrics[metric].label, **f.loc[metric].drop('label').to_dict()}
 
     def conclusion(self, metric: str | None = None, judged: str = 'everyone') -> str:
         "What can be concluded, in plain sentences."
@@ -151,6 +151,13 @@ class Measured:
         return (f"{self.action.name} ({r['size']}), {r['metric']} among {judged}: {r['effect']:+.3g} ({r['low']:+.3g} to {r['high']:+.3g}; positive is better); by lot {r['random']:+.3g} "
                 f"({r['random_low']:+.3g} to {r['random_high']:+.3g}). Verdict: {r['verdict']}. Measured on {len(self.seeds)} seeds that the choice never saw, {seen}.")
 
+    def plot(self, judged: str = 'everyone', ax=None):
+        "Each metric's change by the action, beside the same action by lot."
+        from recinfluence.plots import action_effects
+        return action_effects(self.frame(judged), f'{self.action.name} ({self._size}): {self.model}, among {judged}', ax=ax)
+
+    @property
+    def _size(self): return f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}"
     def _repr_html_(self): return f"<p>{self.conclusion()}</p>{self.frame().set_index('metric').drop(columns='label').to_html(float_format='{:.4g}'.format)}"
     def __repr__(self): return f"{self.conclusion()}\n{self.frame().set_index('metric').drop(columns='label').to_string(float_format='{:.4g}'.format)}"
 
