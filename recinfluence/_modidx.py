@@ -181,6 +181,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                        'recinfluence.curation.Measured': ('curation.html#measured', 'recinfluence/curation.py'),
                                        'recinfluence.curation.Measured.__repr__': ( 'curation.html#measured.__repr__',
                                                                                     'recinfluence/curation.py'),
+                                       'recinfluence.curation.Measured._by': ('curation.html#measured._by', 'recinfluence/curation.py'),
                                        'recinfluence.curation.Measured._repr_html_': ( 'curation.html#measured._repr_html_',
                                                                                        'recinfluence/curation.py'),
                                        'recinfluence.curation.Measured._size': ('curation.html#measured._size', 'recinfluence/curation.py'),
