@@ -18,7 +18,7 @@ from .engines import find_engine
 from .influence import Influence
 from .metrics import METRICS, Evaluator
 from .planning import _clock, seconds
-from .recommenders import Recommender, Unit, stream
+from .recommenders import UNPAIRED, Recommender, Unit, stream
 from .splits import Split
 from .sweep import cores, deletion_sweep, identity
 
@@ -106,7 +106,7 @@ class Quote:
         total, p = len(np.unique(self.split.train[self.asked['units'][:-1]])), self.price; screened = self.table.units.iloc[1]
         memory = f', about {p.memory * p.jobs:.1f} GiB in all' if p.memory else ''
         return (f"{METRICS[self.asked['metric']].label} of {self.split.interactions.name}, {self._time()} on {p.jobs} process{'es' * (p.jobs > 1)} ({p.engine}{memory}): a retraining takes {p.retraining:.3g} processor seconds. "
-                f"Of {total:,} {self.asked['units']}, {screened:,} ({screened / total:.0%}) are {'covered' if len(self.table) == 2 else 'ranked already' if self.ranked else 'screened'}" + (f', {self.table.units.iloc[2]:,} ({self.table.units.iloc[2] / total:.1%}) refined.' if len(self.table) > 2 else '.'))
+                f"Of {total:,} {self.asked['units']}, {screened:,} ({screened / total:.0%}) are {'covered' if len(self.table) == 2 else 'ranked already' if self.ranked else 'screened'}" + (f', {self.table.units.iloc[2]:,} ({self.table.units.iloc[2] / total:.1%}) refined.' if len(self.table) > 2 else '.') + f' {UNPAIRED.capitalize()}.' * (not self.recommender.paired))
     def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.table.to_html(float_format="{:,.2f}".format)}'
     def __repr__(self): return f'{self.conclusion}\n{self.table.to_string(float_format="{:,.2f}".format)}'
 
@@ -134,10 +134,10 @@ class Study:
     def conclusion(self) -> str:
         best = self.refined or self.screened; told = int((best.frame.q < .05).sum())
         a, n = self.quote.asked, len(np.unique(self.quote.split.train[self.quote.asked['units'][:-1]]))
-        found = f'{told:,} have an influence that can be told from zero (q < 0.05)'
-        if self.refined is None: return f"All {n:,} {a['units']} were deleted, each alone on {len(best.seeds)} seeds (reliability {best.reliability}): {found}."
+        found, unpaired = f'{told:,} have an influence that can be told from zero (q < 0.05)', f' {UNPAIRED.capitalize()}.' * (not best.paired)
+        if self.refined is None: return f"All {n:,} {a['units']} were deleted, each alone on {len(best.seeds)} seeds (reliability {best.reliability}): {found}.{unpaired}"
         return (f"{len(self.screened.frame):,} of {n:,} {a['units']} ({len(self.screened.frame) / n:.0%}) were {'ranked already' if self.quote.ranked else 'screened'} (reliability {self.screened.reliability}); "
-                f"of these {len(best.frame):,} were refined, each deleted alone on {len(best.seeds)} fresh seeds: {found}. What the screening missed is not in this list.")
+                f"of these {len(best.frame):,} were refined, each deleted alone on {len(best.seeds)} fresh seeds: {found}. What the screening missed is not in this list.{unpaired}")
 
     def frame(self) -> pd.DataFrame:
         "The refined units, or all where nothing was refined, the most helpful first: estimate with its error on fresh seeds, and where the screening had them."

@@ -16,7 +16,7 @@ from scipy import stats
 from .engines import find_engine
 from .influence import Influence
 from .metrics import EXPOSURE, Evaluator, Metric, Ranked
-from .recommenders import Recommender, Unit, stream
+from .recommenders import UNPAIRED, Recommender, Unit, stream
 from .splits import Split
 from .validation import _unseen, against
 
@@ -61,6 +61,7 @@ class Action:
     do: Callable              # (trial, [doses, ...]) -> [Ranked, ...]
     influence: Influence      # what the choice was made by
     reserve: pd.DataFrame | None = None    # rows that are known about but not trained on until the action asks for them
+    retrains: bool = True     # False: it acts on the lists of the full model
 
     @property
     def size(self) -> int: return len(self.doses)
@@ -115,6 +116,7 @@ class Measured:
     unseen: bool | None       # True: nor have the test interactions; None: not known
     model: str
     metrics: dict             # by name: what was measured, those left out that cannot see the model among them
+    paired: bool = True       # False: what was retrained also had other random draws
 
     @property
     def judged(self) -> list[str]: return list(self.values.judged.unique())
@@ -141,7 +143,7 @@ class Measured:
         "One line of a table of actions."
         f = self.frame(judged).set_index('metric')
         if metric not in f.index: raise ValueError(f'metric={metric!r} is not measured here: choose one of {f.index.tolist()}.')
-        return {'action': self.action.name, 'model': self.model, 'size': f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}", 'judged': judged, 'metric': self.metrics[metric].label, **f.loc[metric].drop('label').to_dict()}
+        return {'action': self.action.name, 'model': self._by, 'size': self._size, 'judged': judged, 'metric': self.metrics[metric].label, **f.loc[metric].drop('label').to_dict()}
 
     def conclusion(self, metric: str | None = None, judged: str = 'everyone') -> str:
         "What can be concluded, in plain sentences."
@@ -149,8 +151,17 @@ class Measured:
         r = self.row(metric or (own if own in known else known[0]), judged)
         seen = {True: 'and on test interactions that it never saw either', False: 'but on test interactions that it was made from: that it holds for others is not shown', None: 'which test interactions it saw is not known'}[self.unseen]
         return (f"{self.action.name} ({r['size']}), {r['metric']} among {judged}: {r['effect']:+.3g} ({r['low']:+.3g} to {r['high']:+.3g}; positive is better); by lot {r['random']:+.3g} "
-                f"({r['random_low']:+.3g} to {r['random_high']:+.3g}). Verdict: {r['verdict']}. Measured on {len(self.seeds)} seeds that the choice never saw, {seen}.")
+                f"({r['random_low']:+.3g} to {r['random_high']:+.3g}). Verdict: {r['verdict']}. Measured on {len(self.seeds)} seeds that the choice never saw, {seen}." + f' {UNPAIRED.capitalize()}.' * (not self.paired))
 
+    def plot(self, judged: str = 'everyone', ax=None):
+        "Each metric's change by the action, beside the same action by lot."
+        from recinfluence.plots import action_effects
+        return action_effects(self.frame(judged), f'{self.action.name} ({self._size}): {self._by}, among {judged}', ax=ax)
+
+    @property
+    def _by(self): return self.model + ', not paired' * (not self.paired)
+    @property
+    def _size(self): return f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}"
     def _repr_html_(self): return f"<p>{self.conclusion()}</p>{self.frame().set_index('metric').drop(columns='label').to_html(float_format='{:.4g}'.format)}"
     def __repr__(self): return f"{self.conclusion()}\n{self.frame().set_index('metric').drop(columns='label').to_string(float_format='{:.4g}'.format)}"
 
@@ -191,7 +202,7 @@ def measure(
         trials = {key: Trial(recommender, e, s, engine) for key, e in judges.items()}
         for a, own, doses, out in zip(actions, known, arms, rows): out += _compare(a, trials[id(own)], doses)
     columns = ['seed', 'arm', 'judged', 'metric', 'before', 'after']
-    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence, split), type(recommender).__name__, judges[id(own)].metrics) for a, own, out in zip(actions, known, rows)]
+    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence, split), type(recommender).__name__, judges[id(own)].metrics, recommender.paired or not a.retrains) for a, own, out in zip(actions, known, rows)]
 
 def _compare(action, trial, arms):
     "Rows of one seed: seed, arm, judged, metric, before, after."
@@ -335,7 +346,7 @@ def prune(
     if not retrain and len(ids) > LONGER: raise ValueError(f'{len(ids)} items are to leave lists that are kept with {LONGER} further candidates. Prune fewer, or with retrain=True.')
     def pool(trial, arms): return [trial.full.drop(trial.items(d.index)) for d in arms]
     def train(trial, arms): return trial.engine.train_many([Unit(items=tuple(d.index.tolist())) for d in arms], 0)
-    return Action('prune from pool and training' if retrain else 'prune from the pool', 'items', pd.Series(1., ids), tuple(f.index), train if retrain else pool, influence)
+    return Action('prune from pool and training' if retrain else 'prune from the pool', 'items', pd.Series(1., ids), tuple(f.index), train if retrain else pool, influence, retrains=retrain)
 
 def promote(
     influence: Influence,             # of items
@@ -345,7 +356,7 @@ def promote(
     "Catalogue curation: items that help most are highlighted."
     f = _ranked(influence, 'items'); ids = _choose(f, items, best=True)
     def do(trial, arms): return [Ranked(promoted(trial.full.top, trial.items(d.index), int(d.iloc[0])), trial.full.predicted) for d in arms]
-    return Action(f'promote by {places} places', 'items', pd.Series(float(places), ids), tuple(f.index), do, influence)
+    return Action(f'promote by {places} places', 'items', pd.Series(float(places), ids), tuple(f.index), do, influence, retrains=False)
 
 def limit(
     influence: Influence,             # of items
@@ -357,7 +368,7 @@ def limit(
     def do(trial, arms):
         s = trial.split; even = len(s.users) * trial.evaluator.k / len(s.items)
         return [Ranked(limited(trial.full.top, trial.items(d.index), max(1, int(np.ceil(d.iloc[0] * even)))), trial.full.predicted) for d in arms]
-    return Action(f'limit to {shares:g} even shares', 'items', pd.Series(float(shares), ids), tuple(f.index), do, influence)
+    return Action(f'limit to {shares:g} even shares', 'items', pd.Series(float(shares), ids), tuple(f.index), do, influence, retrains=False)
 
 # %% ../nbs/11_curation.ipynb #8a4aa72e
 def _cold(influence, few):
@@ -414,7 +425,7 @@ def newcomers(
     for k in range(folds):
         a = fold != k; mean = y[a].mean(); predicted[~a] = mean + x[~a] @ np.linalg.solve(x[a].T @ x[a] + .1 * a.sum() * np.eye(x.shape[1]), x[a].T @ (y[a] - mean))
     def do(trial, arms): return [Ranked(seated(trial.whole, trial.items(d.index), trial.evaluator.k), trial.full.predicted) for d in arms]
-    return Action('a seat for cold items, by traits', 'items', pd.Series(1., f.index[np.argsort(-predicted, kind='stable')[:items]]), tuple(f.index), do, influence)
+    return Action('a seat for cold items, by traits', 'items', pd.Series(1., f.index[np.argsort(-predicted, kind='stable')[:items]]), tuple(f.index), do, influence, retrains=False)
 
 # %% ../nbs/11_curation.ipynb #1485cbde
 def popularity_audit(

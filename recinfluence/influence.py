@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from .deletion import RandomGroups
 from .metrics import Metric, metrics_of
-from .recommenders import stream
+from .recommenders import UNPAIRED, stream
 
 # %% auto #0
 __all__ = ['PARTS', 'Reliability', 'reliability', 'top_overlap', 'summarise', 'group_influence', 'Ranking', 'Influence']
@@ -263,7 +263,7 @@ class Influence:
     @property
     def caution(self) -> str:
         "What can and what cannot be concluded, in a few plain sentences."
-        unpaired = '' if self.paired else 'Deletions are not paired: every retraining also has other random draws, which only an average over replicates takes out. '
+        unpaired = '' if self.paired else f'Deletions are {UNPAIRED}, which only an average over replicates takes out. '
         return unpaired + self._order()
 
     def _order(self):

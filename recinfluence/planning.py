@@ -16,7 +16,7 @@ from scipy import stats
 from .deletion import RandomGroups, single_units
 from .influence import Influence, Reliability
 from .metrics import METRICS
-from .recommenders import Recommender, stream
+from .recommenders import UNPAIRED, Recommender, stream
 from .splits import Split
 from .sweep import Sweep, cores, deletion_sweep
 
@@ -78,8 +78,8 @@ def plan(
     return Plan(table, f"{pilots[0].label}, {what}, {jobs} process{'es' * (jobs > 1)}: {table.index[0]}" + (' is the cheapest of these.' if len(rows) > 1 else '.'))
 
 def _design(influence):
-    d = influence.identity.get('design')
-    return f"random groups, keep {d['keep']:g}, {d['draw']}" if d else f"one {influence.frame.kind.iloc[0]} at a time" + (', training part' if influence.part == 'training' else '')
+    d = influence.identity.get('design'); what = f"random groups, keep {d['keep']:g}, {d['draw']}" if d else f"one {influence.frame.kind.iloc[0]} at a time" + (', training part' if influence.part == 'training' else '')
+    return what + ', not paired' * (not influence.paired)
 
 # %% ../nbs/15_planning.ipynb #c09f590b
 @dataclass(frozen=True, eq=False)
@@ -134,12 +134,13 @@ class Screened:
     confidence: float
     spent: int                 # retrainings
     without: int               # retrainings that the same replicates would have taken for everybody
+    paired: bool = True        # False: every retraining also had other random draws
 
     @property
     def conclusion(self) -> str:
         told = 'exactly these' if len(self.frame) == self.k else f'among these {len(self.frame)}'
         return (f'With {self.confidence:.0%} confidence the {self.k} units with the {"highest" if self.end == "best" else "lowest"} influence on {METRICS[self.metric].label if self.metric in METRICS else self.metric} are {told}. '
-                f'{self.spent:,} retrainings instead of {self.without:,}. Estimated: deletion of the unit alone from the full data.')
+                f'{self.spent:,} retrainings instead of {self.without:,}. Estimated: deletion of the unit alone from the full data.' + f' {UNPAIRED.capitalize()}.' * (not self.paired))
     def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.history.to_html()}{self.frame.head(self.k).to_html()}'
     def __repr__(self): return f'{self.conclusion}\n{self.history}\n{self.frame.head(self.k)}'
 
@@ -189,4 +190,4 @@ def screen(
         race = [u for u in race if u.key in keep]; history.append({'replicates': n, 'units left': len(race)})
         if len(race) <= k: break
     frame = i.frame.loc[[u for u in i.frame.index if u in keep]]; frame = frame if end == 'best' else frame.iloc[::-1]
-    return Screened(frame[['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']].set_index('id'), pd.DataFrame(history).set_index('replicates'), k, end, metric, confidence, spent, everybody * n)
+    return Screened(frame[['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']].set_index('id'), pd.DataFrame(history).set_index('replicates'), k, end, metric, confidence, spent, everybody * n, i.paired)

@@ -241,11 +241,11 @@ def action_effects(
     title: str = '',
     ax=None
 ):
-    "What an action changed, with its interval, beside a random action of the same size (grey)."
+    "What an action changed, with its interval, beside a random action of the same size (grey); rows that nothing moves are greyed and say so."
     if missing := [c for c in _EFFECT if c not in effects]: raise ValueError(f'effects: no column {missing[0]!r}. It needs {_EFFECT}.')
-    half = (effects.random_high - effects.random_low) / 2
+    still = (effects[['effect', 'random_low', 'random_high']] == 0).all(axis=1).to_numpy(); half = ((effects.random_high - effects.random_low) / 2)[~still]
     if not (half > 0).all(): raise ValueError('effects: the random action has no interval. Repeat it on two replicates or more.')
-    g = effects[_EFFECT[1:]].div(half, axis=0); y = np.arange(len(g))[::-1]
+    rows = np.arange(len(effects))[::-1]; g, y = effects.loc[~still, _EFFECT[1:]].div(half, axis=0), rows[~still]
     ax.axvline(0, color='black', lw=.6, zorder=1)
     ax.barh(y, g.random_high - g.random_low, .5, g.random_low, color=NEUTRAL, alpha=.25, lw=0, zorder=0, label='random, same size')
     ax.vlines(g.random, y - .25, y + .25, color=NEUTRAL, lw=1, zorder=1)
@@ -254,8 +254,9 @@ def action_effects(
     said = {'helps': 'better than random', 'hurts': 'worse than random', 'unclear': 'not beyond random'}
     for name, look in _MARKS.items():
         if (own := beyond == name).any(): ax.scatter(g.effect[own], y[own], s=24, lw=.8, zorder=3, **look, label=said[name])
-    ax.set_yticks(y, [f'{label}\n{v:+.2g}'.replace('-', '−') for label, v in zip(effects.label, effects.effect)])
-    ax.set(ylim=(-.6, len(g) - .4), xlabel='worse  ←  change by the action  →  better\n(in half-widths of the random interval)', title=_wrapped(title))
+    ax.set_yticks(rows, [f'{label}\nnothing moves it' if s else f'{label}\n{v:+.2g}'.replace('-', '−') for label, v, s in zip(effects.label, effects.effect, still)])
+    for text in np.array(ax.get_yticklabels())[still]: text.set_color(NEUTRAL)
+    ax.set(ylim=(-.6, len(rows) - .4), xlabel='worse  ←  change by the action  →  better\n(in half-widths of the random interval)', title=_wrapped(title))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True)); ax.tick_params('y', length=0)
     _legend(ax, .52, ncols=2)
     return ax

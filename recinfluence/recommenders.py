@@ -15,8 +15,8 @@ import pandas as pd
 from .datasets import write_atomic
 
 # %% auto #0
-__all__ = ['Unit', 'stream', 'Recommender', 'Popularity', 'row_weights', 'save_arrays', 'load_arrays', 'planted_interactions',
-           'conformance']
+__all__ = ['UNPAIRED', 'Unit', 'stream', 'Recommender', 'Popularity', 'row_weights', 'save_arrays', 'load_arrays',
+           'planted_interactions', 'conformance']
 
 # %% ../nbs/03_recommenders.ipynb #fffbff28
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ def stream(
     return np.random.Generator(np.random.Philox(key=np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64)))
 
 # %% ../nbs/03_recommenders.ipynb #d9bf0e62
+UNPAIRED = 'not paired: every retraining also has other random draws'      # said on every result of a recommender that is not `paired`
+
 class Recommender:
     "What deletion diagnostics ask of a model."
     paired: bool = False     # True: `fit_without` shares every random draw with `fit` that is not the unit's own

@@ -250,6 +250,19 @@ def test_frames_have_the_columns_that_plots_ask_for(users, halves):
     assert set(_EFFECT) <= set(f) and f.label.tolist() == [x.label for x in (METRICS | EXPOSURE).values()]
 
 
+def test_a_measured_action_draws_its_own_frame(users, items, halves):
+    "Discs and triangles at effect over half-width for every metric that moves; an action on lists greys the others; who is judged is in the title."
+    import matplotlib; matplotlib.use('Agg'); import matplotlib.pyplot as plt
+    by_users, by_lists = measure([leave_out(users, 9)], ItemMean(), halves[1], k=3, **QUICK)[0], measure(promote(items, 3, 2), ItemMean(), halves[1], k=3, **QUICK)
+    for m, judged in ((by_users, 'everyone'), (by_users, 'the others'), (by_lists, 'everyone')):
+        ax = m.plot(judged); f = m.frame(judged); moved = ~((f.effect == 0) & (f.random_low == 0) & (f.random_high == 0)).to_numpy(); half = (f.random_high - f.random_low)[moved] / 2
+        xy = np.concatenate([c.get_offsets() for c in ax.collections if isinstance(c, matplotlib.collections.PathCollection)]); xy = xy[np.argsort(-xy[:, 1])]; texts = [t.get_text() for t in ax.get_yticklabels()]
+        assert np.allclose(xy, np.c_[f.effect[moved] / half, np.arange(len(f))[::-1][moved]]) and [t.split('\n')[0] for t in texts] == f.label.tolist()
+        assert (f.label[[t.endswith('nothing moves it') for t in texts]].tolist() == ['Explained Var', 'MAE', 'RMSE']) == (m is by_lists); title = ax.get_title('left').replace('\n', ' ')
+        assert m.action.name in title and f'({m.action.size} {m.action.kind})' in title and title.endswith(f'ItemMean, among {judged}')
+    assert by_users.plot(ax=(own := plt.subplots()[1])) is own; plt.close('all')
+
+
 @pytest.mark.parametrize('call, message', [
     (lambda u, i, s: leave_out(i, 3), 'influence is of items; this action needs one of users'), (lambda u, i, s: prune(u, 3), 'needs one of items'), (lambda u, i, s: leave_out(u, 90), '90 of 90 ranked'),
     (lambda u, i, s: leave_out(u, [777]), 'user 777 is not among the 90'), (lambda u, i, s: leave_out(u, []), 'no user is chosen'), (lambda u, i, s: measure(leave_out(u, 3), ItemMean(), s, n_random=2), 'fewer than 3'),

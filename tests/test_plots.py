@@ -83,6 +83,16 @@ def test_action_effects_are_measured_against_their_random_control(effects):
     with pytest.raises(ValueError, match="'random'"): action_effects(effects.drop(columns='random'))
 
 
+def test_rows_that_nothing_moves_are_greyed_and_only_they(effects):
+    still = pd.DataFrame([('RMSE', 0., 0., 0., 0., 0., 0.)], columns=effects.columns); both = pd.concat([effects.head(1), still, effects.tail(2)])        # an index with repetitions, as of tables put together
+    ax = action_effects(both); xy = points(ax); texts = ax.get_yticklabels()
+    assert np.allclose(xy[np.argsort(-xy[:, 1])], [(4, 3), (-5, 1), (.001 / .0015, 0)]) and ax.get_yticks().tolist() == [3, 2, 1, 0]         # the others stand where they stood
+    assert [(t.get_text().split('\n')[1], t.get_color()) for t in texts] == [('+0.004', 'black'), ('nothing moves it', NEUTRAL), ('−0.005', 'black'), ('+0.001', 'black')]
+    assert len(points(action_effects(effects.assign(random=.001)))) == 3 and [t.get_text() for t in action_effects(still).get_yticklabels()] == ['RMSE\nnothing moves it']
+    for real in (effects.assign(random_low=np.nan, random_high=np.nan), pd.concat([still, effects.assign(random_low=0., random_high=0.)]), pd.concat([effects, still.assign(random_low=np.nan, random_high=np.nan)])):
+        with pytest.raises(ValueError, match='no interval. Repeat it on two replicates'): action_effects(real)
+
+
 def test_metrics_of_ones_own_are_drawn_by_every_plot_and_what_is_not_paired_says_so(tiny):
     class Loose(Popularity): paired = False
     own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0])
