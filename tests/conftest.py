@@ -1,8 +1,9 @@
 """What the tests share: MovieLens 100K by the package's own loader, and a small planted data set."""
-import os
+import os, signal
 from pathlib import Path
 
 for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'): os.environ.setdefault(name, '1')
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler)      # begun in the background of a shell, which has Ctrl-C ignored, here and in all that is started
 
 import pytest
 
