@@ -19,7 +19,7 @@ _HOMES = {
     'planted': ['KINDS', 'Planted', 'plant', 'recovery', 'lead', 'baselines', 'low_rank_interactions'],
     'planning': ['plan', 'screen', 'sweep_until'],
     'budget': ['quote', 'sample_units'],
-    'curation': ['Action', 'Measured', 'measure', 'leave_out', 'weigh', 'segment', 'targets', 'enrich', 'prune', 'promote', 'limit', 'traits', 'newcomers', 'popularity_audit', 'group_audit', 'actions_table', 'one_page'],
+    'curation': ['Action', 'Measured', 'measure', 'leave_out', 'weigh', 'segment', 'targets', 'enrich', 'prune', 'promote', 'limit', 'traits', 'newcomers', 'popularity_audit', 'heirs', 'group_audit', 'actions_table', 'one_page'],
     'results': ['save_results', 'load_results', 'shipped_results'],
     'report': ['influence_report'],
     'plots': ['influence_bars', 'first_units', 'seed_agreement', 'rating_counts', 'ranked_influence', 'influence_against', 'replicate_agreement', 'unit_profile', 'action_effects', 'ratings_over_time'],

@@ -23,7 +23,8 @@ from .validation import _unseen, against
 # %% auto #0
 __all__ = ['LONGER', 'ALPHA', 'AUDIENCES', 'Trial', 'Action', 'Measured', 'measure', 'leave_out', 'weigh', 'segment', 'gaps',
            'targets', 'with_reserve', 'enrich', 'promoted', 'limited', 'prune', 'promote', 'limit', 'traits',
-           'trait_effects', 'seated', 'newcomers', 'popularity_audit', 'group_audit', 'actions_table', 'one_page']
+           'trait_effects', 'seated', 'newcomers', 'popularity_audit', 'Heirs', 'heirs', 'group_audit', 'actions_table',
+           'one_page']
 
 # %% ../nbs/11_curation.ipynb #49abbf2f
 LONGER = 90     # further candidates that a list is kept with, so that items can leave it or move up
@@ -178,6 +179,10 @@ def _numbers(evaluator, ranked, out):
     e = evaluator(Ranked(ranked.top[:, :evaluator.k], ranked.predicted), out)
     return {m: v for m, v in e.metrics.items() if e.sees_model[m]}
 
+def _unspent(action, seeds):
+    "Refuses seeds that an action was chosen by."
+    if both := sorted(set(action.influence.seeds) & set(seeds)): raise ValueError(f'seed {both[0]} has a part in the choice and cannot judge it: take a first seed beyond {max(action.influence.seeds)}, or below.')
+
 def measure(
     actions: Action | Iterable[Action],    # one, or several that share the full models
     recommender: Recommender,
@@ -194,8 +199,7 @@ def measure(
     actions, seeds = list(actions), range(seed, seed + replicates)
     if n_random < 3: raise ValueError(f'n_random={n_random}: how much actions by lot differ cannot be told from fewer than 3.')
     if replicates < 1: raise ValueError(f'replicates={replicates}: at least one seed.')
-    for a in actions:
-        if both := sorted(set(a.influence.seeds) & set(seeds)): raise ValueError(f'seed {both[0]} has a part in the choice and cannot judge it: take a first seed beyond {max(a.influence.seeds)}, or below.')
+    for a in actions: _unspent(a, seeds)
     known = [split if a.reserve is None else with_reserve(split, a.reserve) for a in actions]; judges = {id(s): Evaluator(s, k, candidates, metrics) for s in known}
     arms, rows = [[a.doses, *a.by_lot(n_random, seed)] for a in actions], [[] for _ in actions]
     for s in seeds:
@@ -438,6 +442,68 @@ def popularity_audit(
     return pd.DataFrame(rows, ['value', 'low', 'high']).T
 
 def _interval(x): half = stats.t.ppf(.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan; return x.mean() - half, x.mean() + half
+
+# %% ../nbs/11_curation.ipynb #094a5ad9
+def _compared(before, after):
+    "A row a column: means over the seeds (rows), their difference within seeds with its interval."
+    d = after - before; low, high = np.array([_interval(d[c]) for c in d]).T
+    return pd.DataFrame({'before': before.mean(), 'after': after.mean(), 'change': d.mean(), 'low': low, 'high': high})
+
+@dataclass(frozen=True, eq=False)
+class Heirs:
+    "Who has the places on the lists, before and after an action on items."
+    action: Action
+    items: pd.DataFrame       # the catalogue, by id: label, n_train, class
+    before: pd.DataFrame      # (seeds, items) share of all places
+    after: pd.DataFrame       # likewise
+    model: str
+    paired: bool = True       # False: what was retrained also had other random draws
+
+    def frame(self) -> pd.DataFrame:
+        "A row a class of items: how many, their share of the train rows and of all places before and after, the change with its interval."
+        by = self.items.groupby('class', observed=False); places = [shares.T.groupby(self.items['class'], observed=False).sum().T for shares in (self.before, self.after)]
+        return pd.concat([by.size().rename('items'), (by.n_train.sum() / self.items.n_train.sum()).rename('train rows'), _compared(*places)], axis=1).rename_axis('class')
+
+    def top(self, n: int = 5) -> pd.DataFrame:
+        "The items that gained most."
+        return self.items.join(_compared(self.before, self.after)).sort_values('change', ascending=False, kind='stable').head(n)
+
+    @property
+    def conclusion(self) -> str:
+        "What happened to the places, in plain sentences."
+        f, one = self.frame(), self.top(1).iloc[0]; most, size = f.iloc[1:].change.idxmax(), self.action.size; span = lambda r: f"{r.change:+.2%} of all places ({r.low:+.2%} to {r.high:+.2%})"
+        return (f"{self.action.name}, {self.model}{', not paired' * (not self.paired)}: {size:,} item{'s' * (size > 1)} had {f.before.iloc[0]:.2%} of all places before and {f.after.iloc[0]:.2%} after. "
+                f"Of the classes {most} gained most, {span(f.loc[most])}; of the items {one.label}, {span(one)}. Means over {len(self.before)} seed{'s' * (len(self.before) != 1)}." + f' {UNPAIRED.capitalize()}.' * (not self.paired))
+    def _repr_html_(self): return f"<p>{self.conclusion}</p>{self.frame().to_html(float_format='{:.4f}'.format)}{self.top().to_html(float_format='{:.4f}'.format)}"
+    def __repr__(self): return f"{self.conclusion}\n{self.frame().to_string(float_format='{:.4f}'.format)}\n{self.top().to_string(float_format='{:.4f}'.format)}"
+
+def _classes(rows, chosen, parts):
+    "(items,) Classes of equally many train rows among those not chosen, the most rated first."
+    names = ['the chosen', *(f"{p} of {parts}{', most rated' * (p == 1)}{', least rated' * (p == parts)}" for p in range(1, parts + 1))]
+    rest = np.flatnonzero(~chosen); rest = rest[np.argsort(-rows[rest], kind='stable')]; n = rows[rest]; code = np.zeros(len(rows), int)
+    code[rest] = 1 + ((np.cumsum(n) - n / 2) * parts // n.sum()).astype(int)           # an item belongs where its middle row falls
+    return pd.Categorical.from_codes(code, names, ordered=True)
+
+def heirs(
+    action: Action,             # on items, such as `prune(influence, [id], retrain=True)`
+    recommender: Recommender,
+    split: Split,
+    replicates: int = 8,        # seeds: seed, seed + 1, ...; none that the influence was made from
+    seed: int = 70_000,
+    parts: int = 5,             # classes of items
+    k: int = 10, candidates: str = 'catalogue',     # as in `deletion_sweep`
+    engine: str = 'auto'
+) -> Heirs:
+    "Do an action on items on fresh seeds, and count who stands on the lists before and after."
+    if action.kind != 'items': raise ValueError(f'{action.name!r} acts on {action.kind}: only an action on items has places to give.')
+    if replicates < 1 or parts < 2: raise ValueError(f'replicates={replicates}, parts={parts}: at least one seed and two classes.')
+    seeds = range(seed, seed + replicates); _unspent(action, seeds); evaluator = Evaluator(split, k, candidates); shares = []
+    for s in seeds:
+        trial = Trial(recommender, evaluator, s, engine); count = [np.bincount(r.top[:, :k][r.top[:, :k] >= 0], minlength=len(split.items)) for r in (trial.full, *action.do(trial, [action.doses]))]
+        shares.append([c / c.sum() for c in count])
+    before, after = (pd.DataFrame(np.array(x), pd.Index(seeds, name='seed'), split.items) for x in zip(*shares)); rows = split.train['item'].value_counts().reindex(split.items, fill_value=0).to_numpy()
+    about = pd.DataFrame({'label': [split.interactions.label('item', i) for i in split.items], 'n_train': rows, 'class': _classes(rows, trial.items(action.doses.index), parts)}, pd.Index(split.items, name='item'))
+    return Heirs(action, about, before, after, type(recommender).__name__, recommender.paired or not action.retrains)
 
 # %% ../nbs/11_curation.ipynb #45a3b4e5
 def group_audit(

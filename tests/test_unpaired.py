@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from recinfluence.budget import Price, Quote, _stages, sample_units
-from recinfluence.curation import actions_table, leave_out, measure, one_page, promote, prune
+from recinfluence.curation import actions_table, heirs, leave_out, measure, one_page, promote, prune
 from recinfluence.deletion import RandomGroups
 from recinfluence.planning import plan, screen, sweep_until
 from recinfluence.recommenders import UNPAIRED, Popularity
@@ -37,6 +37,7 @@ SAYS = {        # each: (model, split) -> texts; True: in the whole phrase
     'caution': (lambda m, s: [ranked(m, s).caution], True),
     'measured': (lambda m, s: [(made := measured(m, s)).conclusion(), *both(made)], True),
     'retrained without items': (lambda m, s: both(measured(m, s, lambda i, n: prune(i, n, retrain=True), 'items')), True),
+    'heirs': (lambda m, s: both(heirs(prune(ranked(Popularity(), s, 'items'), 3, retrain=True), m, s, replicates=2, k=3)), True),
     'table of actions, and its page': (lambda m, s: [(t := actions_table([(measured(m, s), 'ndcg', 'everyone')])).to_string(), one_page('developers', t, ranked(Popularity(), s))], False),
     'plot of an action': (lambda m, s: [drawn(measured(small(m), s, n=20))], False),
     'quote': (lambda m, s: both(bought(m, s, 'users', 170)), True),
