@@ -39,4 +39,4 @@ def keep(out: Path, names):
     kept.write_text(json.dumps(about, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')
 
 
-if __name__ == '__main__': keep(Path(os.environ.get('OUT', 'runs/reproduce')), sys.argv[1:])
+if __name__ == '__main__': keep(Path(os.environ.get('OUT', 'runs/reproduce')), sys.argv[1:] or list(SHOWN))
