@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json, os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,9 +68,9 @@ class Price:
         units: int,           # deleted one at a time
         seeds: int
     ) -> float:
-        "Processor seconds: whole batches of lanes, and the replicate prepared in each process that gets one."
-        batches = -(-units // self.lanes)
-        return seeds * (batches * self.lanes * self.retraining + min(batches, self.jobs) * self.replicate)
+        "Processor seconds: whole batches of lanes, of which the full model takes one, and replicates prepared, each by one process or, the last ones, by all."
+        batches = -(-(units + (self.lanes > 1)) // self.lanes); prepared = min(seeds * min(batches, self.jobs), seeds + self.jobs - 1)
+        return seeds * batches * self.lanes * self.retraining + prepared * self.replicate
 
 def price(
     recommender: Recommender, split: Split,
@@ -81,7 +81,7 @@ def price(
 ) -> Price:
     "What a retraining costs: two tasks for each process, measured."
     jobs = cores() if jobs is None else jobs; evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings]); make = find_engine(recommender, evaluator, engine)
-    made = deletion_sweep(recommender, split, sample_units(split, units, 2 * jobs * make.lanes), engine=engine, jobs=jobs, **settings).store.costs()
+    made = deletion_sweep(recommender, split, sample_units(split, units, jobs * (2 * make.lanes - (make.lanes > 1))), engine=engine, jobs=jobs, **settings).store.costs()
     first = made.nlargest(min(jobs, len(made) - 1), 'seconds'); rest = made.drop(first.index)
     each = float(rest.seconds.sum() / rest.retrainings.sum())
     return Price(each, max(float((first.seconds - each * first.retrainings).median()), 0.) if len(first) else 0., make.memory(recommender, evaluator), make.name, jobs, make.lanes)
@@ -147,7 +147,7 @@ class Study:
     def __repr__(self): return f'{self.conclusion}\n{self.frame().round(6).head(10).to_string()}'
 
 # %% ../nbs/15a_budget.ipynb #08876766
-FRESH = (24, 12, 6)     # replicates of a refined unit; the first with which a batch of candidates fits into the budget
+FRESH = (24, 12, 6, 4)     # replicates of a refined unit; the first with which a batch of candidates fits into the budget
 
 def quote(
     recommender: Recommender, split: Split,
@@ -160,13 +160,14 @@ def quote(
     store: str | os.PathLike | None = None,   # a folder for the quote and its sweeps; None: in memory
     engine: str = 'auto',
     jobs: int | None = None,
-    stretch: bool = False,          # True: a budget that is too short is doubled until something fits, and the quote says so
+    priced: Price | None = None,    # measured before, such as the price of another quote; None: measured now
+    stretch: bool = False,          # True: a budget that is too short grows by tenths until something fits, and the quote says so
     **settings                      # of `deletion_sweep`: k, candidates, progress
 ) -> Quote:
     "Measures what a retraining costs, says what everything would take, and what the budget buys."
     if metric not in METRICS: raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
     if sample is not None and (sample not in SAMPLES or ranked is not None): raise ValueError(f'sample={sample!r}: choose one of {list(SAMPLES)}, or None; with ranked= nothing is sampled.')
-    if ranked is not None and ranked.frame.kind.iloc[0] != units[:-1]: raise ValueError(f'ranked= is a ranking of {ranked.frame.kind.iloc[0]}s, units={units!r}.')
+    if ranked is not None: _fits(ranked, split, units, metric)
     evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings]); made = find_engine(recommender, evaluator, engine)
     store = None if store is None else Path(store); asked = dict(units=units, budget=seconds(budget), metric=metric, sample=sample, seed=seed, jobs=jobs, stretch=stretch, ranked=None if ranked is None else {'ids': _score(ranked).sort_values(kind='stable').index.tolist(), 'seeds': len(ranked.seeds), 'last': max(ranked.seeds)})
     request = json.dumps({**asked, **{k: v for k, v in identity(recommender, evaluator, made.name).items() if k != 'version'}}, sort_keys=True, default=str); kept = store and store/'quote.json'
@@ -174,15 +175,22 @@ def quote(
         old = json.loads(kept.read_text())
         if old['request'] != request: raise ValueError(f'{kept} is a quote for something else. Name another folder, or delete this one.')
         return Quote(pd.DataFrame(old['table']['data'], index=pd.Index(old['table']['index'], name='stage'), columns=old['table']['columns']), Price(**old['price']), asked, recommender, split, store, settings, old['budget'], ranked)
-    cost, total, given = price(recommender, split, units, engine, jobs, **settings), len(sample_units(split, units)), asked['budget']
+    if priced and priced.engine != made.name: raise ValueError(f'priced= is of engine {priced.engine!r}, the quote is for {made.name!r}.')
+    cost = replace(priced, jobs=jobs or priced.jobs) if priced else price(recommender, split, units, engine, jobs, **settings); total, given = len(sample_units(split, units)), asked['budget']
     while True:
         try: table = _stages(cost, {**asked, 'budget': given}, total); break
         except ValueError:
             if not stretch: raise
-            given *= 2
+            given *= 1.1
     q = Quote(table, cost, asked, recommender, split, store, settings, given, ranked)
     if kept: write_atomic(kept, json.dumps({'request': request, 'budget': given, 'price': asdict(cost), 'table': q.table.to_dict('split')}).encode())
     return q
+
+def _fits(ranked, split, units, metric):
+    "Refuses a ranking of something else, and one too short to have ends."
+    kind, on, n = ranked.frame.kind.iloc[0] + 's', ranked.identity['split_hash'], len(ranked.frame)
+    if (kind, ranked.metric, on) != (units, metric, split.hash): raise ValueError(f'ranked= is a ranking of {kind} by {ranked.metric!r} on split {on[:8]}…, the quote is for {units} by {metric!r} on split {split.hash[:8]}…. Rank the same units by the same metric on the same split.')
+    if n < 4: raise ValueError(f'ranked= holds {n} {kind}: too few to choose from. Give them to `deletion_sweep`.')
 
 def _stages(cost, asked, total):
     "The table of a quote: everything once, then what the budget buys."
@@ -200,7 +208,7 @@ def _stages(cost, asked, total):
     else:
         n, need = _most(lambda n: cost.cost(n, 2) <= half, total), cost.cost(min(20, total), 2)
         if n >= min(20, total): stage('screening', f"one {asked['units'][:-1]} at a time, {SAMPLES[asked['sample'] or 'stratified']}" if n < total else f"one {asked['units'][:-1]} at a time", n, 2, 2 * n, cost.cost(n, 2))
-    fresh, top = max(((f, _most(lambda n: cost.cost(n, f) <= half, n // 2)) for f in FRESH), key=lambda p: (p[1] >= min(cost.lanes, n // 2), p[1] >= 2, p[0]))
+    fresh, top = max(((f, _most(lambda n: cost.cost(n, f) <= half, n // 2)) for f in FRESH), key=lambda p: (p[1] >= min(max(1, cost.lanes - 1), n // 2), p[1] >= 2, p[0]))
     if 'screening' not in rows or top < 2:
         raise ValueError(f"budget={asked['budget']:.0f} s is too short: a retraining takes {cost.retraining:.2g} processor seconds here. Give at least {_clock(1.05 * 2 * max(need, cost.cost(2, FRESH[-1])) / jobs)}, or use `deletion_sweep` on units of your choice.")
     stage('refining', 'top candidates only, alone, on fresh seeds', top, fresh, fresh * top, cost.cost(top, fresh)); return _table(rows)

@@ -68,14 +68,17 @@ class ReferenceEngine(_Reweighted):
 
     def evaluate(self, units: list[Unit]) -> list[Evaluation]:
         "The retrainings without these units alone, each judged on who is left; no full model is needed."
-        e = self.evaluator
-        return [e(self.recommender.fresh().fit_without(e.split.train, u, self.seed), u) for u in units]
+        return [self.evaluator(self.fit_without(u), u) for u in units]
+
+    def fit_without(self, unit: Unit) -> Recommender:
+        "The model itself that is trained without the unit; without `Unit()`, the full model."
+        return self.recommender.fresh().fit_without(self.evaluator.split.train, unit, self.seed)
 
     def train_many(self, units: list[Unit], longer: int) -> list[Ranked]:
         "What the retrainings without these units recommend and predict, in lists so much longer than needed."
         e, out = self.evaluator, []
         for u in units:
-            gone = ~e.keep(u)[1]; ranked = e.rank(self.recommender.fresh().fit_without(e.split.train, u, self.seed), longer + int(gone.sum()))
+            gone = ~e.keep(u)[1]; ranked = e.rank(self.fit_without(u), longer + int(gone.sum()))
             out.append(ranked.drop(gone))
         return out
 
@@ -153,6 +156,10 @@ class _Together(_Reweighted):
             out.append(Deletion(u, self.seed, self.full, held, self.evaluator(ranked[u], u).metrics if u in ranked else held, self.evaluator.metrics, self.recommender.paired))
         return out
 
+def _fitted(engine, params):
+    "A model with these parameters."
+    model = engine.recommender.fresh(); model.params_, model.user_ids_, model.item_ids_ = params, engine.draws.user_ids, engine.draws.item_ids; return model
+
 class FastNCF(_Together):
     "NCF deletions in the lanes of vector registers, in the precision that the recommender asks for."
     name = 'fast'
@@ -176,6 +183,10 @@ class FastNCF(_Together):
         d = self.draws
         return _fast_ncf().train(self.shape, self.plan, d.users, d.items, d.labels, d.start, lane_weights(d.user_ids, [u.users for u in units]) * counts,
                                  lane_weights(d.item_ids, [u.items for u in units]), self.adam, np.dtype(self.recommender.dtype), d.weights)
+
+    def fit_without(self, unit: Unit) -> NCF:
+        "The model itself that is trained without the unit."
+        return _fitted(self, {k: v[..., 0] for k, v in self.parameters([unit]).items()})
 
     @classmethod
     def memory(cls, recommender, evaluator):
@@ -285,13 +296,13 @@ class StackedNCF(_Together):
         r, s = recommender, evaluator.split
         return LIBRARIES + (25 * r.n_epochs * (1 + r.n_neg) * len(s.train) + 6 * cls.lanes * (len(s.users) + len(s.items)) * (r.gmf_width + r.mlp_width) * np.dtype(r.dtype).itemsize) / 2**30
 
+    def fit_without(self, unit: Unit) -> NCF:
+        "The model itself that is trained without the unit."
+        return _fitted(self, {k: v[0] for k, v in self.parameters([unit]).items()})
+
     def train_many(self, units, longer):
-        e, d = self.evaluator, self.draws; stacked = self.parameters(units); out = []
-        for n, unit in enumerate(units):
-            model = self.recommender.fresh()
-            model.params_, model.user_ids_, model.item_ids_ = {k: v[n] for k, v in stacked.items()}, d.user_ids, d.item_ids
-            out.append(e.rank(model, longer + int((~e.keep(unit)[1]).sum())))
-        return out
+        e, stacked = self.evaluator, self.parameters(units)
+        return [e.rank(_fitted(self, {k: v[n] for k, v in stacked.items()}), longer + int((~e.keep(u)[1]).sum())) for n, u in enumerate(units)]
 
 def stacked_logits(params, users, items):
     "`ncf_logits` for parameters with a first axis of models: (models, batch)."

@@ -166,7 +166,8 @@ class Tasks:
         memory_limit: float | None = None            # GiB a process may hold
     ):
         self.time_limit, self.memory_limit, self.pending, self.done, self.todo = time_limit, memory_limit, {}, queue.SimpleQueue(), deque()
-        self.client = self.folder = self.executor = self.load = None; self.ours = executor is None or isinstance(executor, str)
+        self.waiting, self.begun, self.lock = {}, {}, threading.Lock()      # of our own processes: tasks by what they begin with; what each has begun
+        self.client = self.folder = self.executor = self.load = None; self.ours = executor is None or isinstance(executor, str); self.chosen = executor is None      # our processes choose their tasks
         if executor is None and jobs == 1 and not time_limit and not memory_limit: self.worker = make(*args); return
         if isinstance(executor, str) and not executor.startswith('dask://'): raise ValueError(f"executor={executor!r}: say 'dask://host:port', or give a concurrent.futures.Executor.")
         if isinstance(executor, str): self.client = _client(executor)
@@ -180,14 +181,29 @@ class Tasks:
     def submit(self, task: tuple):
         "Have a task run."
         if self.executor is None: self.todo.append(task); return
+        if self.chosen:
+            with self.lock: self.waiting.setdefault(task[0], deque()).append(task)
+            future = self.executor.submit(self._choose); self.pending[future] = None; future.add_done_callback(self.done.put); return
         try: future = self.executor.submit(_call, self.shared, self.memory_limit, task, self.time_limit)
         except RuntimeError as e: raise RuntimeError(f'the executor takes no more tasks ({e}). What was finished is kept: make a new one and call again.') from None
         self.pending[future] = task; future.add_done_callback(self.done.put)
 
+    def _choose(self):
+        "In a thread of ours: a task that begins as the last one did, else one that begins as nobody's does, else the first; and its result."
+        with self.lock:
+            if not self.waiting: return None               # taken back meanwhile
+            me = threading.get_ident(); mine, theirs = self.begun.get(me), {first for other, first in self.begun.items() if other != me}
+            first = self.begun[me] = min(self.waiting, key=lambda f: (f != mine, f in theirs)); task = self.waiting[first].popleft()
+            if not self.waiting[first]: del self.waiting[first]
+        return task, _call(self.shared, self.memory_limit, task, self.time_limit)
+
     def drop(self, test: Callable) -> list[tuple]:
         "Take back the tasks that have not begun and pass the test."
         back = [t for t in self.todo if test(t)]; self.todo = deque(t for t in self.todo if not test(t))
-        for future in [f for f, t in self.pending.items() if test(t) and f.cancel()]: back.append(self.pending.pop(future))
+        with self.lock:
+            back += [t for tasks in self.waiting.values() for t in tasks if test(t)]
+            self.waiting = {first: left for first, tasks in self.waiting.items() if (left := deque(t for t in tasks if not test(t)))}
+        for future in [f for f, t in self.pending.items() if t is not None and test(t) and f.cancel()]: back.append(self.pending.pop(future))
         return back
 
     def __iter__(self) -> Iterator[tuple]:
@@ -195,7 +211,9 @@ class Tasks:
         while self.pending:
             future = self.done.get()
             if future not in self.pending: continue        # dropped
-            task = self.pending.pop(future); yield task, self._result(future)
+            task, got = self.pending.pop(future), self._result(future)
+            if task is not None: yield task, got
+            elif got is not None: yield got                # what a process of ours chose, and what came of it
 
     def _result(self, future):
         try: return future.result()

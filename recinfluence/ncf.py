@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, ndtr, ndtri
 
-from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, stream
+from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, Streams, stream
 
 # %% auto #0
 __all__ = ['Draws', 'draw_embedding', 'draw_dense', 'draw_negatives', 'negative_weights', 'ncf_logits', 'ncf_scores',
@@ -33,7 +33,7 @@ class Draws:
 def draw_embedding(seed, name, ids, width):
     "Normal values of sd 0.01 cut at two sd, one stream an id: (ids, width)."
     low, high = ndtr(-2), ndtr(2)
-    u = np.stack([stream(seed, name, i).random(width) for i in ids]) if len(ids) else np.empty((0, width))
+    at = Streams(); u = np.stack([at(seed, name, i).random(width) for i in ids]) if len(ids) else np.empty((0, width))
     return .01 * ndtri(low + (high - low) * u)
 
 def draw_dense(seed, name, n_in, n_out):
@@ -43,11 +43,11 @@ def draw_dense(seed, name, n_in, n_out):
 def draw_negatives(seed, user_ids, codes, n_items, n_epochs, n_neg):
     "Each epoch's negative items, user after user: arrays (users, items) of one epoch's length."
     by_user = np.split(codes[1][np.argsort(codes[0], kind='stable')], np.cumsum(np.bincount(codes[0], minlength=len(user_ids)))[:-1])
-    drawn = [[] for _ in range(n_epochs)]; count = []
+    drawn, count, at = [[] for _ in range(n_epochs)], [], Streams()
     for u, seen in zip(user_ids, by_user):
         free = np.ones(n_items, bool); free[seen] = False; pool = np.flatnonzero(free).astype(np.int32)
         n = min(n_neg * len(seen), len(pool)); count.append(n)
-        for e in range(n_epochs): drawn[e].append(pool[stream(seed, 'negatives', e, u).choice(len(pool), n, replace=False)] if n else pool[:0])
+        for e in range(n_epochs): drawn[e].append(pool[at(seed, 'negatives', e, u).choice(len(pool), n, replace=False)] if n else pool[:0])
     users = np.repeat(np.arange(len(user_ids), dtype=np.int32), count)
     return users, [np.concatenate(d) for d in drawn]
 

@@ -15,7 +15,7 @@ import pandas as pd
 from .datasets import write_atomic
 
 # %% auto #0
-__all__ = ['UNPAIRED', 'Unit', 'stream', 'Recommender', 'Popularity', 'row_weights', 'save_arrays', 'load_arrays',
+__all__ = ['UNPAIRED', 'Unit', 'stream', 'Streams', 'Recommender', 'Popularity', 'row_weights', 'save_arrays', 'load_arrays',
            'planted_interactions', 'conformance']
 
 # %% ../nbs/03_recommenders.ipynb #fffbff28
@@ -60,8 +60,20 @@ def stream(
     *key         # what the numbers are for: any texts and integers
 ) -> np.random.Generator:
     "The generator of that name: the same numbers for the same name, whatever else is drawn, on every machine."
-    name = '\x1f'.join(f'i{int(k)}' if isinstance(k, (int, np.integer)) else f's{k}' for k in (seed, *key))
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64)))
+    return np.random.Generator(np.random.Philox(key=_named(seed, *key)))
+
+def _named(*key):
+    name = '\x1f'.join(f'i{int(k)}' if isinstance(k, (int, np.integer)) else f's{k}' for k in key)
+    return np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64)
+
+class Streams:
+    "`stream` for a great many names: one generator that is set to each name in turn, and good until the next."
+    def __init__(self):
+        bits = np.random.Philox(key=0); self.bits, self.generator, self.start = bits, np.random.Generator(bits), bits.state
+
+    def __call__(self, seed: int, *key) -> np.random.Generator:
+        "The numbers that `stream` gives; take them before another name is asked for."
+        self.bits.state = {**self.start, 'state': {**self.start['state'], 'key': _named(seed, *key)}}; return self.generator
 
 # %% ../nbs/03_recommenders.ipynb #d9bf0e62
 UNPAIRED = 'not paired: every retraining also has other random draws'      # said on every result of a recommender that is not `paired`

@@ -61,14 +61,15 @@ def verdict(
     ours: float,                # unrounded
     sd: float | None = None,    # over seeds, where ours is a mean over seeds
     seeds: int = 0,             # how many
-    why: str = ''               # said where it is not reproduced
+    why: str = '',              # said where it is not reproduced
+    df: int | None = None       # degrees of freedom of `sd`; None: seeds - 1
 ) -> str:
     "'reproduced exactly', 'reproduced within noise (…)' or 'not reproducible, because …'."
     value, decimals = printed(paper)
     if round(float(ours), decimals) == value: return 'reproduced exactly'
     if sd is not None and np.isfinite(sd) and sd > 0:
         z = (value - ours) / sd
-        if abs(z) <= stats.t.ppf(.975, seeds - 1) * np.sqrt(1 + 1 / seeds): return f'reproduced within noise ({z:+.1f} sd, {seeds} seeds)'
+        if abs(z) <= stats.t.ppf(.975, df or seeds - 1) * np.sqrt(1 + 1 / seeds): return f'reproduced within noise ({z:+.1f} sd, {seeds} seeds)'
         why = why or f'it lies {z:+.1f} sd from the mean of {seeds} seeds'
     return f'not reproducible, because {why}' if why else 'not reproducible, and no reason is known'
 
@@ -163,7 +164,7 @@ def moved(
 # %% ../nbs/16_reproduce.ipynb #33875044
 def tens(
     influence,             # an `Influence`, best first
-    n_random: int = 14,    # groups of ten at random
+    n_random: int = 13,    # groups of ten at random; with the two ends and the full model they fill a batch of 16 lanes
     size: int = 10
 ) -> dict[str, Unit]:
     "The most and the least influential ten, and groups of ten at random."
@@ -203,14 +204,15 @@ def ten_table(
     paper, unit = paper_table(number), groups[end]
     here, random = changes(fresh, unit), sum(changes(fresh, u) for name, u in groups.items() if name not in ('most', 'least')) / (len(groups) - 2)
     beyond = here - random; d, se = beyond.mean(), beyond.std() / np.sqrt(len(beyond))
+    df = len(own) + len(here) - 2; sd = np.sqrt(sum((len(x) - 1) * x.var().fillna(0) for x in (own, here)) / df) if df else own.std()      # few seeds chose a ten of their own; how seeds scatter is known from all
     def says(printed_, d, se):
         if not np.isfinite(se): return 'one seed: cannot say'
         if abs(d) <= 2 * se: return 'no different from ten at random'
         return f"{'same' if np.sign(d) == np.sign(printed(printed_)[0]) else 'opposite'} direction, beyond ten at random"
-    out = {'paper': paper.difference.to_numpy(), 'as the paper did': own.mean(), 'sd over seeds': own.std(), 'fresh seeds': here.mean(), 'of it mechanical': changes(fresh, unit, 'held').mean(),
+    out = {'paper': paper.difference.to_numpy(), 'as the paper did': own.mean(), 'sd over seeds': sd, 'fresh seeds': here.mean(), 'of it mechanical': changes(fresh, unit, 'held').mean(),
            'ten at random': random.mean(), 'beyond random': d, 'se': se}
     return pd.DataFrame({k: np.asarray(v) for k, v in out.items()} | {'found': [says(*row) for row in zip(paper.difference, d, se)],
-        'verdict': [verdict(p, o, s, len(own), 'one seed alone was run here' if len(own) < 2 else '') for p, o, s in zip(paper.difference, own.mean(), own.std())]}, index=pd.Index(paper.metric, name='difference in %'))
+        'verdict': [verdict(p, o, s, len(own), '' if df else 'one seed alone was run here', df) for p, o, s in zip(paper.difference, own.mean(), sd)]}, index=pd.Index(paper.metric, name='difference in %'))
 
 # %% ../nbs/16_reproduce.ipynb #0d57ac70
 def processor() -> str:

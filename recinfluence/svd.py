@@ -12,7 +12,7 @@ import pandas as pd
 import surprise
 
 from .ncf import positions
-from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, stream
+from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, Streams
 
 # %% auto #0
 __all__ = ['draw_factors', 'KeyedStart', 'weighted_sgd', 'SVD']
@@ -20,7 +20,7 @@ __all__ = ['draw_factors', 'KeyedStart', 'weighted_sgd', 'SVD']
 # %% ../nbs/05_svd.ipynb #d25d8dfa
 def draw_factors(seed, kind, ids, n_factors, mean=0., sd=.1):
     "Normal initial factors, one stream an id: (ids, n_factors)."
-    return mean + sd * np.stack([stream(seed, kind, i).standard_normal(n_factors) for i in ids])
+    at = Streams(); return mean + sd * np.stack([at(seed, kind, i).standard_normal(n_factors) for i in ids])
 
 class KeyedStart(np.random.RandomState):
     "Hands scikit-surprise initial factors that belong to ids, not to positions."

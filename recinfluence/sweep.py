@@ -493,7 +493,7 @@ def deletion_sweep(
             if design: tasks += [(s, design)] if (f'users group {per_seed - 1}', s) not in done else []; continue
             missing = [u for u in named if (u.key, s) not in done]
             if not missing and ('nothing', s) not in done: tasks.append((s, []))
-            tasks += [(s, some) for some in _batches(missing, make.lanes, jobs)]
+            tasks += [(s, some) for some in _batches(missing, make.lanes, -(-jobs // replicates))]
         size = lambda task: per_seed if design else len(task[1])
         total = len(seeds) * (per_seed if design else len(named)); left = sum(map(size, tasks)); jobs = min(jobs, max(1, len(tasks)))
         if tasks:
@@ -506,9 +506,9 @@ def deletion_sweep(
                     for results, own, seconds in _results(pool, tasks, per_seed): kept.add(results, own, seconds); bar.update(sum(key != 'nothing' for key, *_ in results))
     return sweep
 
-def _batches(units, lanes, jobs):
-    "As many units as there are lanes; in the first batch of each process one less, since the full model trains beside them."
-    first = max(1, lanes - 1); head = [units[n:n + first] for n in range(0, len(units), first)][:jobs]; rest = units[first * jobs:]
+def _batches(units, lanes, sharing):
+    "As many units as there are lanes; in the first batch of each process that shares the replicate one less, since the full model trains beside them."
+    first = max(1, lanes - 1); head = [units[n:n + first] for n in range(0, len(units), first)][:sharing]; rest = units[first * sharing:]
     return head + [rest[n:n + lanes] for n in range(0, len(rest), lanes)]
 
 class _told:

@@ -83,8 +83,9 @@ def against(
     ratio = lambda x, by: np.nan if np.isnan(by) else x / by if by > 1e-12 * abs(x) else np.sign(x) * np.inf if x else 0.
     two_sided = lambda t, df: 2 * stats.t.sf(abs(t), df) if df > 0 else np.nan
     t = ratio(d.mean(), error(d))
+    z = ratio(d.mean(), scale); chance = 1 / (n + 1) if np.isinf(z) else two_sided(z, n - 1)       # none of n moves anything, this one does: one of n + 1
     return {'estimate': chosen.mean(), 'se': error(chosen), 'matched': mean, 'low': mean - half, 'high': mean + half, 'difference': d.mean(), 'difference_se': error(d),
-            't': t, 'p': two_sided(t, k - 1), 'chance': two_sided(ratio(d.mean(), scale), n - 1)}
+            't': t, 'p': two_sided(t, k - 1), 'chance': chance}
 
 def spread_of(
     chosen: np.ndarray,       # (ids,) 1 for a member, 0 for the others (-1 where a second group is taken away)

@@ -1,5 +1,5 @@
 """What the tests share: MovieLens 100K by the package's own loader, and a small planted data set."""
-import os, signal
+import os, shutil, signal
 from pathlib import Path
 
 for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'): os.environ.setdefault(name, '1')
@@ -36,6 +36,18 @@ def small_real():
     root = Path(__file__).parents[1]
     folder = next((p for p in (Path(os.environ.get('AMAZON_LISTS', '')), root/'shared/data/amazon_electronics_m1', root.parent/'shared/data/amazon_electronics_m1') if (p/'train.txt').is_file()), None)
     return folder or pytest.skip('the small real Amazon set is not at hand: AMAZON_LISTS names its folder; tests on it are skipped')
+
+
+@pytest.fixture(scope='session')
+def browser(tmp_path_factory):
+    "A headless Chromium, with what its pages complain of in its log."
+    webdriver = pytest.importorskip('selenium.webdriver'); chromium, driver = shutil.which('chromium'), shutil.which('chromedriver')
+    if not (chromium and driver): pytest.skip('NOT TESTED IN A BROWSER: chromium or chromedriver is missing (Debian: apt-get install chromium chromium-driver)')
+    options = webdriver.ChromeOptions(); options.binary_location = chromium; options.set_capability('goog:loggingPrefs', {'browser': 'SEVERE'})
+    for a in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', f'--user-data-dir={tmp_path_factory.mktemp("profile")}'): options.add_argument(a)
+    b = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    try: yield b
+    finally: b.quit()
 
 
 LONG = ['test_reproduce', 'test_twelve_seeds', 'test_actions', 'test_faults', 'test_tutorials', 'test_explorer_browser', 'test_docs', 'test_shipped', 'test_adapters', 'test_executors', 'test_sweep', 'test_planted', 'test_explainers']

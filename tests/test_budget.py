@@ -110,7 +110,9 @@ def test_top_candidates_only(crowd, tmp_path):
     study = offer.run(); order = ranked.frame.sort_values('shrunk', kind='stable').id.tolist() if ranked.frame.shrunk.notna().all() else ranked.frame.sort_values('estimate', kind='stable').id.tolist()
     assert set(study.frame().index) == {*order[:n // 2], *order[len(order) - (n - n // 2):]} and set(study.refined.seeds).isdisjoint(ranked.seeds) and not (tmp_path/'screening.db').exists()
     with pytest.raises(ValueError, match='something else'): ask(deletion_sweep(Popularity(), crowd, 'items', ids=range(20), replicates=2, **QUICK).influence('ndcg', 'training'))
-    for wrong, words in ((dict(sample='top'), 'choose one of'), (dict(sample='random', ranked=ranked), 'nothing is sampled'), (dict(units='users', ranked=ranked), 'a ranking of items')):
+    other = deletion_sweep(Popularity(), chrono_split(crowd.interactions, .6), 'items', **QUICK).influence('ndcg', 'training'); few = deletion_sweep(Popularity(), crowd, 'items', ids=range(3), replicates=2, **QUICK).influence('ndcg', 'training')
+    for wrong, words in ((dict(sample='top'), 'choose one of'), (dict(sample='random', ranked=ranked), 'nothing is sampled'), (dict(units='users', ranked=ranked), 'a ranking of items'),
+                         (dict(metric='map', ranked=ranked), "by 'map' on split"), (dict(ranked=other), f'split {other.identity["split_hash"][:8]}'), (dict(ranked=few), 'holds 3 items: too few')):
         with pytest.raises(ValueError, match=words): quote(model, crowd, **{'units': 'items', 'budget': '1h', **QUICK, **wrong})
 
 
@@ -125,8 +127,21 @@ def test_a_quote_in_a_folder_is_kept_and_is_for_one_question(crowd, tmp_path):
 
 
 def test_a_budget_that_is_too_short_can_be_stretched_and_says_so(crowd, tmp_path):
-    "Stretched to the least doubling that a plain quote accepts; and kept as it was."
+    "By tenths, to the first that a plain quote accepts; and kept as it was."
     model = NCF(n_epochs=1, batch_size=64); ask = lambda: quote(model, crowd, 'items', .001, store=tmp_path, stretch=True, **QUICK)
-    first = ask(); doublings = np.log2(first.budget / .001); assert doublings == round(doublings) and doublings > 0 and 'stretched to' in first.conclusion
-    with pytest.raises(ValueError, match='too short'): _stages(first.price, {**first.asked, 'budget': first.budget / 2}, 60)
+    first = ask(); tenths = np.log(first.budget / .001) / np.log(1.1); assert tenths == pytest.approx(round(tenths)) and tenths > 0 and 'stretched to' in first.conclusion
+    with pytest.raises(ValueError, match='too short'): _stages(first.price, {**first.asked, 'budget': first.budget / 1.1}, 60)
     assert _stages(first.price, {**first.asked, 'budget': first.budget}, 60).equals(first.table) and ask().budget == first.budget and ask().table.equals(first.table)
+
+
+def test_a_price_can_be_told_and_is_not_measured_again(crowd, monkeypatch):
+    from recinfluence import budget
+    monkeypatch.setattr(budget, 'price', lambda *a, **k: pytest.fail('measured again')); told = Price(.5, 2., None, 'fast', 1, 16)
+    q = quote(NCF(n_epochs=1, batch_size=64), crowd, 'items', 1000, priced=told, **{**QUICK, 'jobs': 3}); assert (q.price.retraining, q.price.jobs, q.table.minutes['everything once'] * 60 * 3) == (.5, 3, pytest.approx(4 * 16 * .5 + 3 * 2))      # sixty items and the full model: four batches, prepared in three processes
+    with pytest.raises(ValueError, match="of engine 'fast'"): quote(Popularity(), crowd, 'items', 1000, priced=told, **QUICK)
+
+
+def test_replicates_are_paid_for_by_whoever_prepares_them():
+    "Against the sum over what each process does: sixteen lanes, two processes, one seed and seven."
+    p = Price(1., 10., None, 'fast', 2, 16)
+    assert [p.cost(n, 1) for n in (15, 16, 31, 32)] == [16 + 10, 32 + 20, 32 + 20, 48 + 20] and p.cost(40, 7) == 7 * 48 + 8 * 10       # the last replicate is shared

@@ -227,19 +227,6 @@ def test_the_code_of_a_how_to_runs(page, tmp_path, monkeypatch, request, one_cor
 
 # In a browser
 
-CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory):
-    webdriver = pytest.importorskip('selenium.webdriver')
-    if not (CHROMIUM and DRIVER): pytest.skip('THE SITE IS NOT TESTED IN A BROWSER: chromium or chromedriver is missing (Debian: apt-get install chromium chromium-driver)')
-    options = webdriver.ChromeOptions(); options.binary_location = CHROMIUM; options.set_capability('goog:loggingPrefs', {'browser': 'SEVERE'})
-    for a in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', f'--user-data-dir={tmp_path_factory.mktemp("profile")}'): options.add_argument(a)
-    b = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    try: yield b
-    finally: b.quit()
-
-
 @pytest.fixture(scope='module')
 def address(site):
     class Quiet(http.server.SimpleHTTPRequestHandler):

@@ -35,6 +35,13 @@ def same(engine, recommender, split, tolerance, seed=2, k=3):
 def test_ncf_engines_agree_with_the_reference(engine, model, tiny): same(engine, model, tiny, 1e-10)
 
 
+@pytest.mark.parametrize('engine, model', [(FastNCF, NCF(**SMALL)), (StackedNCF, NCF(**SMALL)), (FastSVD, SVD(n_factors=6, n_epochs=3)), (ReferenceEngine, Popularity())])
+@pytest.mark.parametrize('unit', [Unit(), Unit(users=(1, 8))])
+def test_an_engine_gives_the_model_itself(engine, model, unit, tiny):
+    left = np.setdiff1d(tiny.users, unit.users); ours, plain = engine(model, Evaluator(tiny, 3), 4).fit_without(unit), model.fresh().fit_without(tiny.train, unit, 4)
+    assert type(ours) is type(model) and np.abs(ours.score(left, tiny.items) - plain.score(left, tiny.items)).max() < 1e-10
+
+
 @pytest.mark.parametrize('model', [SVD(n_factors=f, n_epochs=4, biased=b, start=s) for f, b, s in ((1, True, 'keyed'), (20, True, 'surprise'), (33, False, 'keyed'), (200, True, 'keyed'), (7, False, 'surprise'))], ids=repr)
 def test_svd_engine_agrees_with_the_reference(model, tiny): same(FastSVD, model, tiny, 1e-10)
 

@@ -159,6 +159,7 @@ class Told:
         if what == 'interrupt': os.kill(os.getpid(), signal.SIGINT); return 2
         if what == 'unpicklable': return threading.Lock()
         if what == 'sleep': time.sleep(n); return n
+        if isinstance(what, int): time.sleep(.02); return os.getpid()
 
 
 def test_a_child_keeps_to_its_pipe_and_ends_with_its_owner(tmp_path):
@@ -200,6 +201,22 @@ def test_tasks_that_have_not_begun_can_be_taken_back():
     with Tasks(Told, (), jobs=1) as here:
         for n in range(3): here.submit(('pid', n))
         assert here.drop(lambda t: t[1] == 1) == [('pid', 1)] and [t for t, _ in here] == [('pid', 0), ('pid', 2)]
+
+
+def test_a_process_goes_on_with_what_it_has_begun():
+    "Four replicates of eight tasks in two processes: each is prepared once, and one more where at the end a process helps the other."
+    with Tasks(Told, (), jobs=2) as pool:
+        for n in range(8):
+            for replicate in range(4): pool.submit((replicate, n))
+        at = {(replicate, pid) for (replicate, _), pid in pool}
+    assert {r for r, _ in at} == set(range(4)) and len({pid for _, pid in at}) == 2 and len(at) <= 5
+
+
+def test_tasks_of_own_processes_can_be_taken_back():
+    with Tasks(Told, (), jobs=2) as pool:
+        for n in range(20): pool.submit(('sleep', n / 1000))
+        back = pool.drop(lambda t: t[1] >= .01); came = [t for t, _ in pool]
+    assert sorted(back + came) == [('sleep', n / 1000) for n in range(20)] and {('sleep', n / 1000) for n in range(12, 20)} <= set(back)
 
 
 def test_the_cluster_experiment_runs_and_says_what_it_was_made_from(tmp_path):
