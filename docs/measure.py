@@ -1,4 +1,4 @@
-"""Keep what `make faults`, `make cluster` and `make actions` have measured for the pages of the site: `make measured` calls this after them."""
+"""Keep what `make faults`, `make cluster`, `make actions` and `make reproduce` have measured for the pages of the site: `make measured` calls this after them."""
 import csv, json, os, re, shutil, sys
 from pathlib import Path
 
@@ -8,16 +8,18 @@ from recinfluence.reproduce import processor
 DOCS = Path(__file__).resolve().parent
 SHOWN = {'faults': {'tables/faults.csv': 'faults.csv'},
          'cluster': {'tables/measured.csv': 'cluster_measured.csv', 'tables/costs.csv': 'cluster_costs.csv', 'tables/projection.csv': 'cluster_projection.csv', 'figures/projection.svg': 'cluster.svg'},
-         'actions': {'tables/actions_short.csv': 'actions.csv'}}
+         'actions': {'tables/actions_short.csv': 'actions.csv'}, 'reproduce': {'report.html': 'report.html'}}
 
 
 def said(notebook: Path) -> list[str]:
-    "What the cells of an executed notebook say in Markdown."
+    "What the cells of an executed notebook say in Markdown; `make reproduce` is no notebook, and its report speaks for itself."
+    if not notebook.exists(): return []
     return [''.join(o['data']['text/markdown']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] for o in c.get('outputs', []) if 'text/markdown' in o.get('data', {})]
 
 
 def command(name: str, notebook: Path) -> str:
     "What makes the same run again: the parameters that papermill was given, in the form that make takes."
+    if not notebook.exists(): return f'make {name}'
     given = next((''.join(c['source']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] if 'injected-parameters' in c['metadata'].get('tags', [])), '')
     given = ', '.join(f'{k}={v}' for k, v in re.findall(r'^(\w+) = (.*)$', given, re.M) if k not in ('out', 'path'))
     return f'make {name}' + (f" GIVEN='{given}'" if given else '')

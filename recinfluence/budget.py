@@ -200,17 +200,17 @@ def _stages(cost, asked, total):
     stage('everything once', f"one {asked['units'][:-1]} at a time", total, 1, total, cost.cost(total, 1))
     if ranked is None and have >= cost.cost(total, 4):
         seeds = int(have / cost.cost(total, 1)); stage('everything', f"one {asked['units'][:-1]} at a time", total, seeds, seeds * total, cost.cost(total, seeds)); return _table(rows)
-    half, design = have / 2, RandomGroups()
-    if ranked is not None: half, n, need = have, len(ranked['ids']), 0; stage('screening', 'a ranking that is at hand', n, ranked['seeds'], 0, 0)
+    design, alone = RandomGroups(), f"one {asked['units'][:-1]} at a time"
+    if ranked is not None: need = spent = 0; n = len(ranked['ids']); stage('screening', 'a ranking that is at hand', n, ranked['seeds'], 0, 0)
     elif asked['units'] == 'users' and METRICS[asked['metric']].ranking and asked['sample'] is None:
-        of_seed = cost.replicate + design.per_seed * cost.retraining; seeds, n, need = int(half / of_seed), total, 2 * of_seed
-        if seeds >= 2: stage('screening', f'random groups, keep {design.keep:g}', total, seeds, seeds * design.per_seed, seeds * of_seed)
+        of_seed = cost.replicate + design.per_seed * cost.retraining; need, n = 2 * of_seed, total; seeds = int(max(have / 2, need) / of_seed + 1e-9)
+        spent = seeds * of_seed; stage('screening', f'random groups, keep {design.keep:g}', total, seeds, seeds * design.per_seed, spent)
     else:
-        n, need = _most(lambda n: cost.cost(n, 2) <= half, total), cost.cost(min(20, total), 2)
-        if n >= min(20, total): stage('screening', f"one {asked['units'][:-1]} at a time, {SAMPLES[asked['sample'] or 'stratified']}" if n < total else f"one {asked['units'][:-1]} at a time", n, 2, 2 * n, cost.cost(n, 2))
-    fresh, top = max(((f, _most(lambda n: cost.cost(n, f) <= half, n // 2)) for f in FRESH), key=lambda p: (p[1] >= min(max(1, cost.lanes - 1), n // 2), p[1] >= 2, p[0]))
-    if 'screening' not in rows or top < 2:
-        raise ValueError(f"budget={asked['budget']:.0f} s is too short: a retraining takes {cost.retraining:.2g} processor seconds here. Give at least {_clock(1.05 * 2 * max(need, cost.cost(2, FRESH[-1])) / jobs)}, or use `deletion_sweep` on units of your choice.")
+        need = cost.cost(min(20, total), 2); n = _most(lambda n: cost.cost(n, 2) <= max(have / 2, need), total)
+        spent = cost.cost(n, 2); stage('screening', f"{alone}, {SAMPLES[asked['sample'] or 'stratified']}" if n < total else alone, n, 2, 2 * n, spent)
+    fresh, top = max(((f, _most(lambda n: cost.cost(n, f) <= have - spent, n // 2)) for f in FRESH), key=lambda p: (p[1] >= min(max(1, cost.lanes - 1), n // 2), p[1] >= 2, p[0]))
+    if top < 2:
+        raise ValueError(f"budget={asked['budget']:.0f} s is too short: a retraining takes {cost.retraining:.2g} processor seconds here. Give at least {_clock(1.05 * (need + cost.cost(2, FRESH[-1])) / jobs)}, or use `deletion_sweep` on units of your choice.")
     stage('refining', 'top candidates only, alone, on fresh seeds', top, fresh, fresh * top, cost.cost(top, fresh)); return _table(rows)
 
 def _most(fits, limit):

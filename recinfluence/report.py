@@ -154,7 +154,7 @@ tbody th { font-weight: normal; } .number { text-align: right; font-variant-nume
 .caution { border-left: 6px solid var(--no); padding: 2px 0 2px 14px; font-size: 18px; } .figure { overflow-x: auto; } .figure + .figure img { width: 500px; } .sweep th, .sweep td { padding: 3px 7px; } .where thead { display: none; } .sweep tbody th { white-space: normal; min-width: 7em; } .every td { white-space: nowrap; } .where td { overflow-wrap: anywhere; }
 @media (max-width: 640px) { body { padding: 0 16px 40px; } h1 { font-size: 26px; margin-top: 20px; } h2 { margin-top: 36px; } nav ol { columns: 1; padding-left: 22px; } .figure img { max-width: none; width: 500px; } }
 @media print { @page { size: A4 landscape; margin: 12mm; } body { font-size: 10.5pt; max-width: none; padding: 0; } table { font-size: 8.5pt; } th, td { padding: 2px 6px; } h2 { break-before: page; margin-top: 0; }
-  .item, tr, img { break-inside: avoid; } h3 { break-after: avoid; } .wide { overflow: visible; } a { color: inherit; text-decoration: none; } img { max-height: 150mm; } nav ol { columns: 3; }
+  tr, img, table, .from { break-inside: avoid; } h2, h3, h3 + p { break-after: avoid; } .wide { overflow: visible; } a { color: inherit; text-decoration: none; } img { max-height: 100mm; } nav ol { column-gap: 14mm; }
   .sweep h2 { break-before: auto; break-after: avoid; margin-top: 28px; } .sweep .figure { break-inside: avoid; } }
 """
 SECTION_NAMES = {'3': 'The method', '4': 'The model', '4.1': 'MovieLens 100K and NCF', '4.2': 'Amazon Electronics and NCF', '4.3': 'MovieLens 100K and SVD'}
@@ -175,10 +175,10 @@ def report(
     return write_atomic(out/'report.html', html.encode())
 
 def _item(i, readings):
-    "What the page shows of an item; under Table 11, what its errors can have been taken over."
+    "What the page shows of an item; under Table 11, what its errors can have been taken over, with the decimals of the last reading, which has the smallest numbers."
     counted = [(VERDICTS[k][0], VERDICTS[k][1], f'{n} × {k}' if n > 1 or len(i.verdicts) > 1 else k) for k, n in tally(i.verdicts).items()] if i.verdicts is not None else []
     return {'name': i.Index, 'id': i.Index.lower().replace(' ', '-'), 'title': i.title, 'there': i.verdicts is not None, 'counted': counted,
-            'table': (table_html(i.table) if i.table is not None else '') + (READINGS + table_html(readings) if i.Index == 'Table 11' and readings is not None else ''), 'figure': picture(i.figure, f'{i.Index}: {i.title}') if i.figure is not None else ''}
+            'table': (table_html(i.table) if i.table is not None else '') + (READINGS + table_html(readings, readings.tail(1)) if i.Index == 'Table 11' and readings is not None else ''), 'figure': picture(i.figure, f'{i.Index}: {i.title}') if i.figure is not None else ''}
 
 HEAD = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ title }}</title><style>{{ css | safe }}</style></head>'
 PAGE = HEAD + """<body>

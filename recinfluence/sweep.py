@@ -491,7 +491,7 @@ def deletion_sweep(
         if not retry_failed: done |= set(kept.failures()[['unit', 'seed']].itertuples(index=False, name=None))
         for s in seeds:
             if design: tasks += [(s, design)] if (f'users group {per_seed - 1}', s) not in done else []; continue
-            missing = [u for u in named if (u.key, s) not in done]
+            missing = sorted((u for u in named if (u.key, s) not in done), key=lambda u: -len(u.items))      # the full model's lists must hold what is left without the most items
             if not missing and ('nothing', s) not in done: tasks.append((s, []))
             tasks += [(s, some) for some in _batches(missing, make.lanes, -(-jobs // replicates))]
         size = lambda task: per_seed if design else len(task[1])

@@ -165,6 +165,13 @@ def test_no_message_of_the_fault_table_is_cut():
     assert all(load_interactions(planted_interactions(seed=s), name='planted').hash in said['a store of other data'] for s in (0, 1))
 
 
+def test_the_kept_report_is_whole():
+    "Every table, figure and algorithm of the paper; nothing missing, nothing from elsewhere."
+    from recinfluence.reproduce import paper_table
+    text = (ROOT/'docs/measured/report.html').read_text(encoding='utf-8'); heads = re.findall(r'<h3[^>]*>([^:<]+):', text); items = paper_table('contents').item.tolist()
+    assert sorted(set(heads) & set(items)) == sorted(items) and 'class="missing"' not in text and 'Profile: default' in text and text.count('<img') >= 8 and not re.search(r'(src|href)="(?!#|data:)', text)
+
+
 def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     text = ' '.join(' '.join(pages['experiments/cluster_measured.html'].text).split())
     with open(ROOT/'docs/measured/cluster_measured.csv', encoding='utf-8', newline='') as f: rows = list(csv.DictReader(f))

@@ -44,12 +44,12 @@ def test_a_second_call_computes_nothing(tiny, tmp_path, monkeypatch):
 SCRIPT = '''
 import sys
 from recinfluence.datasets import load_interactions
-from recinfluence.ncf import NCF
 from recinfluence.recommenders import planted_interactions
 from recinfluence.splits import chrono_split
+from recinfluence.svd import SVD
 from recinfluence.sweep import deletion_sweep
 split = chrono_split(load_interactions(planted_interactions(), name='planted'))
-deletion_sweep(NCF(n_epochs=6, batch_size=16), split, 'users', range(30), replicates=int(sys.argv[4]), k=3, jobs=int(sys.argv[2]), store=sys.argv[1], progress=False, engine=sys.argv[3])
+deletion_sweep(SVD(n_factors=30, n_epochs=150), split, 'users', range(30), replicates=int(sys.argv[4]), k=3, jobs=int(sys.argv[2]), store=sys.argv[1], progress=False, engine=sys.argv[3])
 '''
 
 
@@ -99,11 +99,10 @@ def test_ctrl_c_stops_cleanly_and_goes_on(tmp_path):
 
 
 def test_two_sweeps_cannot_write_to_one_store(tiny, tmp_path):
-    store = tmp_path/'s.db'; p = start(store, 1)
+    store = tmp_path/'s.db'; p = start(store, 1, replicates=8)
     while rows_done(store) < 2 and p.poll() is None: time.sleep(.01)
     with pytest.raises(StoreError, match='another sweep is writing|holds another experiment') as e:
-        from recinfluence.ncf import NCF
-        deletion_sweep(NCF(n_epochs=6, batch_size=16), tiny, 'users', range(3), k=3, jobs=1, store=store, progress=False, engine='reference')
+        deletion_sweep(SVD(n_factors=30, n_epochs=150), tiny, 'users', range(3), k=3, jobs=1, store=store, progress=False, engine='reference')
     assert 'another sweep is writing' in str(e.value)
     assert len(Store(store).frame()) >= 7 and p.wait(180) == 0                       # readable all the while
 

@@ -109,7 +109,7 @@ def test_a_single_seed_and_a_model_without_noise():
     one = against(np.array([1.]), np.array([[0.], [.1], [-.1]]))
     assert np.isnan(one['p']) and 0 < one['chance'] < .05
     still = against(np.ones(5), np.zeros((3, 5)))
-    assert still['p'] == 0 and still['chance'] == 0 and against(np.zeros(5), np.zeros((3, 5)))['chance'] == 1
+    assert still['p'] == 0 and still['chance'] == 1 / 4 and against(np.zeros(5), np.zeros((3, 5)))['chance'] == 1
 
 
 # ---- matched groups
@@ -237,3 +237,8 @@ def test_it_shows_itself(judged):
 def test_a_metric_that_cannot_see_the_model_says_so(planted):
     v = validate(Popularity(), planted, {'two': Unit(users=(7, 8))}, n_random=3, replicates=1, candidates='test', jobs=1, progress=False)
     assert 'cannot see the model' in v.conclusion('ndcg')
+
+
+def test_a_chance_is_never_zero():
+    "Eight dealings that move nothing: the chosen one is one of nine, if it moves anything."
+    others = np.ones((8, 4)); assert against(np.full(4, 2.), others)['chance'] == 1 / 9 and against(np.ones(4), others)['chance'] == 1
