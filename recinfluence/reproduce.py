@@ -312,7 +312,7 @@ def keep(
 PROFILES = {'default': {'explainers': {}, '4.1': {}, '4.2': {}, '4.3': {}},
             'full': {'explainers': {}, '4.1': {'replicates': 16, 'check_seeds': 12}, '4.2': {'budget': '20min'}, '4.3': {'replicates': 8}, 'trust': {}}}
 WITHIN = {'default': 40}      # minutes that a profile may take
-BESIDE = {'explainers': ('4.1', 2_600), '4.1': ('4.1', 6_000), '4.2': ('4.1', 6_000), '4.3': ('4.3', 800), 'trust': ('4.1', 1_000)}      # whose price, and how many retrainings everything else is worth
+BESIDE = {'explainers': ('4.1', 1_100), '4.1': ('4.1', 2_900), '4.2': ('4.1', 3_300), '4.3': ('4.3', 2_300), 'trust': ('4.1', 1_000)}      # whose price, and how many retrainings everything else is worth
 
 def _written(name, parameter):
     "What a notebook's parameters cell says."

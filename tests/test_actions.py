@@ -68,7 +68,7 @@ def test_numbers_and_verdicts_follow_from_the_seeds(lines, table):
         change = BETTER[own['metric']] * own['values'].set_index(['seed', 'arm']).eval('after - before').unstack('arm').to_numpy(); chosen, lots = change[:, 0], change[:, 1:]
         n, k = change.shape[0], lots.shape[1]; assert (n, k) == (REDUCED['check_seeds'], REDUCED['n_random'])
         half = stats.t.ppf(.975, n - 1) * chosen.std(ddof=1) / np.sqrt(n); sd = lots.mean(0).std(ddof=1) * np.sqrt(1 + 1 / k); wide = stats.t.ppf(.975, k - 1) * sd; ahead = (chosen - lots.mean(1)).mean()
-        chance.append(2 * stats.t.sf(abs(ahead) / sd, k - 1) if sd else float(ahead == 0)); rows.append([chosen.mean(), chosen.mean() - half, chosen.mean() + half, lots.mean(), lots.mean() - wide, lots.mean() + wide, ahead])
+        chance.append(2 * stats.t.sf(abs(ahead) / sd, k - 1) if sd > 1e-12 * abs(ahead) else 1 / (k + 1) if ahead else 1.); rows.append([chosen.mean(), chosen.mean() - half, chosen.mean() + half, lots.mean(), lots.mean() - wide, lots.mean() + wide, ahead])
     ours, listed = np.array(rows), table[:len(lines)]; assert [tuple(own[c] for c in ('paper', 'action', 'model', 'judged', 'metric')) for own in lines] == list(listed[['paper', 'action', 'model', 'judged', 'metric']].itertuples(index=False, name=None))
     assert np.allclose(ours[:, :6], listed[['effect', 'low', 'high', 'random', 'random_low', 'random_high']], rtol=1e-7, atol=1e-12)
     order = np.argsort(chance); q = np.empty(len(chance)); q[order] = np.minimum(1, np.minimum.accumulate((np.sort(chance) * len(chance) / np.arange(1, len(chance) + 1))[::-1])[::-1]); assert np.allclose(q, listed.q, atol=1e-9)
