@@ -8,7 +8,8 @@ sys.path[:0] = [str(HERE/'_ext'), str(HERE.parent)]
 import stage
 
 measured = stage.stage()
-report = next((p for p in (stage.RUNS/'report.html', HERE/'measured/report.html') if p.exists()), None)      # of the run here, else the one that is kept
+report = stage.RUNS/'report.html'; here = report.exists()
+if not here: report = HERE/'measured/report.html'      # the one that is kept
 
 project, author, language = 'recinfluence', 'The recinfluence authors', 'en'
 copyright = re.search(r'^copyright = (.*)$', (HERE.parent/'settings.ini').read_text(encoding='utf-8'), re.M)[1]
@@ -29,9 +30,9 @@ myst_substitutions = {
     'cluster_measured_on': measured['cluster']['says'][0], 'cluster_says': measured['cluster']['says'][-1], 'cluster_shared': measured['cluster']['shared'],
     'actions_made_with': measured['actions']['made_with'], 'actions_command': f"`{measured['actions']['command']}`", 'actions_trust': measured['actions']['says'][0],
     'actions_says': measured['actions']['says'][1], 'actions_run': measured['actions']['says'][-1],
-    'report': f'''<p><a class="report" href="../report.html">{'The report of the run on this machine' if report.parent == stage.RUNS else f"The report of a whole run, made with {measured['reproduce']['made_with']}"}</a></p>''' if report else 'This copy of the site was built without a report. `make reproduce` makes one, and `make docs` then puts it here.',
+    'report': f'''<p><a class="report" href="../report.html">{'The report of the run on this machine' if here else f"The report that is kept, made with {measured['reproduce']['made_with']}"}</a></p>''',
     'version': version}
-html_extra_path = [str(report)] if report else []
+html_extra_path = [str(report)]
 
 html_theme, html_title, html_static_path, html_css_files = 'pydata_sphinx_theme', 'recinfluence', ['_static'], ['site.css']
 html_js_files, html_context = ['from_disk.js'], {'default_mode': 'auto'}

@@ -12,14 +12,12 @@ SHOWN = {'faults': {'tables/faults.csv': 'faults.csv'},
 
 
 def said(notebook: Path) -> list[str]:
-    "What the cells of an executed notebook say in Markdown; `make reproduce` is no notebook, and its report speaks for itself."
-    if not notebook.exists(): return []
+    "What the cells of an executed notebook say in Markdown."
     return [''.join(o['data']['text/markdown']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] for o in c.get('outputs', []) if 'text/markdown' in o.get('data', {})]
 
 
 def command(name: str, notebook: Path) -> str:
     "What makes the same run again: the parameters that papermill was given, in the form that make takes."
-    if not notebook.exists(): return f'make {name}'
     given = next((''.join(c['source']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] if 'injected-parameters' in c['metadata'].get('tags', [])), '')
     given = ', '.join(f'{k}={v}' for k, v in re.findall(r'^(\w+) = (.*)$', given, re.M) if k not in ('out', 'path'))
     return f'make {name}' + (f" GIVEN='{given}'" if given else '')
@@ -36,7 +34,8 @@ def keep(out: Path, names):
     kept = DOCS/'measured/provenance.json'; about = json.loads(kept.read_text(encoding='utf-8')) if kept.exists() else {}
     for name in names:
         for source, target in SHOWN[name].items(): shutil.copy(out/source, DOCS/'measured'/target)
-        about[name] = {'made_with': f'recinfluence {recinfluence.__version__} on {processor()}', 'command': command(name, out/f'{name}.ipynb'), 'says': said(out/f'{name}.ipynb')}
+        about[name] = {'made_with': f'recinfluence {recinfluence.__version__} on {processor()}'}
+        if (notebook := out/f'{name}.ipynb').exists(): about[name] |= {'command': command(name, notebook), 'says': said(notebook)}      # `reproduce` is no notebook: its report speaks for itself
         if name == 'cluster': about[name]['shared'] = shared(out/'tables/measured.csv')
     kept.write_text(json.dumps(about, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')
 

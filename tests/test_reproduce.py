@@ -124,7 +124,7 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
     from recinfluence.recommenders import Popularity
     from scipy import stats
     from recinfluence import reproduce
-    from recinfluence.metrics import PAPER as t_columns
+    from recinfluence.metrics import PAPER
     from recinfluence.reproduce import changes, ten_table, tens
     from recinfluence.sweep import deletion_sweep
     run = lambda units, **kw: deletion_sweep(Popularity(), tiny, units, k=3, jobs=1, progress=False, **kw)
@@ -136,7 +136,7 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
     assert t['beyond random']['MAP'] == pytest.approx(t['fresh seeds']['MAP'] - t['ten at random']['MAP']) and t['beyond random']['MAP'] < 0 and (changes(fresh, groups['most']).std() == 0).all()
     assert t['as the paper did']['MAP'] == pytest.approx(change[groups['most'].key]) and (t['sd over seeds'] == 0).all() and t.verdict['MAP'] == 'not reproducible, and no reason is known'
     alone = ten_table(5, groups, 'most', changes(run([groups['most']]), groups['most']), run(list(groups.values()), seed=9)); assert alone['sd over seeds'].isna().all() and alone.verdict['MAP'] == 'not reproducible, because one seed alone was run here'
-    rng = np.random.default_rng(0); own, many = (pd.DataFrame(rng.normal(5, s, (n, 7)), columns=t_columns) for s, n in ((2., 3), (1., 9))); pooled = np.sqrt((2 * own.var() + 8 * many.var()) / 10)
+    rng = np.random.default_rng(0); own, many = (pd.DataFrame(rng.normal(5, s, (n, 7)), columns=PAPER) for s, n in ((2., 3), (1., 9))); pooled = np.sqrt((2 * own.var() + 8 * many.var()) / 10)
     monkeypatch.setattr(reproduce, 'changes', lambda sweep, unit, side='without': many); t = ten_table(5, groups, 'most', own, None)
     assert np.allclose(t['sd over seeds'], pooled) and all(v.startswith('reproduced within') == (abs(float(p.rstrip('%')) - m) <= stats.t.ppf(.975, 10) * s * np.sqrt(4 / 3)) for v, p, m, s in zip(t.verdict, t.paper, own.mean(), pooled))
 
