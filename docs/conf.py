@@ -25,12 +25,14 @@ highlight_language, smartquotes = 'none', False         # quotes here are often 
 linkcheck_timeout, linkcheck_retries, linkcheck_workers = 20, 2, 4       # `make links`
 nb_execution_mode, nb_ipywidgets_js = 'off', {}         # notebooks are shown as they are kept; no script from elsewhere
 myst_enable_extensions, myst_heading_anchors = ['dollarmath', 'substitution', 'colon_fence'], 3
+kept = f"The report that is kept, made with {measured['reproduce']['made_with']}"
+shown = 'The report of the run on this machine' if here else kept
 myst_substitutions = {
     'faults_made_with': measured['faults']['made_with'], 'faults_says': measured['faults']['says'][-1], 'faults_pages': measured['faults']['says'][0],
     'cluster_measured_on': measured['cluster']['says'][0], 'cluster_says': measured['cluster']['says'][-1], 'cluster_shared': measured['cluster']['shared'],
     'actions_made_with': measured['actions']['made_with'], 'actions_command': f"`{measured['actions']['command']}`", 'actions_trust': measured['actions']['says'][0],
     'actions_says': measured['actions']['says'][1], 'actions_run': measured['actions']['says'][-1],
-    'report': f'''<p><a class="report" href="../report.html">{'The report of the run on this machine' if here else f"The report that is kept, made with {measured['reproduce']['made_with']}"}</a></p>''',
+    'report': f'<p><a class="report" href="../report.html">{shown}</a></p>',
     'version': version}
 html_extra_path = [str(report)]
 
