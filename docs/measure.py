@@ -1,4 +1,5 @@
 """Keep what `make faults`, `make cluster`, `make actions` and `make reproduce` have measured for the pages of the site: `make measured` calls this after them."""
+
 import csv, json, os, re, shutil, sys
 from pathlib import Path
 
@@ -6,38 +7,79 @@ import recinfluence
 from recinfluence.reproduce import processor
 
 DOCS = Path(__file__).resolve().parent
-SHOWN = {'faults': {'tables/faults.csv': 'faults.csv'},
-         'cluster': {'tables/measured.csv': 'cluster_measured.csv', 'tables/costs.csv': 'cluster_costs.csv', 'tables/projection.csv': 'cluster_projection.csv', 'figures/projection.svg': 'cluster.svg'},
-         'actions': {'tables/actions_short.csv': 'actions.csv'}, 'reproduce': {'report.html': 'report.html'}}
+SHOWN = {
+    'faults': {'tables/faults.csv': 'faults.csv'},
+    'cluster': {
+        'tables/measured.csv': 'cluster_measured.csv',
+        'tables/costs.csv': 'cluster_costs.csv',
+        'tables/projection.csv': 'cluster_projection.csv',
+        'figures/projection.svg': 'cluster.svg',
+    },
+    'actions': {'tables/actions_short.csv': 'actions.csv'},
+    'reproduce': {'report.html': 'report.html'},
+}
 
 
 def said(notebook: Path) -> list[str]:
     "What the cells of an executed notebook say in Markdown."
-    return [''.join(o['data']['text/markdown']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] for o in c.get('outputs', []) if 'text/markdown' in o.get('data', {})]
+    return [
+        ''.join(o['data']['text/markdown'])
+        for c in json.loads(notebook.read_text(encoding='utf-8'))['cells']
+        for o in c.get('outputs', [])
+        if 'text/markdown' in o.get('data', {})
+    ]
 
 
 def command(name: str, notebook: Path) -> str:
     "What makes the same run again: the parameters that papermill was given, in the form that make takes."
-    given = next((''.join(c['source']) for c in json.loads(notebook.read_text(encoding='utf-8'))['cells'] if 'injected-parameters' in c['metadata'].get('tags', [])), '')
-    given = ', '.join(f'{k}={v}' for k, v in re.findall(r'^(\w+) = (.*)$', given, re.M) if k not in ('out', 'path'))
+    given = next(
+        (
+            ''.join(c['source'])
+            for c in json.loads(notebook.read_text(encoding='utf-8'))['cells']
+            if 'injected-parameters' in c['metadata'].get('tags', [])
+        ),
+        '',
+    )
+    given = ', '.join(
+        f'{k}={v}'
+        for k, v in re.findall(r'^(\w+) = (.*)$', given, re.M)
+        if k not in ('out', 'path')
+    )
     return f'make {name}' + (f" GIVEN='{given}'" if given else '')
 
 
 def shared(table: Path) -> str:
     "Said where the clock went on while other work had the processor."
-    with open(table, encoding='utf-8', newline='') as f: alone = next(csv.DictReader(f))
-    share = float(alone['CPU seconds a retraining']) * float(alone['retrainings']) / float(alone['seconds'])
-    return '' if share > .8 else f'While this was measured, other work ran on the same cores: in the first row, retraining had {share:.0%} of the time on the clock. The seconds are too long by as much, and rows compare badly; processor time, which the projection uses, suffers less.'
+    with open(table, encoding='utf-8', newline='') as f:
+        alone = next(csv.DictReader(f))
+    share = (
+        float(alone['CPU seconds a retraining'])
+        * float(alone['retrainings'])
+        / float(alone['seconds'])
+    )
+    return (
+        ''
+        if share > 0.8
+        else f'While this was measured, other work ran on the same cores: in the first row, retraining had {share:.0%} of the time on the clock. The seconds are too long by as much, and rows compare badly; processor time, which the projection uses, suffers less.'
+    )
 
 
 def keep(out: Path, names):
-    kept = DOCS/'measured/provenance.json'; about = json.loads(kept.read_text(encoding='utf-8')) if kept.exists() else {}
+    kept = DOCS / 'measured/provenance.json'
+    about = json.loads(kept.read_text(encoding='utf-8')) if kept.exists() else {}
     for name in names:
-        for source, target in SHOWN[name].items(): shutil.copy(out/source, DOCS/'measured'/target)
+        for source, target in SHOWN[name].items():
+            shutil.copy(out / source, DOCS / 'measured' / target)
         about[name] = {'made_with': f'recinfluence {recinfluence.__version__} on {processor()}'}
-        if (notebook := out/f'{name}.ipynb').exists(): about[name] |= {'command': command(name, notebook), 'says': said(notebook)}      # `reproduce` is no notebook: its report speaks for itself
-        if name == 'cluster': about[name]['shared'] = shared(out/'tables/measured.csv')
+        if (notebook := out / f'{name}.ipynb').exists():
+            about[name] |= {
+                'command': command(name, notebook),
+                'says': said(notebook),
+            }  # `reproduce` is no notebook: its report speaks for itself
+        if name == 'cluster':
+            about[name]['shared'] = shared(out / 'tables/measured.csv')
     kept.write_text(json.dumps(about, ensure_ascii=False, indent=1) + '\n', encoding='utf-8')
 
 
-if __name__ == '__main__': keep(Path(os.environ.get('OUT', 'runs/reproduce')), sys.argv[1:] or list(SHOWN))
+if __name__ == '__main__':
+    keep(Path(os.environ.get('OUT', 'runs/reproduce')), sys.argv[1:] or list(SHOWN))

@@ -29,119 +29,227 @@ def _rows(state, draw):
     kind, ids = state.tables.pop(0)
     return np.stack([draw(stream(state.seed, kind, i)) for i in ids])
 
+
 class KeyedState(np.random.RandomState):
     "A random state whose tables have a row for each id, and the id's own values in it."
-    def __init__(self,
+
+    def __init__(
+        self,
         seed: int,
-        tables: list         # (name, ids) of the tables that will be asked for, in order
+        tables: list,  # (name, ids) of the tables that will be asked for, in order
     ):
-        super().__init__(0); self.seed, self.tables = seed, list(tables)
-    def normal(self, loc=0., scale=1., size=None): return loc + scale * _rows(self, lambda s: s.standard_normal(size[1:]))
-    def uniform(self, low=0., high=1., size=None): return low + (high - low) * _rows(self, lambda s: s.random(size[1:]))
-    def randint(self, low, high=None, size=None, dtype=int): return _rows(self, lambda s: s.integers(low))
+        super().__init__(0)
+        self.seed, self.tables = seed, list(tables)
+
+    def normal(self, loc=0.0, scale=1.0, size=None):
+        return loc + scale * _rows(self, lambda s: s.standard_normal(size[1:]))
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        return low + (high - low) * _rows(self, lambda s: s.random(size[1:]))
+
+    def randint(self, low, high=None, size=None, dtype=int):
+        return _rows(self, lambda s: s.integers(low))
+
 
 class KeyedGenerator(np.random.Generator):
     "The same for libraries that want a numpy `Generator`."
-    def __init__(self, seed, tables): super().__init__(np.random.PCG64(0)); self.seed, self.tables = seed, list(tables)
-    def standard_normal(self, size=None, dtype=np.float64, out=None): return _rows(self, lambda s: s.standard_normal(size[1:])).astype(dtype)
+
+    def __init__(self, seed, tables):
+        super().__init__(np.random.PCG64(0))
+        self.seed, self.tables = seed, list(tables)
+
+    def standard_normal(self, size=None, dtype=np.float64, out=None):
+        return _rows(self, lambda s: s.standard_normal(size[1:])).astype(dtype)
 
 # %% ../nbs/05b_adapters.ipynb #c496766c
-_SEED = "the seed of each retraining comes from the sweep: deletion_sweep(..., seed=...), or fit(train, seed)"
+_SEED = 'the seed of each retraining comes from the sweep: deletion_sweep(..., seed=...), or fit(train, seed)'
 _QUIET = 'retrainings are many, and none of them says anything'
 _THREADS = 'a retraining has one thread, and a sweep as many processes as its jobs'
 
+
 class Adapter(Recommender):
     "A class of another library, by its name there, with that library's own arguments."
-    library, extra = '', None
-    known: dict = {}          # name: the module that has it
-    taken: dict = {}          # arguments that are not for the user to give: what to do instead
 
-    def __init__(self,
-        name: str,            # of the class in the library
-        **arguments           # what that class takes; json must be able to hold it
+    library, extra = '', None
+    known: dict = {}  # name: the module that has it
+    taken: dict = {}  # arguments that are not for the user to give: what to do instead
+
+    def __init__(
+        self,
+        name: str,  # of the class in the library
+        **arguments,  # what that class takes; json must be able to hold it
     ):
-        if name not in self.known: raise ValueError(f'{type(self).__name__}({name!r}): choose one of {list(self.known)}.')
+        if name not in self.known:
+            raise ValueError(f'{type(self).__name__}({name!r}): choose one of {list(self.known)}.')
         for k in arguments:
-            if k in self.taken: raise ValueError(f'{type(self).__name__}({name!r}, {k}={arguments[k]!r}): leave {k} out; {self.taken[k]}.')
+            if k in self.taken:
+                raise ValueError(
+                    f'{type(self).__name__}({name!r}, {k}={arguments[k]!r}): leave {k} out; {self.taken[k]}.'
+                )
         self.name, self.arguments = name, arguments
 
     def make(self, **more):
         "An untrained model of the library."
-        try: found = getattr(import_module(self.known[self.name]), self.name)
-        except ModuleNotFoundError as e: raise ModuleNotFoundError(f"{self.library} {self.name} needs {e.name}: pip install 'recinfluence[{self.extra}]'.") from None
+        try:
+            found = getattr(import_module(self.known[self.name]), self.name)
+        except ModuleNotFoundError as e:
+            raise ModuleNotFoundError(
+                f"{self.library} {self.name} needs {e.name}: pip install 'recinfluence[{self.extra}]'."
+            ) from None
         return found(**copy.deepcopy(self.arguments), **more)
 
-    def config(self): return {'recommender': f'{self.library} {self.name}', **self.arguments}
-    def __repr__(self): return f"{type(self).__name__}({', '.join([repr(self.name), *(f'{k}={v!r}' for k, v in self.arguments.items())])})"
+    def config(self):
+        return {'recommender': f'{self.library} {self.name}', **self.arguments}
+
+    def __repr__(self):
+        return f'{type(self).__name__}({", ".join([repr(self.name), *(f"{k}={v!r}" for k, v in self.arguments.items())])})'
+
 
 def _coded(train):
     "Sorted user and item ids, and where each row's stand."
-    (users, u), (items, i) = np.unique(train.user.to_numpy(), return_inverse=True), np.unique(train['item'].to_numpy(), return_inverse=True)
+    (users, u), (items, i) = (
+        np.unique(train.user.to_numpy(), return_inverse=True),
+        np.unique(train['item'].to_numpy(), return_inverse=True),
+    )
     return users, items, u, i
 
 # %% ../nbs/05b_adapters.ipynb #bf28a528
 def _pair_normal(
     seed: int,
-    users: np.ndarray, items: np.ndarray   # ids
-) -> np.ndarray:                           # (users, items)
+    users: np.ndarray,
+    items: np.ndarray,  # ids
+) -> np.ndarray:  # (users, items)
     "Standard normal values, each the pair's own whatever else is asked for."
     with np.errstate(over='ignore'):
-        u, i = (np.array([stream(seed, kind, a).integers(2**63) for a in ids], np.uint64) for kind, ids in (('user', users), ('item', items)))
-        x = u[:, None] ^ (i * np.uint64(0x9E3779B97F4A7C15))[None]       # mixed as in SplitMix64
-        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)): x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-    return ndtri(((x ^ (x >> np.uint64(31))) >> np.uint64(11)) * 2.**-53 + 2.**-54)
+        u, i = (
+            np.array([stream(seed, kind, a).integers(2**63) for a in ids], np.uint64)
+            for kind, ids in (('user', users), ('item', items))
+        )
+        x = u[:, None] ^ (i * np.uint64(0x9E3779B97F4A7C15))[None]  # mixed as in SplitMix64
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    return ndtri(((x ^ (x >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53 + 2.0**-54)
+
 
 class Surprise(Adapter):
     "A prediction algorithm of scikit-surprise."
+
     library, paired = 'surprise', True
     taken = {'random_state': _SEED, 'verbose': _QUIET}
-    known = dict.fromkeys(['SVD', 'SVDpp', 'NMF', 'SlopeOne', 'CoClustering', 'BaselineOnly', 'KNNBasic', 'KNNWithMeans', 'KNNWithZScore', 'KNNBaseline', 'NormalPredictor'], 'surprise')
+    known = dict.fromkeys(
+        [
+            'SVD',
+            'SVDpp',
+            'NMF',
+            'SlopeOne',
+            'CoClustering',
+            'BaselineOnly',
+            'KNNBasic',
+            'KNNWithMeans',
+            'KNNWithZScore',
+            'KNNBaseline',
+            'NormalPredictor',
+        ],
+        'surprise',
+    )
 
-    def __init__(self, name, rating_scale=(1, 5), **arguments): super().__init__(name, **arguments); self.rating_scale = tuple(rating_scale)
-    def config(self): return super().config() | {'rating_scale': list(self.rating_scale)}
+    def __init__(self, name, rating_scale=(1, 5), **arguments):
+        super().__init__(name, **arguments)
+        self.rating_scale = tuple(rating_scale)
+
+    def config(self):
+        return super().config() | {'rating_scale': list(self.rating_scale)}
 
     def fit(self, train, seed=0):
         import surprise
-        rows = surprise.Dataset.load_from_df(train.sort_values('user', kind='stable')[['user', 'item', 'rating']], surprise.Reader(rating_scale=self.rating_scale)).build_full_trainset()
-        users, items = ([raw(n) for n in range(n_ids)] for raw, n_ids in ((rows.to_raw_uid, rows.n_users), (rows.to_raw_iid, rows.n_items)))
-        draws = {'random_state': KeyedState(seed, [('pu', users), ('qi', items), ('yj', items)])} if self.name in ('SVD', 'SVDpp', 'NMF', 'CoClustering') else {}
-        quiet = {'verbose': False} if self.name.startswith(('KNN', 'Baseline')) else {}            # the others are quiet by themselves
-        self.model_ = self.make(**draws, **quiet).fit(rows); self.model_.random_state = None; self.seed_ = seed
+
+        rows = surprise.Dataset.load_from_df(
+            train.sort_values('user', kind='stable')[['user', 'item', 'rating']],
+            surprise.Reader(rating_scale=self.rating_scale),
+        ).build_full_trainset()
+        users, items = (
+            [raw(n) for n in range(n_ids)]
+            for raw, n_ids in ((rows.to_raw_uid, rows.n_users), (rows.to_raw_iid, rows.n_items))
+        )
+        draws = (
+            {'random_state': KeyedState(seed, [('pu', users), ('qi', items), ('yj', items)])}
+            if self.name in ('SVD', 'SVDpp', 'NMF', 'CoClustering')
+            else {}
+        )
+        quiet = (
+            {'verbose': False} if self.name.startswith(('KNN', 'Baseline')) else {}
+        )  # the others are quiet by themselves
+        self.model_ = self.make(**draws, **quiet).fit(rows)
+        self.model_.random_state = None
+        self.seed_ = seed
         return self
 
     def score(self, users, items):
-        if self.name == 'NormalPredictor': return np.clip(self.model_.trainset.global_mean + self.model_.sigma * _pair_normal(self.seed_, users, items), *self.rating_scale)
+        if self.name == 'NormalPredictor':
+            return np.clip(
+                self.model_.trainset.global_mean
+                + self.model_.sigma * _pair_normal(self.seed_, users, items),
+                *self.rating_scale,
+            )
         return np.array([[self.model_.predict(u, i).est for i in items] for u in users], float)
 
 # %% ../nbs/05b_adapters.ipynb #eee8217f
 class Implicit(Adapter):
     "A recommender of the library implicit, on one thread of the CPU."
+
     library = extra = 'implicit'
     taken = {'random_state': _SEED, 'num_threads': _THREADS}
-    known = {'AlternatingLeastSquares': 'implicit.cpu.als', 'BayesianPersonalizedRanking': 'implicit.cpu.bpr', 'LogisticMatrixFactorization': 'implicit.cpu.lmf',
-             **dict.fromkeys(['CosineRecommender', 'TFIDFRecommender', 'BM25Recommender', 'ItemItemRecommender'], 'implicit.nearest_neighbours')}
+    known = {
+        'AlternatingLeastSquares': 'implicit.cpu.als',
+        'BayesianPersonalizedRanking': 'implicit.cpu.bpr',
+        'LogisticMatrixFactorization': 'implicit.cpu.lmf',
+        **dict.fromkeys(
+            ['CosineRecommender', 'TFIDFRecommender', 'BM25Recommender', 'ItemItemRecommender'],
+            'implicit.nearest_neighbours',
+        ),
+    }
 
     @property
-    def by_items(self): return self.known[self.name] == 'implicit.nearest_neighbours'
+    def by_items(self):
+        return self.known[self.name] == 'implicit.nearest_neighbours'
+
     @property
-    def paired(self): return self.by_items or self.name == 'AlternatingLeastSquares'
+    def paired(self):
+        return self.by_items or self.name == 'AlternatingLeastSquares'
 
     def fit(self, train, seed=0):
         self.user_ids_, self.item_ids_, u, i = _coded(train)
-        rows = sparse.csr_matrix((train.rating.to_numpy(float), (u, i)), (len(self.user_ids_), len(self.item_ids_)))
+        rows = sparse.csr_matrix(
+            (train.rating.to_numpy(float), (u, i)), (len(self.user_ids_), len(self.item_ids_))
+        )
         with threadpool_limits(1), warnings.catch_warnings():
-            warnings.filterwarnings('ignore', 'Method expects CSR')      # its own models hand over another format
+            warnings.filterwarnings(
+                'ignore', 'Method expects CSR'
+            )  # its own models hand over another format
             model = self.make(num_threads=1, **({} if self.by_items else {'random_state': seed}))
             if self.name == 'AlternatingLeastSquares':
-                start = lambda kind, ids: np.stack([stream(seed, kind, n).random(model.factors) for n in ids]).astype(model.dtype) * .01
-                model.user_factors, model.item_factors = start('user', self.user_ids_), start('item', self.item_ids_)
+                start = lambda kind, ids: (
+                    np.stack([stream(seed, kind, n).random(model.factors) for n in ids]).astype(
+                        model.dtype
+                    )
+                    * 0.01
+                )
+                model.user_factors, model.item_factors = (
+                    start('user', self.user_ids_),
+                    start('item', self.item_ids_),
+                )
             model.fit(rows if self.by_items else rows.astype(np.float32), show_progress=False)
-        self.left_, self.right_ = (rows, sparse.csr_matrix(model.similarity)) if self.by_items else (model.user_factors, model.item_factors.T)
+        self.left_, self.right_ = (
+            (rows, sparse.csr_matrix(model.similarity))
+            if self.by_items
+            else (model.user_factors, model.item_factors.T)
+        )
         return self
 
     def score(self, users, items):
         u, i = positions(self.user_ids_, users), positions(self.item_ids_, items)
-        out = np.zeros((len(u), len(i))); a, b = u < len(self.user_ids_), i < len(self.item_ids_)      # nothing is known of the others
+        out = np.zeros((len(u), len(i)))
+        a, b = u < len(self.user_ids_), i < len(self.item_ids_)  # nothing is known of the others
         part = self.left_[u[a]] @ self.right_[:, i[b]]
         out[np.ix_(a, b)] = part.toarray() if self.by_items else part
         return out
@@ -149,117 +257,242 @@ class Implicit(Adapter):
 # %% ../nbs/05b_adapters.ipynb #19cf5adb
 class LensKit(Adapter):
     "A scorer of LensKit."
+
     library = extra = 'lenskit'
-    taken = {**dict.fromkeys(['rng', 'random_state', 'seed'], _SEED), 'num_threads': _THREADS, 'config': 'give the settings that it holds as arguments of their own'}
-    known = {'BiasScorer': 'lenskit.basic', 'PopScorer': 'lenskit.basic', 'ItemKNNScorer': 'lenskit.knn', 'UserKNNScorer': 'lenskit.knn', 'EASEScorer': 'lenskit.knn',
-             'ImplicitMFScorer': 'lenskit.als', 'BiasedMFScorer': 'lenskit.als', 'FunkSVDScorer': 'lenskit.funksvd', 'BiasedSVDScorer': 'lenskit.sklearn.svd'}
-    drawn = {'FunkSVDScorer', 'BiasedSVDScorer'}       # by position
+    taken = {
+        **dict.fromkeys(['rng', 'random_state', 'seed'], _SEED),
+        'num_threads': _THREADS,
+        'config': 'give the settings that it holds as arguments of their own',
+    }
+    known = {
+        'BiasScorer': 'lenskit.basic',
+        'PopScorer': 'lenskit.basic',
+        'ItemKNNScorer': 'lenskit.knn',
+        'UserKNNScorer': 'lenskit.knn',
+        'EASEScorer': 'lenskit.knn',
+        'ImplicitMFScorer': 'lenskit.als',
+        'BiasedMFScorer': 'lenskit.als',
+        'FunkSVDScorer': 'lenskit.funksvd',
+        'BiasedSVDScorer': 'lenskit.sklearn.svd',
+    }
+    drawn = {'FunkSVDScorer', 'BiasedSVDScorer'}  # by position
 
     @property
-    def paired(self): return self.name not in self.drawn
+    def paired(self):
+        return self.name not in self.drawn
 
     def fit(self, train, seed=0):
-        os.environ.setdefault('LK_NUM_THREADS', '1')          # sweeps have their own processes
+        os.environ.setdefault('LK_NUM_THREADS', '1')  # sweeps have their own processes
         scorer = self.make()
         from lenskit.basic import BiasScorer
         from lenskit.data import from_interactions_df
         from lenskit.training import TrainingOptions
+
         self.user_ids_, self.item_ids_, _, _ = _coded(train)
         rows = from_interactions_df(train[['user', 'item', 'rating']].copy())
-        draws = KeyedGenerator(seed, [('item', rows.items.ids()), ('user', rows.users.ids())]) if self.known[self.name] == 'lenskit.als' else seed
-        with threadpool_limits(1), _numpy_seed(seed): scorer.train(rows, TrainingOptions(rng=draws))
-        rates = self.name.startswith('Bias') or self.name == 'FunkSVDScorer' or getattr(scorer.config, 'feedback', '') == 'explicit'
+        draws = (
+            KeyedGenerator(seed, [('item', rows.items.ids()), ('user', rows.users.ids())])
+            if self.known[self.name] == 'lenskit.als'
+            else seed
+        )
+        with threadpool_limits(1), _numpy_seed(seed):
+            scorer.train(rows, TrainingOptions(rng=draws))
+        rates = (
+            self.name.startswith('Bias')
+            or self.name == 'FunkSVDScorer'
+            or getattr(scorer.config, 'feedback', '') == 'explicit'
+        )
         fallback = BiasScorer() if rates else None
-        if rates: fallback.train(rows, TrainingOptions())
+        if rates:
+            fallback.train(rows, TrainingOptions())
         self.model_, self.fallback_, self.rows_ = scorer, fallback, rows
         return self
 
     def score(self, users, items):
         from lenskit.data import ItemList, RecQuery
+
         u, i = positions(self.user_ids_, users), positions(self.item_ids_, items)
-        rows, columns = np.flatnonzero(u < len(self.user_ids_)), np.flatnonzero(i < len(self.item_ids_)); asked = ItemList(item_ids=self.item_ids_[i[columns]])
+        rows, columns = (
+            np.flatnonzero(u < len(self.user_ids_)),
+            np.flatnonzero(i < len(self.item_ids_)),
+        )
+        asked = ItemList(item_ids=self.item_ids_[i[columns]])
         models = [m for m in (self.fallback_, self.model_) if m is not None]
-        out = np.full((len(u), len(i)), self.fallback_.model_.global_bias if self.fallback_ is not None else 0.)
+        out = np.full(
+            (len(u), len(i)),
+            self.fallback_.model_.global_bias if self.fallback_ is not None else 0.0,
+        )
         for row in rows if len(columns) else ():
-            user = self.user_ids_[u[row]]; query = RecQuery(user_id=user, history_items=self.rows_.user_row(user))
+            user = self.user_ids_[u[row]]
+            query = RecQuery(user_id=user, history_items=self.rows_.user_row(user))
             for m in models:
-                said = np.asarray((m(items=asked) if self.name == 'PopScorer' else m(query, asked)).scores(), float)
+                said = np.asarray(
+                    (m(items=asked) if self.name == 'PopScorer' else m(query, asked)).scores(),
+                    float,
+                )
                 out[row, columns[np.isfinite(said)]] = said[np.isfinite(said)]
         return out
+
 
 @contextmanager
 def _numpy_seed(seed):
     "numpy's global generator, which some libraries draw from unasked, seeded for a while."
-    before = np.random.get_state(); np.random.seed(seed % 2**32)
-    try: yield
-    finally: np.random.set_state(before)
+    before = np.random.get_state()
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
 
 # %% ../nbs/05b_adapters.ipynb #46223869
 class Estimator(Recommender):
     "A scikit-learn-style estimator that predicts ratings from users and items."
-    def __init__(self,
-        estimator,                            # has fit(X, y) and predict(X); X is sparse
-        users: pd.DataFrame | None = None,    # numeric features indexed by user id; None: an indicator for each user
-        items: pd.DataFrame | None = None,    # the same for items
-        paired: bool | None = None            # what `conformance` measured; None: only if nothing in it has a random_state
+
+    def __init__(
+        self,
+        estimator,  # has fit(X, y) and predict(X); X is sparse
+        users: pd.DataFrame
+        | None = None,  # numeric features indexed by user id; None: an indicator for each user
+        items: pd.DataFrame | None = None,  # the same for items
+        paired: bool
+        | None = None,  # what `conformance` measured; None: only if nothing in it has a random_state
     ):
         self.estimator, self.users, self.items = estimator, users, items
         self.paired = not self._states() if paired is None else paired
 
-    def _settings(self): return self.estimator.get_params() if hasattr(self.estimator, 'get_params') else vars(self.estimator)
-    def _states(self): return [k for k in self._settings() if k.rpartition('__')[2] == 'random_state']
+    def _settings(self):
+        return (
+            self.estimator.get_params()
+            if hasattr(self.estimator, 'get_params')
+            else vars(self.estimator)
+        )
+
+    def _states(self):
+        return [k for k in self._settings() if k.rpartition('__')[2] == 'random_state']
 
     def fit(self, train, seed=0):
         from sklearn.base import clone
+
         self.user_ids_, self.item_ids_, u, i = _coded(train)
         self.model_ = clone(self.estimator, safe=False)
-        if states := self._states(): self.model_.set_params(**dict.fromkeys(states, seed))
-        with threadpool_limits(1): self.model_.fit(self._rows(self.user_ids_[u], self.item_ids_[i]), train.rating.to_numpy(float))
+        if states := self._states():
+            self.model_.set_params(**dict.fromkeys(states, seed))
+        with threadpool_limits(1):
+            self.model_.fit(
+                self._rows(self.user_ids_[u], self.item_ids_[i]), train.rating.to_numpy(float)
+            )
         return self
 
     def _rows(self, users, items):
         "A sparse row of numbers for each pair."
+
         def side(table, ids, asked):
             at = positions(ids if table is None else table.index.to_numpy(), asked)
-            values = sparse.eye_array(len(ids)) if table is None else sparse.csr_array(table.to_numpy(float))
+            values = (
+                sparse.eye_array(len(ids))
+                if table is None
+                else sparse.csr_array(table.to_numpy(float))
+            )
             return sparse.vstack([values, sparse.csr_array((1, values.shape[1]))]).tocsr()[at]
-        return sparse.hstack([side(self.users, self.user_ids_, users), side(self.items, self.item_ids_, items)]).tocsr()
+
+        return sparse.hstack(
+            [side(self.users, self.user_ids_, users), side(self.items, self.item_ids_, items)]
+        ).tocsr()
 
     def score(self, users, items):
-        return np.stack([np.asarray(self.model_.predict(self._rows(np.repeat(np.asarray(users)[n:n + 1], len(items)), items)), float) for n in range(len(users))])
+        return np.stack(
+            [
+                np.asarray(
+                    self.model_.predict(
+                        self._rows(np.repeat(np.asarray(users)[n : n + 1], len(items)), items)
+                    ),
+                    float,
+                )
+                for n in range(len(users))
+            ]
+        )
 
     def config(self):
         said = lambda v: v if v is None or isinstance(v, (bool, int, float, str)) else repr(v)
-        digest = lambda t: t if t is None else hashlib.sha256(pd.util.hash_pandas_object(t).to_numpy().tobytes() + repr(list(t)).encode()).hexdigest()
-        return {'recommender': f'estimator {type(self.estimator).__name__}', **{k: said(v) for k, v in sorted(self._settings().items())}, 'users': digest(self.users), 'items': digest(self.items)}
-    def __repr__(self): return f'Estimator({self.estimator!r})'
+        digest = lambda t: (
+            t
+            if t is None
+            else hashlib.sha256(
+                pd.util.hash_pandas_object(t).to_numpy().tobytes() + repr(list(t)).encode()
+            ).hexdigest()
+        )
+        return {
+            'recommender': f'estimator {type(self.estimator).__name__}',
+            **{k: said(v) for k, v in sorted(self._settings().items())},
+            'users': digest(self.users),
+            'items': digest(self.items),
+        }
+
+    def __repr__(self):
+        return f'Estimator({self.estimator!r})'
 
 # %% ../nbs/05b_adapters.ipynb #f1cafaab
 class Command(Recommender):
     "Any program that reads a file of train rows and writes scores or ranked lists."
-    def __init__(self,
-        arguments: list[str],          # program and arguments, with {train}, {users}, {items}, {out} and {seed} where it wants them
-        writes: str = 'scores',        # or 'lists'
-        form: str = 'tsv',             # or 'csv'
-        paired: bool = False,          # what `conformance` measured
-        limit: float | None = None     # seconds that one run may take; None: any time
+
+    def __init__(
+        self,
+        arguments: list[
+            str
+        ],  # program and arguments, with {train}, {users}, {items}, {out} and {seed} where it wants them
+        writes: str = 'scores',  # or 'lists'
+        form: str = 'tsv',  # or 'csv'
+        paired: bool = False,  # what `conformance` measured
+        limit: float | None = None,  # seconds that one run may take; None: any time
     ):
-        if isinstance(arguments, str) or not arguments: raise ValueError(f"arguments={arguments!r}: give a list, the program first, for example ['awk', '-f', 'model.awk', '{{train}}'].")
-        if writes not in ('scores', 'lists'): raise ValueError(f"writes={writes!r}: choose 'scores' or 'lists'.")
-        if form not in ('tsv', 'csv'): raise ValueError(f"form={form!r}: choose 'tsv' or 'csv'.")
-        self.arguments, self.writes, self.form, self.paired, self.limit = [str(a) for a in arguments], writes, form, paired, limit
+        if isinstance(arguments, str) or not arguments:
+            raise ValueError(
+                f"arguments={arguments!r}: give a list, the program first, for example ['awk', '-f', 'model.awk', '{{train}}']."
+            )
+        if writes not in ('scores', 'lists'):
+            raise ValueError(f"writes={writes!r}: choose 'scores' or 'lists'.")
+        if form not in ('tsv', 'csv'):
+            raise ValueError(f"form={form!r}: choose 'tsv' or 'csv'.")
+        self.arguments, self.writes, self.form, self.paired, self.limit = (
+            [str(a) for a in arguments],
+            writes,
+            form,
+            paired,
+            limit,
+        )
 
     def config(self):
-        files = {a: hashlib.sha256(Path(a).read_bytes()).hexdigest() for a in self.arguments[1:] if os.path.isfile(a)}
-        return {'recommender': f'command {os.path.basename(self.arguments[0])}', 'arguments': self.arguments, 'writes': self.writes, 'form': self.form, 'files': files}
-    def __repr__(self): return f'Command({self.arguments!r}, writes={self.writes!r}, form={self.form!r})'
+        files = {
+            a: hashlib.sha256(Path(a).read_bytes()).hexdigest()
+            for a in self.arguments[1:]
+            if os.path.isfile(a)
+        }
+        return {
+            'recommender': f'command {os.path.basename(self.arguments[0])}',
+            'arguments': self.arguments,
+            'writes': self.writes,
+            'form': self.form,
+            'files': files,
+        }
+
+    def __repr__(self):
+        return f'Command({self.arguments!r}, writes={self.writes!r}, form={self.form!r})'
 
     def fit(self, train, seed=0):
         self.user_ids_, self.item_ids_, _, _ = _coded(train)
         with tempfile.TemporaryDirectory(prefix='recinfluence-') as folder:
-            files = {name: os.path.join(folder, f'{name}.{self.form}') for name in ('train', 'users', 'items', 'out')}
-            self._write(files['train'], train[['user', 'item', 'rating', 'timestamp']].astype(object).itertuples(index=False, name=None))
-            self._write(files['users'], ((u,) for u in self.user_ids_.tolist())); self._write(files['items'], ((i,) for i in self.item_ids_.tolist()))
+            files = {
+                name: os.path.join(folder, f'{name}.{self.form}')
+                for name in ('train', 'users', 'items', 'out')
+            }
+            self._write(
+                files['train'],
+                train[['user', 'item', 'rating', 'timestamp']]
+                .astype(object)
+                .itertuples(index=False, name=None),
+            )
+            self._write(files['users'], ((u,) for u in self.user_ids_.tolist()))
+            self._write(files['items'], ((i,) for i in self.item_ids_.tolist()))
             self._run(files, seed)
             self.scores_, self.rest_ = self._read(files['out'])
         return self
@@ -270,10 +503,15 @@ class Command(Recommender):
 
     def _write(self, path, rows):
         with open(path, 'w', encoding='utf-8', newline='') as f:
-            if self.form == 'csv': csv.writer(f, quoting=csv.QUOTE_NONNUMERIC, lineterminator='\n').writerows(rows); return
+            if self.form == 'csv':
+                csv.writer(f, quoting=csv.QUOTE_NONNUMERIC, lineterminator='\n').writerows(rows)
+                return
             for row in rows:
                 cells = [str(c) for c in row]
-                if bad := next((c for c in cells if any(x in c for x in '\t\n\r')), None): raise ValueError(f"the id {bad!r} holds a tab or a line break, which tsv cannot carry: use form='csv'.")
+                if bad := next((c for c in cells if any(x in c for x in '\t\n\r')), None):
+                    raise ValueError(
+                        f"the id {bad!r} holds a tab or a line break, which tsv cannot carry: use form='csv'."
+                    )
                 f.write('\t'.join(cells) + '\n')
 
     def _run(self, files, seed):
@@ -281,56 +519,105 @@ class Command(Recommender):
         fill = {f'{{{name}}}': path for name, path in files.items()} | {'{seed}': str(seed)}
         told, said = any('{out}' in a for a in self.arguments), files['out'] + '.log'
         arguments = list(self.arguments)
-        for mark, value in fill.items(): arguments = [a.replace(mark, value) for a in arguments]
+        for mark, value in fill.items():
+            arguments = [a.replace(mark, value) for a in arguments]
         with open(said if told else files['out'], 'wb') as out, open(said, 'ab') as log:
-            try: p = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log if told else out, stderr=log, start_new_session=True)
-            except OSError as e: raise RuntimeError(f'{arguments[0]}: cannot be run ({e.strerror or e}).') from None
-            try: status = p.wait(self.limit)
+            try:
+                p = subprocess.Popen(
+                    arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log if told else out,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            except OSError as e:
+                raise RuntimeError(f'{arguments[0]}: cannot be run ({e.strerror or e}).') from None
+            try:
+                status = p.wait(self.limit)
             except BaseException as e:
-                os.killpg(p.pid, signal.SIGKILL); p.wait()
-                if isinstance(e, subprocess.TimeoutExpired): raise RuntimeError(f'{arguments[0]}: not done in {self.limit:g} seconds. {self._tail(said)}') from None
+                os.killpg(p.pid, signal.SIGKILL)
+                p.wait()
+                if isinstance(e, subprocess.TimeoutExpired):
+                    raise RuntimeError(
+                        f'{arguments[0]}: not done in {self.limit:g} seconds. {self._tail(said)}'
+                    ) from None
                 raise
-        if status: raise RuntimeError(f'{arguments[0]}: ended with status {status}. {self._tail(said)}')
-        if not os.path.exists(files['out']): raise RuntimeError(f'{arguments[0]}: ended well, but wrote no file {{out}}. {self._tail(said)}')
+        if status:
+            raise RuntimeError(f'{arguments[0]}: ended with status {status}. {self._tail(said)}')
+        if not os.path.exists(files['out']):
+            raise RuntimeError(
+                f'{arguments[0]}: ended well, but wrote no file {{out}}. {self._tail(said)}'
+            )
 
     def _tail(self, log):
-        with open(log, 'rb') as f: f.seek(max(0, os.path.getsize(log) - 2000)); text = f.read().decode('utf-8', 'replace').strip()
+        with open(log, 'rb') as f:
+            f.seek(max(0, os.path.getsize(log) - 2000))
+            text = f.read().decode('utf-8', 'replace').strip()
         return f'It said: {text}' if text else 'It said nothing.'
 
     def _read(self, path):
         "(users, items) scores, and the one that ranks below all of them."
-        user, item = ({str(a): n for n, a in enumerate(ids.tolist())} for ids in (self.user_ids_, self.item_ids_))
-        out = np.full((len(user), len(item)), np.nan); line, name = 0, os.path.basename(self.arguments[0])
+        user, item = (
+            {str(a): n for n, a in enumerate(ids.tolist())}
+            for ids in (self.user_ids_, self.item_ids_)
+        )
+        out = np.full((len(user), len(item)), np.nan)
+        line, name = 0, os.path.basename(self.arguments[0])
+
         def at(known, kind, text):
-            if text not in known: raise ValueError(f'{kind} {text!r} is not in {{{kind}s}}')
+            if text not in known:
+                raise ValueError(f'{kind} {text!r} is not in {{{kind}s}}')
             return known[text]
+
         try:
             with open(path, encoding='utf-8', newline='' if self.form == 'csv' else None) as f:
-                rows = csv.reader(f, strict=True) if self.form == 'csv' else (r.rstrip('\n').split('\t') for r in f)
+                rows = (
+                    csv.reader(f, strict=True)
+                    if self.form == 'csv'
+                    else (r.rstrip('\n').split('\t') for r in f)
+                )
                 for line, row in enumerate(rows, 1):
-                    if row in ([], ['']): continue
+                    if row in ([], ['']):
+                        continue
                     u = at(user, 'user', row[0])
                     if self.writes == 'lists':
-                        places, values = [at(item, 'item', i) for i in row[1:]], -np.arange(1., len(row))
-                        if len(set(places)) < len(places) or np.isfinite(out[u]).any(): raise ValueError(f'user {row[0]!r} has two lists, or an item twice')
+                        places, values = (
+                            [at(item, 'item', i) for i in row[1:]],
+                            -np.arange(1.0, len(row)),
+                        )
+                        if len(set(places)) < len(places) or np.isfinite(out[u]).any():
+                            raise ValueError(f'user {row[0]!r} has two lists, or an item twice')
                     else:
-                        if len(row) != 3: raise ValueError(f'{len(row)} columns instead of user, item, score')
+                        if len(row) != 3:
+                            raise ValueError(f'{len(row)} columns instead of user, item, score')
                         places, values = [at(item, 'item', row[1])], float(row[2])
-                        if not math.isfinite(values): raise ValueError(f'the score {row[2]!r} is not a finite number')
-                        if np.isfinite(out[u, places[0]]): raise ValueError(f'a second score for user {row[0]!r} and item {row[1]!r}')
+                        if not math.isfinite(values):
+                            raise ValueError(f'the score {row[2]!r} is not a finite number')
+                        if np.isfinite(out[u, places[0]]):
+                            raise ValueError(
+                                f'a second score for user {row[0]!r} and item {row[1]!r}'
+                            )
                     out[u, places] = values
-        except (ValueError, csv.Error) as e: raise RuntimeError(f'{name}: line {line or 1} of what it wrote cannot be read as {self.writes} in {self.form}: {e}.') from None
-        if np.isnan(out).all(): raise RuntimeError(f'{name}: ended well, but wrote no {self.writes}.')
-        rest = -out.shape[1] - 1. if self.writes == 'lists' else np.nanmin(out) - 1
+        except (ValueError, csv.Error) as e:
+            raise RuntimeError(
+                f'{name}: line {line or 1} of what it wrote cannot be read as {self.writes} in {self.form}: {e}.'
+            ) from None
+        if np.isnan(out).all():
+            raise RuntimeError(f'{name}: ended well, but wrote no {self.writes}.')
+        rest = -out.shape[1] - 1.0 if self.writes == 'lists' else np.nanmin(out) - 1
         return np.where(np.isnan(out), rest, out), rest
 
 # %% ../nbs/05b_adapters.ipynb #bbcbd838
 LIBRARIES = {'surprise': Surprise, 'implicit': Implicit, 'lenskit': LensKit}
 
+
 def by_name(
-    text: str    # library:class, for example 'surprise:KNNBasic'
+    text: str,  # library:class, for example 'surprise:KNNBasic'
 ) -> Adapter:
     "A recommender of another library, with that library's default settings."
     library, _, name = text.partition(':')
-    if library not in LIBRARIES: raise ValueError(f'{text!r}: choose one of the libraries {list(LIBRARIES)}, for example surprise:KNNBasic.')
+    if library not in LIBRARIES:
+        raise ValueError(
+            f'{text!r}: choose one of the libraries {list(LIBRARIES)}, for example surprise:KNNBasic.'
+        )
     return LIBRARIES[library](name)

@@ -18,7 +18,14 @@ import pyarrow.csv as arrow_csv
 import pyarrow.json as arrow_json
 from tqdm import tqdm
 
-from .datasets import COLUMNS, DataError, Interactions, _download_parts, cache_dir, write_atomic
+from recinfluence.datasets import (
+    COLUMNS,
+    DataError,
+    Interactions,
+    _download_parts,
+    cache_dir,
+    write_atomic,
+)
 from .recommenders import stream
 from .splits import k_core
 
@@ -26,59 +33,103 @@ from .splits import k_core
 __all__ = ['LAYOUTS', 'AMAZON_URL', 'AMAZON_COUNTS', 'find_layout', 'load_amazon', 'implied_ratings', 'simulate_interactions']
 
 # %% ../nbs/05a_amazon.ipynb #6e8f8ce7
-LAYOUTS = {'json':  'reviews, an object a line: reviewerID, asin, overall, unixReviewTime',
-           '2014':  'csv without header: user, item, rating, timestamp',
-           '2018':  'csv without header: item, user, rating, timestamp',
-           '2023':  'csv with the header user_id, parent_asin, rating, timestamp',
-           'lists': 'a folder with train.txt and test.txt, a line a user: user item item …'}
-_COLUMNS = {'2014': ['user', 'item', 'rating', 'timestamp'], '2018': ['item', 'user', 'rating', 'timestamp']}
+LAYOUTS = {
+    'json': 'reviews, an object a line: reviewerID, asin, overall, unixReviewTime',
+    '2014': 'csv without header: user, item, rating, timestamp',
+    '2018': 'csv without header: item, user, rating, timestamp',
+    '2023': 'csv with the header user_id, parent_asin, rating, timestamp',
+    'lists': 'a folder with train.txt and test.txt, a line a user: user item item …',
+}
+_COLUMNS = {
+    '2014': ['user', 'item', 'rating', 'timestamp'],
+    '2018': ['item', 'user', 'rating', 'timestamp'],
+}
 _HEADER = {'user_id': 'user', 'parent_asin': 'item', 'rating': 'rating', 'timestamp': 'timestamp'}
 _KEYS = {'reviewerID': 'user', 'asin': 'item', 'overall': 'rating', 'unixReviewTime': 'timestamp'}
-_USER, _ITEM = '^A[0-9A-Z]{9,30}$', '^(B[0-9A-Z]{9}|[0-9]{9}[0-9X])$'        # what Amazon's ids look like
+_USER, _ITEM = '^A[0-9A-Z]{9,30}$', '^(B[0-9A-Z]{9}|[0-9]{9}[0-9X])$'  # what Amazon's ids look like
 
-def _fault(where, row, what, remedy): raise DataError(f'{where}, data row {row:,}: {what}. {remedy}')
+
+def _fault(where, row, what, remedy):
+    raise DataError(f'{where}, data row {row:,}: {what}. {remedy}')
 
 # %% ../nbs/05a_amazon.ipynb #460cd06d
 class _Stream:
     "A file in blocks of whole lines; hashed, and shown on a progress bar, as it is read."
-    longest = 1 << 26          # bytes of one line
 
-    def __init__(self, path, block): self.path, self.block, self.hash, self.whole = Path(path), block, hashlib.sha256(), True
+    longest = 1 << 26  # bytes of one line
 
-    def read(self, n=-1):      # bytes as they lie in the file: what gzip asks for
-        got = self.file.read(n); self.hash.update(got); self.bar.update(len(got)); return got
+    def __init__(self, path, block):
+        self.path, self.block, self.hash, self.whole = Path(path), block, hashlib.sha256(), True
+
+    def read(self, n=-1):  # bytes as they lie in the file: what gzip asks for
+        got = self.file.read(n)
+        self.hash.update(got)
+        self.bar.update(len(got))
+        return got
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             size = self.path.stat().st_size
-            with open(self.path, 'rb') as self.file, tqdm(total=size, unit='B', unit_scale=True, delay=1, desc=self.path.name, file=sys.stderr) as self.bar:
+            with (
+                open(self.path, 'rb') as self.file,
+                tqdm(
+                    total=size,
+                    unit='B',
+                    unit_scale=True,
+                    delay=1,
+                    desc=self.path.name,
+                    file=sys.stderr,
+                ) as self.bar,
+            ):
                 packed = self.file.peek(2)[:2] == b'\x1f\x8b'
                 yield from self._lines(gzip.GzipFile(fileobj=self, mode='rb') if packed else self)
         except (OSError, EOFError, zlib.error) as e:
-            if isinstance(e, FileNotFoundError): raise DataError(f'{self.path}: no such file. Check the path.') from None
-            raise DataError(f'{self.path}: cannot be read to its end ({type(e).__name__}: {e}). It is cut off or damaged: fetch it again.') from None
+            if isinstance(e, FileNotFoundError):
+                raise DataError(f'{self.path}: no such file. Check the path.') from None
+            raise DataError(
+                f'{self.path}: cannot be read to its end ({type(e).__name__}: {e}). It is cut off or damaged: fetch it again.'
+            ) from None
 
     def _lines(self, source):
         rest = b''
         while got := source.read(self.block):
             cut = got.rfind(b'\n') + 1
-            if cut: yield rest + got[:cut]; rest = got[cut:]
-            else: rest += got
-            if len(rest) > self.longest: raise DataError(f'{self.path}: a line of more than {self.longest >> 20} MiB. This is not a file of reviews; name another.')
-        self.whole = not rest.strip()          # False: the last line has no end
-        if not self.whole: yield rest
+            if cut:
+                yield rest + got[:cut]
+                rest = got[cut:]
+            else:
+                rest += got
+            if len(rest) > self.longest:
+                raise DataError(
+                    f'{self.path}: a line of more than {self.longest >> 20} MiB. This is not a file of reviews; name another.'
+                )
+        self.whole = not rest.strip()  # False: the last line has no end
+        if not self.whole:
+            yield rest
 
 # %% ../nbs/05a_amazon.ipynb #ca96fcd2
-def _like(pattern, values): return np.array([re.match(pattern, v) is not None for v in values], bool)
+def _like(pattern, values):
+    return np.array([re.match(pattern, v) is not None for v in values], bool)
+
 
 def _number(text):
-    try: float(text); return True
-    except ValueError: return False
+    try:
+        float(text)
+        return True
+    except ValueError:
+        return False
+
 
 def _list_file(folder, part):
-    found = [p for p in (Path(folder)/f'{part}.txt', Path(folder)/f'{part}.txt.gz') if p.is_file()]
-    if not found: raise DataError(f'{folder}: no {part}.txt in it. Name a folder with train.txt and test.txt, or a file of reviews.')
+    found = [
+        p for p in (Path(folder) / f'{part}.txt', Path(folder) / f'{part}.txt.gz') if p.is_file()
+    ]
+    if not found:
+        raise DataError(
+            f'{folder}: no {part}.txt in it. Name a folder with train.txt and test.txt, or a file of reviews.'
+        )
     return found[0]
+
 
 def _readings(path, rows):
     "What a headerless csv would be either way, for the reader to choose."
@@ -86,240 +137,474 @@ def _readings(path, rows):
     for layout, (u, i) in {'2014': (0, 1), '2018': (1, 0)}.items():
         users, items = [r[u] for r in rows], [r[i] for r in rows]
         likely = (_like(_USER, users) & _like(_ITEM, items)).mean()
-        out.append(f"  layout='{layout}' ({LAYOUTS[layout]}): user {users[0]!r} and item {items[0]!r} in row 1; {len(set(users)):,} users and "
-                   f"{len(set(items)):,} items in the first {len(rows):,} rows, {likely:.0%} of which look like Amazon's ids this way round")
+        out.append(
+            f"  layout='{layout}' ({LAYOUTS[layout]}): user {users[0]!r} and item {items[0]!r} in row 1; {len(set(users)):,} users and "
+            f"{len(set(items)):,} items in the first {len(rows):,} rows, {likely:.0%} of which look like Amazon's ids this way round"
+        )
     return '\n'.join(out)
 
+
 def find_layout(
-    path: str | os.PathLike   # a file, packed by gzip or not, or a folder
-) -> str:                     # of `LAYOUTS`
+    path: str | os.PathLike,  # a file, packed by gzip or not, or a folder
+) -> str:  # of `LAYOUTS`
     "Recognise how reviews are laid out, from the first 64 KiB; a file that could be read two ways is refused with both readings."
     path = Path(path)
-    if path.is_dir(): _list_file(path, 'train'), _list_file(path, 'test'); return 'lists'
-    blocks = iter(_Stream(path, 1 << 16)); head = next(blocks, b''); blocks.close()
+    if path.is_dir():
+        _list_file(path, 'train'), _list_file(path, 'test')
+        return 'lists'
+    blocks = iter(_Stream(path, 1 << 16))
+    head = next(blocks, b'')
+    blocks.close()
     lines = head.removeprefix(b'\xef\xbb\xbf').decode('utf-8', 'replace').splitlines()
     rows = [r for r in csv.reader(lines) if r]
-    if not rows: raise DataError(f'{path}: there is nothing in it. Check that it was written to its end.')
-    if lines[0].lstrip().startswith('{'): return 'json'
-    own = "If it is a table of your own, read it with load_interactions(path, columns=...)."
-    if set(_HEADER) <= set(rows[0]): return '2023'
-    if len(rows[0]) != 4: raise DataError(f'{path}: {len(rows[0])} columns in the first row, {",".join(rows[0])[:60]!r}; no layout of Amazon reviews has that. {own}')
+    if not rows:
+        raise DataError(f'{path}: there is nothing in it. Check that it was written to its end.')
+    if lines[0].lstrip().startswith('{'):
+        return 'json'
+    own = 'If it is a table of your own, read it with load_interactions(path, columns=...).'
+    if set(_HEADER) <= set(rows[0]):
+        return '2023'
+    if len(rows[0]) != 4:
+        raise DataError(
+            f'{path}: {len(rows[0])} columns in the first row, {",".join(rows[0])[:60]!r}; no layout of Amazon reviews has that. {own}'
+        )
     if not (_number(rows[0][2]) and _number(rows[0][3])):
-        raise DataError(f'{path}: the first row, {",".join(rows[0])[:80]!r}, is neither user, item, rating, timestamp nor the header {",".join(_HEADER)}. {own}')
+        raise DataError(
+            f'{path}: the first row, {",".join(rows[0])[:80]!r}, is neither user, item, rating, timestamp nor the header {",".join(_HEADER)}. {own}'
+        )
     rows = [r for r in rows if len(r) == 4]
     first, second = ([r[c] for r in rows] for c in (0, 1))
-    forward, backward = _like(_USER, first) & _like(_ITEM, second), _like(_ITEM, first) & _like(_USER, second)
-    if forward.mean() > .5 and not backward.any(): return '2014'
-    if backward.mean() > .5 and not forward.any(): return '2018'
-    raise DataError(f'{path}: which column is the user?\n{_readings(path, rows)}\nSay which it is with layout=.')
+    forward, backward = (
+        _like(_USER, first) & _like(_ITEM, second),
+        _like(_ITEM, first) & _like(_USER, second),
+    )
+    if forward.mean() > 0.5 and not backward.any():
+        return '2014'
+    if backward.mean() > 0.5 and not forward.any():
+        return '2018'
+    raise DataError(
+        f'{path}: which column is the user?\n{_readings(path, rows)}\nSay which it is with layout=.'
+    )
 
 # %% ../nbs/05a_amazon.ipynb #e63151f3
 _TYPES = {'user': pa.string(), 'item': pa.string(), 'rating': pa.float64(), 'timestamp': pa.int64()}
 
+
 def _from_csv(block, columns, where, first):
-    options = dict(read_options=arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(block) + 1),
-                   convert_options=arrow_csv.ConvertOptions(include_columns=COLUMNS, column_types=_TYPES, strings_can_be_null=False))
-    try: return arrow_csv.read_csv(pa.BufferReader(block), **options)
-    except pa.ArrowInvalid as e: problem = str(e)
-    for n, row in enumerate((r for r in csv.reader(block.decode('utf-8', 'replace').splitlines()) if r), first):
-        if len(row) != len(columns): _fault(where, n, f'{len(row)} columns, {",".join(row)[:60]!r}, where the layout has {len(columns)}', 'Is the file cut off, or the line damaged? Fetch it again.')
+    options = dict(
+        read_options=arrow_csv.ReadOptions(
+            column_names=columns, use_threads=False, block_size=len(block) + 1
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            include_columns=COLUMNS, column_types=_TYPES, strings_can_be_null=False
+        ),
+    )
+    try:
+        return arrow_csv.read_csv(pa.BufferReader(block), **options)
+    except pa.ArrowInvalid as e:
+        problem = str(e)
+    for n, row in enumerate(
+        (r for r in csv.reader(block.decode('utf-8', 'replace').splitlines()) if r), first
+    ):
+        if len(row) != len(columns):
+            _fault(
+                where,
+                n,
+                f'{len(row)} columns, {",".join(row)[:60]!r}, where the layout has {len(columns)}',
+                'Is the file cut off, or the line damaged? Fetch it again.',
+            )
         for c in ('rating', 'timestamp'):
             v = row[columns.index(c)]
-            if not (_number(v) if c == 'rating' else re.fullmatch(r'\s*-?\d{1,18}\s*', v)): _fault(where, n, f'the {c} is {v!r}, not a {"" if c == "rating" else "whole "}number', 'Correct it, or check that the columns are in the order of the layout.')
-    raise DataError(f'{where}, near data row {first:,}: {problem}. Check that it is a csv in UTF-8.')
+            if not (_number(v) if c == 'rating' else re.fullmatch(r'\s*-?\d{1,18}\s*', v)):
+                _fault(
+                    where,
+                    n,
+                    f'the {c} is {v!r}, not a {"" if c == "rating" else "whole "}number',
+                    'Correct it, or check that the columns are in the order of the layout.',
+                )
+    raise DataError(
+        f'{where}, near data row {first:,}: {problem}. Check that it is a csv in UTF-8.'
+    )
+
 
 def _from_json(block, where, first):
     schema = pa.schema([(k, _TYPES[c]) for k, c in _KEYS.items()])
-    try: return arrow_json.read_json(pa.BufferReader(block), arrow_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
-                                     arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior='ignore')).rename_columns(list(_KEYS.values()))
-    except pa.ArrowInvalid: pass
-    out = {k: [] for k in _KEYS}; kind = {'reviewerID': str, 'asin': str, 'overall': (int, float), 'unixReviewTime': int}
-    for n, line in enumerate((l for l in block.decode('utf-8', 'replace').split('\n') if l.strip()), first):
-        try: review = json.loads(line)
+    try:
+        return arrow_json.read_json(
+            pa.BufferReader(block),
+            arrow_json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior='ignore'),
+        ).rename_columns(list(_KEYS.values()))
+    except pa.ArrowInvalid:
+        pass
+    out = {k: [] for k in _KEYS}
+    kind = {'reviewerID': str, 'asin': str, 'overall': (int, float), 'unixReviewTime': int}
+    for n, line in enumerate(
+        (l for l in block.decode('utf-8', 'replace').split('\n') if l.strip()), first
+    ):
+        try:
+            review = json.loads(line)
         except ValueError:
-            try: review = ast.literal_eval(line.strip())
-            except (ValueError, SyntaxError, RecursionError, MemoryError): review = None
-        if not isinstance(review, dict): _fault(where, n, f'{line[:60]!r} is not a review', 'Is the file cut off, or the line damaged? Fetch it again.')
+            try:
+                review = ast.literal_eval(line.strip())
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                review = None
+        if not isinstance(review, dict):
+            _fault(
+                where,
+                n,
+                f'{line[:60]!r} is not a review',
+                'Is the file cut off, or the line damaged? Fetch it again.',
+            )
         for k in _KEYS:
-            if not isinstance(review.get(k), kind[k]) or isinstance(review[k], bool): _fault(where, n, f'{k} is {review.get(k)!r}', 'Correct it, or drop the line.')
+            if not isinstance(review.get(k), kind[k]) or isinstance(review[k], bool):
+                _fault(where, n, f'{k} is {review.get(k)!r}', 'Correct it, or drop the line.')
             out[k].append(review[k])
     return pa.table({c: pa.array(out[k], _TYPES[c]) for k, c in _KEYS.items()})
+
 
 def _from_lists(block, where, first):
     users, items = [], []
     for n, line in enumerate(block.decode('utf-8', 'replace').splitlines(), first):
-        if not re.fullmatch(r'[\d\s]*', line): _fault(where, n, f'{line[:60]!r} is not user item item …', 'Ids in lists are whole numbers; check that it is the right file.')
+        if not re.fullmatch(r'[\d\s]*', line):
+            _fault(
+                where,
+                n,
+                f'{line[:60]!r} is not user item item …',
+                'Ids in lists are whole numbers; check that it is the right file.',
+            )
         user, *own = map(int, line.split() or [0])
-        users += [user] * len(own); items += own
+        users += [user] * len(own)
+        items += own
     return pa.table({'user': pa.array(users, pa.int64()), 'item': pa.array(items, pa.int64())})
 
 # %% ../nbs/05a_amazon.ipynb #9a0d6db2
 class _Codes:
     "A column of ids as it is read: each id once, and its number in every row."
-    def __init__(self): self.parts, self.held, self.merged = [], 0, 0
+
+    def __init__(self):
+        self.parts, self.held, self.merged = [], 0, 0
 
     def add(self, column):
         part = column.combine_chunks().dictionary_encode()
-        self.parts.append(part); self.held += len(part.dictionary)
-        if self.held > 2 * self.merged + (1 << 20): self.merge()      # blocks share ids: keep each once
+        self.parts.append(part)
+        self.held += len(part.dictionary)
+        if self.held > 2 * self.merged + (1 << 20):
+            self.merge()  # blocks share ids: keep each once
         return part
 
     def merge(self):
-        pa.default_memory_pool().release_unused()       # Arrow keeps what it freed, which can double the peak
+        pa.default_memory_pool().release_unused()  # Arrow keeps what it freed, which can double the peak
         self.parts = [pa.chunked_array(self.parts).unify_dictionaries().combine_chunks()]
         self.held = self.merged = len(self.parts[0].dictionary)
 
     def done(self) -> tuple[np.ndarray, pa.Array]:
         "The number of each row's id, int32, and the ids."
-        self.merge(); part, self.parts = self.parts[0], []
+        self.merge()
+        part, self.parts = self.parts[0], []
         return part.indices.to_numpy(), part.dictionary
 
-def _where(mask): return int(np.flatnonzero(mask)[0])
+
+def _where(mask):
+    return int(np.flatnonzero(mask)[0])
+
 
 def _checked(table, layout, where, first):
     "The table, if every row can be used."
     for c in table.column_names:
-        if table[c].null_count: _fault(where, first + _where(table[c].is_null().to_numpy()), f'the {c} is missing', 'Drop this row, or fill in the value.')
-    if layout == 'lists': return table
-    rating = table['rating'].to_numpy(); off = ~((rating >= 0) & (rating <= 5))
-    if off.any(): _fault(where, first + _where(off), f'the rating is {rating[off][0]}, and Amazon gives 1 to 5 stars', 'Check that the columns are in the order of the layout.')
+        if table[c].null_count:
+            _fault(
+                where,
+                first + _where(table[c].is_null().to_numpy()),
+                f'the {c} is missing',
+                'Drop this row, or fill in the value.',
+            )
+    if layout == 'lists':
+        return table
+    rating = table['rating'].to_numpy()
+    off = ~((rating >= 0) & (rating <= 5))
+    if off.any():
+        _fault(
+            where,
+            first + _where(off),
+            f'the rating is {rating[off][0]}, and Amazon gives 1 to 5 stars',
+            'Check that the columns are in the order of the layout.',
+        )
     return table
+
 
 def _check_ids(users, items, where, first, layout):
     "Refuse missing ids, and rows whose user is an item and whose item is a user; both are Arrow columns of ids and codes."
-    at = lambda column, test: np.asarray(test(column.dictionary).to_numpy(zero_copy_only=False))[column.indices.to_numpy()]
+    at = lambda column, test: np.asarray(test(column.dictionary).to_numpy(zero_copy_only=False))[
+        column.indices.to_numpy()
+    ]
     for name, column in (('user', users), ('item', items)):
         blank = at(column, lambda ids: pc.equal(pc.utf8_trim_whitespace(ids), ''))
-        if blank.any(): _fault(where, first + _where(blank), f'the {name} id is missing', 'Drop this row, or fill in the id.')
-    swapped = at(users, lambda ids: pc.match_substring_regex(ids, _ITEM)) & at(items, lambda ids: pc.match_substring_regex(ids, _USER))
+        if blank.any():
+            _fault(
+                where,
+                first + _where(blank),
+                f'the {name} id is missing',
+                'Drop this row, or fill in the id.',
+            )
+    swapped = at(users, lambda ids: pc.match_substring_regex(ids, _ITEM)) & at(
+        items, lambda ids: pc.match_substring_regex(ids, _USER)
+    )
     if swapped.any():
         n = _where(swapped)
-        _fault(where, first + n, f"read as layout='{layout}' ({LAYOUTS[layout]}), the user would be {users[n].as_py()!r}, which is an item's id, and the item {items[n].as_py()!r}, which is a user's ({swapped.sum():,} such rows nearby)",
-               "Are the columns swapped, here or from here on? " + ("Correct the header." if layout == '2023' else f"Try layout='{'2018' if layout == '2014' else '2014'}', or correct the file."))
+        _fault(
+            where,
+            first + n,
+            f"read as layout='{layout}' ({LAYOUTS[layout]}), the user would be {users[n].as_py()!r}, which is an item's id, and the item {items[n].as_py()!r}, which is a user's ({swapped.sum():,} such rows nearby)",
+            'Are the columns swapped, here or from here on? '
+            + (
+                'Correct the header.'
+                if layout == '2023'
+                else f"Try layout='{'2018' if layout == '2014' else '2014'}', or correct the file."
+            ),
+        )
 
 # %% ../nbs/05a_amazon.ipynb #9b2e3047
-_LIBRARIES, _PER_ROW, _PER_ID = 200 << 20, 125, 100        # bytes: this process before, and what a row and an id add at the peak
+_LIBRARIES, _PER_ROW, _PER_ID = (
+    200 << 20,
+    125,
+    100,
+)  # bytes: this process before, and what a row and an id add at the peak
 
-class _TooLarge(DataError): "More than the memory allowed."
+
+class _TooLarge(DataError):
+    "More than the memory allowed."
+
 
 def _bytes(memory):
     "'2GiB' as a number."
     found = re.fullmatch(r'\s*(\d+(?:\.\d+)?)\s*([KMGT])i?B?\s*', str(memory), re.I)
-    if not found: raise ValueError(f"memory={memory!r}: say it as '2GiB' or '500MiB'.")
+    if not found:
+        raise ValueError(f"memory={memory!r}: say it as '2GiB' or '500MiB'.")
     return float(found[1]) * 1024 ** (1 + 'KMGT'.index(found[2].upper()))
+
 
 def _tables(path, layout, block, streams):
     "Blocks of a file or folder as tables, each with the file it is from and the number of its first row."
     files = [_list_file(path, 'train'), _list_file(path, 'test')] if layout == 'lists' else [path]
     for file in files:
-        s = _Stream(file, block); streams.append(s); columns, row = _COLUMNS.get(layout), 1
+        s = _Stream(file, block)
+        streams.append(s)
+        columns, row = _COLUMNS.get(layout), 1
         for n, b in enumerate(s):
-            if n == 0: b = b.removeprefix(b'\xef\xbb\xbf')
+            if n == 0:
+                b = b.removeprefix(b'\xef\xbb\xbf')
             if layout == '2023' and columns is None:
-                header, _, b = b.partition(b'\n'); names = next(csv.reader([header.decode('utf-8', 'replace').strip()]), [])
+                header, _, b = b.partition(b'\n')
+                names = next(csv.reader([header.decode('utf-8', 'replace').strip()]), [])
                 columns = [_HEADER.get(c, c) for c in names]
-                if not set(COLUMNS) <= set(columns): raise DataError(f"{file}: the header is {','.join(names)!r}, not {','.join(_HEADER)}. Check layout=.")
-            if not b.strip(): continue
-            t = (_from_json(b, file, row) if layout == 'json' else _from_lists(b, file, row) if layout == 'lists' else _from_csv(b, columns, file, row))
+                if not set(COLUMNS) <= set(columns):
+                    raise DataError(
+                        f'{file}: the header is {",".join(names)!r}, not {",".join(_HEADER)}. Check layout=.'
+                    )
+            if not b.strip():
+                continue
+            t = (
+                _from_json(b, file, row)
+                if layout == 'json'
+                else _from_lists(b, file, row)
+                if layout == 'lists'
+                else _from_csv(b, columns, file, row)
+            )
             yield file, row, _checked(t, layout, file, row)
             row += len(b.splitlines()) if layout == 'lists' else t.num_rows
+
 
 def _read(path, layout, memory, block):
     "Codes of users and items, times, the ids, and the streams that were read."
     users, items, stamps, streams, rows, limit = _Codes(), _Codes(), [], [], 0, _bytes(memory)
     for where, first, t in _tables(path, layout, block, streams):
-        if not t.num_rows: continue
+        if not t.num_rows:
+            continue
         u, i = users.add(t['user']), items.add(t['item'])
-        if layout != 'lists': _check_ids(u, i, where, first, layout)
-        stamps.append(t['timestamp'].to_numpy() if layout != 'lists' else np.arange(rows, rows + t.num_rows)); rows += t.num_rows
-        del t, u, i; pa.default_memory_pool().release_unused()
+        if layout != 'lists':
+            _check_ids(u, i, where, first, layout)
+        stamps.append(
+            t['timestamp'].to_numpy() if layout != 'lists' else np.arange(rows, rows + t.num_rows)
+        )
+        rows += t.num_rows
+        del t, u, i
+        pa.default_memory_pool().release_unused()
         need = lambda: _LIBRARIES + _PER_ROW * rows + _PER_ID * (users.held + items.held)
-        if need() > limit: users.merge(); items.merge()
         if need() > limit:
-            raise _TooLarge(f"{path}: with its first {rows:,} rows ({streams[-1].bar.n / streams[-1].bar.total:.0%} of the file) this process takes about {need() / 2**30:.2f} GiB, more than memory='{memory}'. "
-                            "Allow more with memory=, or name a smaller file, for example the reviews of users and items with 5 or more.")
-    if not rows: raise DataError(f'{path}: there is no interaction in it. Check that the file is the right one and was written to its end.')
-    if layout != 'lists' and not streams[-1].whole and stamps[-1][-1] < (1000 if layout == '2023' else 1) * 788_918_400:
-        _fault(path, rows, f'the last row, which has no end of line, has the timestamp {stamps[-1][-1]}, before Amazon was founded', 'The file is cut off: fetch it again.')
+            users.merge()
+            items.merge()
+        if need() > limit:
+            raise _TooLarge(
+                f"{path}: with its first {rows:,} rows ({streams[-1].bar.n / streams[-1].bar.total:.0%} of the file) this process takes about {need() / 2**30:.2f} GiB, more than memory='{memory}'. "
+                'Allow more with memory=, or name a smaller file, for example the reviews of users and items with 5 or more.'
+            )
+    if not rows:
+        raise DataError(
+            f'{path}: there is no interaction in it. Check that the file is the right one and was written to its end.'
+        )
+    if (
+        layout != 'lists'
+        and not streams[-1].whole
+        and stamps[-1][-1] < (1000 if layout == '2023' else 1) * 788_918_400
+    ):
+        _fault(
+            path,
+            rows,
+            f'the last row, which has no end of line, has the timestamp {stamps[-1][-1]}, before Amazon was founded',
+            'The file is cut off: fetch it again.',
+        )
     (u, user_ids), (i, item_ids) = users.done(), items.done()
     return u, i, np.concatenate(stamps), user_ids, item_ids, streams
 
 # %% ../nbs/05a_amazon.ipynb #be519149
-AMAZON_URL = 'https://snap.stanford.edu/data/amazon/productGraph/categoryFiles/reviews_Electronics_5.json.gz'
-AMAZON_COUNTS = {'reviews_Electronics_5.json': (1_689_188, 192_403, 63_001), 'ratings_Electronics.csv': (7_824_482, None, None)}   # rows, users, items as published
+AMAZON_URL = (
+    'https://snap.stanford.edu/data/amazon/productGraph/categoryFiles/reviews_Electronics_5.json.gz'
+)
+AMAZON_COUNTS = {
+    'reviews_Electronics_5.json': (1_689_188, 192_403, 63_001),
+    'ratings_Electronics.csv': (7_824_482, None, None),
+}  # rows, users, items as published
+
 
 def _check_counts(path, counts):
     published = AMAZON_COUNTS.get(path.name.removesuffix('.gz'))
     if published and any(p is not None and p != n for p, n in zip(published, counts)):
-        say = lambda c: ', '.join(f'{n:,} {what}' for n, what in zip(c, ('rows', 'users', 'items')) if n is not None)
-        raise DataError(f'{path}: not the published file: {say(counts)} instead of {say(published)}. Fetch it again; if it is meant to be a part of it, give it another name.')
+        say = lambda c: ', '.join(
+            f'{n:,} {what}' for n, what in zip(c, ('rows', 'users', 'items')) if n is not None
+        )
+        raise DataError(
+            f'{path}: not the published file: {say(counts)} instead of {say(published)}. Fetch it again; if it is meant to be a part of it, give it another name.'
+        )
+
 
 def _each_pair_once(frame):
     "The earliest row of each user-item pair, in file order; frame holds codes."
     pair = frame.user.to_numpy(np.int64) * (int(frame['item'].max()) + 1) + frame['item'].to_numpy()
-    again = frame[pd.Series(pair).duplicated(keep=False).to_numpy()].sort_values('timestamp', kind='stable')
+    again = frame[pd.Series(pair).duplicated(keep=False).to_numpy()].sort_values(
+        'timestamp', kind='stable'
+    )
     late = again.index[again.duplicated(['user', 'item'])]
     return frame.drop(late).reset_index(drop=True) if len(late) else frame
+
 
 def _gather(path, layout, memory, block):
     "All pairs as codes, the ids of users and items, and what the rows came from."
     u, i, stamps, user_ids, item_ids, streams = _read(path, layout, memory, block)
     _check_counts(path, (len(u), len(user_ids), len(item_ids)))
-    frame = _each_pair_once(pd.DataFrame({'user': u, 'item': i, 'rating': 1., 'timestamp': stamps}))
+    frame = _each_pair_once(
+        pd.DataFrame({'user': u, 'item': i, 'rating': 1.0, 'timestamp': stamps})
+    )
     hashes = ', '.join(f'{s.path.name} SHA-256 {s.hash.hexdigest()}' for s in streams)
-    return frame, user_ids, item_ids, f'layout {layout} ({LAYOUTS[layout]}); {len(u):,} rows, {len(u) - len(frame):,} merged as repetitions of a pair; {hashes}'
+    return (
+        frame,
+        user_ids,
+        item_ids,
+        f'layout {layout} ({LAYOUTS[layout]}); {len(u):,} rows, {len(u) - len(frame):,} merged as repetitions of a pair; {hashes}',
+    )
+
 
 def _assemble(path, category, layout, core, gathered):
     "Interactions under their own ids, cut to their core."
     frame, user_ids, item_ids, source = gathered
-    data = Interactions(frame, f'Amazon {category}' + (f' ({path.name})' if layout == 'lists' else ''), source=source)
+    data = Interactions(
+        frame,
+        f'Amazon {category}' + (f' ({path.name})' if layout == 'lists' else ''),
+        source=source,
+    )
     if core:
-        try: data = k_core(data, core)
-        except DataError: raise DataError(f'{path}: its {core}-core is empty: no group of users and items in its {len(frame):,} interactions has {core} with each other. Choose a smaller core=, or None for all.') from None
-    named = {c: ids.to_numpy(zero_copy_only=False)[data.frame[c].to_numpy()] for c, ids in (('user', user_ids), ('item', item_ids))}
+        try:
+            data = k_core(data, core)
+        except DataError:
+            raise DataError(
+                f'{path}: its {core}-core is empty: no group of users and items in its {len(frame):,} interactions has {core} with each other. Choose a smaller core=, or None for all.'
+            ) from None
+    named = {
+        c: ids.to_numpy(zero_copy_only=False)[data.frame[c].to_numpy()]
+        for c, ids in (('user', user_ids), ('item', item_ids))
+    }
     return Interactions(data.frame.assign(**named), data.name, source=source)
 
+
 def load_amazon(
-    category: str = 'Electronics',               # in titles; only Electronics is fetched
-    path: str | os.PathLike | None = None,       # a file or folder of any of `LAYOUTS`; default: cache, then download
-    layout: str | None = None,                   # of `LAYOUTS`; settles what `find_layout` refuses to guess
-    core: int | None = 10,                       # every user and item left has at least so many; None: all are left
-    memory: str = '2GiB',                        # what this process may take; a file that needs more is refused
-    block: int = 1 << 24                         # bytes read at a time
+    category: str = 'Electronics',  # in titles; only Electronics is fetched
+    path: str
+    | os.PathLike
+    | None = None,  # a file or folder of any of `LAYOUTS`; default: cache, then download
+    layout: str | None = None,  # of `LAYOUTS`; settles what `find_layout` refuses to guess
+    core: int | None = 10,  # every user and item left has at least so many; None: all are left
+    memory: str = '2GiB',  # what this process may take; a file that needs more is refused
+    block: int = 1 << 24,  # bytes read at a time
 ) -> Interactions:
     "Amazon reviews as binary interactions, each pair once, and their k-core (paper section 4.2, Table 10). Timestamps as in the file: seconds, in 2023 milliseconds; in lists the order of the rows. Published counts are checked, no checksum is known; `source` records layout, rows, merged pairs and SHA-256. `DataError` names file, row and remedy."
-    if layout is not None and layout not in LAYOUTS: raise DataError(f'layout={layout!r}: choose from {list(LAYOUTS)}.')
+    if layout is not None and layout not in LAYOUTS:
+        raise DataError(f'layout={layout!r}: choose from {list(LAYOUTS)}.')
     if path is not None:
         path = Path(path)
-        if not path.exists(): raise DataError(f'{path}: no such file or folder. Check the path.')
+        if not path.exists():
+            raise DataError(f'{path}: no such file or folder. Check the path.')
         layout = layout or find_layout(path)
         return _assemble(path, category, layout, core, _gather(path, layout, memory, block))
-    if category != 'Electronics': raise DataError(f"Amazon {category}: only Electronics is fetched. Fetch the file yourself and name it: load_amazon({category!r}, path='ratings_{category}.csv').")
-    cached = cache_dir()/'amazon'/AMAZON_URL.rsplit('/', 1)[1]
+    if category != 'Electronics':
+        raise DataError(
+            f"Amazon {category}: only Electronics is fetched. Fetch the file yourself and name it: load_amazon({category!r}, path='ratings_{category}.csv')."
+        )
+    cached = cache_dir() / 'amazon' / AMAZON_URL.rsplit('/', 1)[1]
     if not cached.exists():
-        try: write_atomic(cached, _download_parts(AMAZON_URL))
+        try:
+            write_atomic(cached, _download_parts(AMAZON_URL))
         except (DataError, OSError, http.client.HTTPException) as e:
-            raise DataError(f"Amazon Electronics could not be fetched: {e}\nFetch {AMAZON_URL} (about half a GB) on a machine with internet and name it: load_amazon('Electronics', path='{cached.name}').") from None
-    try: gathered = _gather(cached, 'json', memory, block)
-    except _TooLarge: raise                                        # the file is as it should be
-    except DataError as e: cached.unlink(missing_ok=True); raise DataError(f'{e} It was taken out of the cache.') from None
+            raise DataError(
+                f"Amazon Electronics could not be fetched: {e}\nFetch {AMAZON_URL} (about half a GB) on a machine with internet and name it: load_amazon('Electronics', path='{cached.name}')."
+            ) from None
+    try:
+        gathered = _gather(cached, 'json', memory, block)
+    except _TooLarge:
+        raise  # the file is as it should be
+    except DataError as e:
+        cached.unlink(missing_ok=True)
+        raise DataError(f'{e} It was taken out of the cache.') from None
     return _assemble(cached, category, 'json', core, gathered)
 
 # %% ../nbs/05a_amazon.ipynb #aee0c86c
 def implied_ratings(
-    printed: pd.Series    # the figures of Table 2 or 10 as printed (text), by their names
-) -> pd.DataFrame:        # a row for each figure: printed, at least, at most (ratings), contradicts (other rows)
+    printed: pd.Series,  # the figures of Table 2 or 10 as printed (text), by their names
+) -> (
+    pd.DataFrame
+):  # a row for each figure: printed, at least, at most (ratings), contradicts (other rows)
     "How many ratings each figure of a summary implies, its rounding allowed for, and which figures cannot hold together."
-    text = printed.str.replace(',', ''); users, items = int(text['# Users']), int(text['# Items'])
+    text = printed.str.replace(',', '')
+    users, items = int(text['# Users']), int(text['# Items'])
     rows = {}
-    for figure, times in (('# Ratings', 1), ('Density', users * items), ('Average # ratings/item', items), ('Average # ratings/user', users)):
-        exact = Decimal(text[figure]); half = 0 if times == 1 else Decimal(1).scaleb(exact.as_tuple().exponent) / 2
+    for figure, times in (
+        ('# Ratings', 1),
+        ('Density', users * items),
+        ('Average # ratings/item', items),
+        ('Average # ratings/user', users),
+    ):
+        exact = Decimal(text[figure])
+        half = 0 if times == 1 else Decimal(1).scaleb(exact.as_tuple().exponent) / 2
         rows[figure] = printed[figure], float((exact - half) * times), float((exact + half) * times)
     for kind, n in (('item', items), ('user', users)):
         low, high = int(text[f'Min # ratings/{kind}']), int(text[f'Max # ratings/{kind}'])
-        rows[f'Min and max # ratings/{kind}'] = f'{low} and {high:,}', (n - 1) * low + high, (n - 1) * high + low
-    out = pd.DataFrame([(p, int(np.ceil(a)), int(b)) for p, a, b in rows.values()], rows, ['printed', 'at least', 'at most'])
-    out['contradicts'] = [', '.join(o for o in out.index if out['at least'][f] > out['at most'][o] or out['at least'][o] > out['at most'][f]) for f in out.index]
+        rows[f'Min and max # ratings/{kind}'] = (
+            f'{low} and {high:,}',
+            (n - 1) * low + high,
+            (n - 1) * high + low,
+        )
+    out = pd.DataFrame(
+        [(p, int(np.ceil(a)), int(b)) for p, a, b in rows.values()],
+        rows,
+        ['printed', 'at least', 'at most'],
+    )
+    out['contradicts'] = [
+        ', '.join(
+            o
+            for o in out.index
+            if out['at least'][f] > out['at most'][o] or out['at least'][o] > out['at most'][f]
+        )
+        for f in out.index
+    ]
     return out.rename_axis('figure')
 
 # %% ../nbs/05a_amazon.ipynb #90e0618e
@@ -327,26 +612,39 @@ def _margin(n, total, low, high, what):
     "n whole numbers that fall as a power of the rank, with this sum, this least and this largest."
     least, most = (n - 1) * low + high, (n - 1) * high + low
     if not (1 <= low <= high and least <= total <= most):
-        raise ValueError(f'{total:,} rows over {n:,} {what}s, each with {low} to {high:,} (both reached), is impossible: from {least:,} to {most:,} are possible. Change n_rows or per_{what}.')
-    if n == 1: return np.array([total])
+        raise ValueError(
+            f'{total:,} rows over {n:,} {what}s, each with {low} to {high:,} (both reached), is impossible: from {least:,} to {most:,} are possible. Change n_rows or per_{what}.'
+        )
+    if n == 1:
+        return np.array([total])
     fall, rest = np.log(np.arange(2, n)) / np.log(n), total - low - high
     curve = lambda a: low + (high - low) * (np.exp(-a * fall) - np.exp(-a)) / (1 - np.exp(-a))
-    flat, steep = -300., 601.
+    flat, steep = -300.0, 601.0
     for _ in range(40):
         a = (flat + steep) / 2
-        if curve(a).sum() > rest: flat = a
-        else: steep = a
+        if curve(a).sum() > rest:
+            flat = a
+        else:
+            steep = a
     middle = np.floor(curve(steep)).astype(np.int64)
-    while (missing := rest - middle.sum()) > 0: middle[np.flatnonzero(middle < high)[:missing]] += 1
+    while (missing := rest - middle.sum()) > 0:
+        middle[np.flatnonzero(middle < high)[:missing]] += 1
     return np.concatenate([[high], middle, [low]])
+
 
 def _any_table(users, items):
     "The items of each user in turn, for margins sorted downwards, or None where no table has them."
-    free, rows = -items, []                # stays sorted upwards
+    free, rows = -items, []  # stays sorted upwards
     for n in users:
-        if n > len(free) or free[n - 1] == 0: return None
-        a, b = np.searchsorted(free, free[n - 1], 'left'), np.searchsorted(free, free[n - 1], 'right')
-        own = np.append(np.arange(a), np.arange(b - (n - a), b)); free[own] += 1; rows.append(own)     # of equals the last: the order holds
+        if n > len(free) or free[n - 1] == 0:
+            return None
+        a, b = (
+            np.searchsorted(free, free[n - 1], 'left'),
+            np.searchsorted(free, free[n - 1], 'right'),
+        )
+        own = np.append(np.arange(a), np.arange(b - (n - a), b))
+        free[own] += 1
+        rows.append(own)  # of equals the last: the order holds
     return np.concatenate(rows)
 
 # %% ../nbs/05a_amazon.ipynb #f0359e3e
@@ -354,23 +652,58 @@ def _limits(n, total, others, low, high):
     "Table 10's least and largest, or what a smaller problem has room for."
     return max(1, min(low, int(total / n / 1.7))), min(high, max(1, others // 2))
 
+
 def simulate_interactions(
-    n_users: int = 15_551, n_items: int = 9_754,     # Table 10
-    n_rows: int = 266_855,                           # Table 10: users × average per user
-    per_user: tuple[int, int] | None = None,         # least and most rows of a user; default: 10 and 317 as in Table 10, where the size allows
-    per_item: tuple[int, int] | None = None,         # of an item; default: 10 and 1,376
-    rank: int = 4,                                   # hidden numbers of each user and item
-    taste: float = 2.,                               # how much they decide; 0: not at all
-    seed: int = 0
+    n_users: int = 15_551,
+    n_items: int = 9_754,  # Table 10
+    n_rows: int = 266_855,  # Table 10: users × average per user
+    per_user: tuple[int, int]
+    | None = None,  # least and most rows of a user; default: 10 and 317 as in Table 10, where the size allows
+    per_item: tuple[int, int] | None = None,  # of an item; default: 10 and 1,376
+    rank: int = 4,  # hidden numbers of each user and item
+    taste: float = 2.0,  # how much they decide; 0: not at all
+    seed: int = 0,
 ) -> Interactions:
     "Simulated binary interactions with exactly these margins and tastes that a model can learn, in random order of time (stands in for the data of section 4.2). `ValueError` where no table has such margins. Smaller problems: at least six tenths of the average, at most half of the other side."
     from recinfluence._fast.swaps import swap
-    per_user = per_user or _limits(n_users, n_rows, n_items, 10, 317); per_item = per_item or _limits(n_items, n_rows, n_users, 10, 1_376)
-    many = _margin(n_users, n_rows, *per_user, 'user'); item = _any_table(many, _margin(n_items, n_rows, *per_item, 'item'))
-    if item is None: raise ValueError(f'no table of {n_users:,} × {n_items:,} has {n_rows:,} rows with {per_user} a user and {per_item} an item. Choose less extreme limits.')
-    rng = stream(seed, 'simulate'); user = np.repeat(np.arange(n_users), many); start = np.append(0, np.cumsum(many))
-    likes, has = np.sqrt(taste) * rng.normal(size=(n_users, rank)), np.sqrt(taste) * rng.normal(size=(n_items, rank))
-    for _ in range(50): swap(user, item, start, likes, has, rng.integers(0, n_rows, (n_rows, 2)), rng.standard_exponential(n_rows))
-    names = [rng.permutation(n) for n in (n_users, n_items)]; order = rng.permutation(n_rows)
-    frame = pd.DataFrame({'user': names[0][user[order]], 'item': names[1][item[order]], 'rating': 1., 'timestamp': np.arange(n_rows)})
-    return Interactions(frame, f'simulated, {n_users:,} users × {n_items:,} items', source=f'simulate_interactions: {per_user} a user, {per_item} an item, rank {rank}, taste {taste}, seed {seed}')
+
+    per_user = per_user or _limits(n_users, n_rows, n_items, 10, 317)
+    per_item = per_item or _limits(n_items, n_rows, n_users, 10, 1_376)
+    many = _margin(n_users, n_rows, *per_user, 'user')
+    item = _any_table(many, _margin(n_items, n_rows, *per_item, 'item'))
+    if item is None:
+        raise ValueError(
+            f'no table of {n_users:,} × {n_items:,} has {n_rows:,} rows with {per_user} a user and {per_item} an item. Choose less extreme limits.'
+        )
+    rng = stream(seed, 'simulate')
+    user = np.repeat(np.arange(n_users), many)
+    start = np.append(0, np.cumsum(many))
+    likes, has = (
+        np.sqrt(taste) * rng.normal(size=(n_users, rank)),
+        np.sqrt(taste) * rng.normal(size=(n_items, rank)),
+    )
+    for _ in range(50):
+        swap(
+            user,
+            item,
+            start,
+            likes,
+            has,
+            rng.integers(0, n_rows, (n_rows, 2)),
+            rng.standard_exponential(n_rows),
+        )
+    names = [rng.permutation(n) for n in (n_users, n_items)]
+    order = rng.permutation(n_rows)
+    frame = pd.DataFrame(
+        {
+            'user': names[0][user[order]],
+            'item': names[1][item[order]],
+            'rating': 1.0,
+            'timestamp': np.arange(n_rows),
+        }
+    )
+    return Interactions(
+        frame,
+        f'simulated, {n_users:,} users × {n_items:,} items',
+        source=f'simulate_interactions: {per_user} a user, {per_item} an item, rank {rank}, taste {taste}, seed {seed}',
+    )

@@ -24,47 +24,95 @@ __all__ = ['cost', 'training_cost', 'bench', 'peak_memory']
 
 # %% ../nbs/17_bench.ipynb #4fa5f71b
 def cost(
-    recommender, split: Split,
-    engine: str,                    # 'reference', 'fast' or 'stacked'
-    units: int | None = None,       # deletions timed at once; default: as many as the engine takes at a time
-    repeats: int = 3
-) -> float:                         # median CPU seconds for one retraining, evaluation included
+    recommender,
+    split: Split,
+    engine: str,  # 'reference', 'fast' or 'stacked'
+    units: int
+    | None = None,  # deletions timed at once; default: as many as the engine takes at a time
+    repeats: int = 3,
+) -> float:  # median CPU seconds for one retraining, evaluation included
     "CPU seconds of one deletion, on one thread, with everything compiled and the replicate prepared."
     with threadpool_limits(1):
-        evaluator = Evaluator(split); made = find_engine(recommender, evaluator, engine)(recommender, evaluator, 0)
-        some = [Unit(users=(u,)) for u in split.users[:units or made.lanes].tolist()]
-        if made.name != 'reference': made.delete(some)          # compiled, and in cache
+        evaluator = Evaluator(split)
+        made = find_engine(recommender, evaluator, engine)(recommender, evaluator, 0)
+        some = [Unit(users=(u,)) for u in split.users[: units or made.lanes].tolist()]
+        if made.name != 'reference':
+            made.delete(some)  # compiled, and in cache
         spent = []
         for _ in range(repeats):
-            start = time.process_time(); made.delete(some); spent.append((time.process_time() - start) / len(some))
+            start = time.process_time()
+            made.delete(some)
+            spent.append((time.process_time() - start) / len(some))
     return median(spent)
+
 
 def training_cost(
-    recommender, split: Split,
-    engine: str,           # 'reference' or 'fast'
-    repeats: int = 3
-) -> float:                # median CPU seconds
+    recommender,
+    split: Split,
+    engine: str,  # 'reference' or 'fast'
+    repeats: int = 3,
+) -> float:  # median CPU seconds
     "CPU seconds of one SVD training alone, from rows in memory to factors, without evaluation: scikit-surprise's `fit`, or the kernel."
     import surprise
+
     with threadpool_limits(1):
-        if engine == 'fast': made = find_engine(recommender, Evaluator(split), 'fast')(recommender, Evaluator(split), 0); task = lambda: made.fit_without(Unit())
+        if engine == 'fast':
+            made = find_engine(recommender, Evaluator(split), 'fast')(
+                recommender, Evaluator(split), 0
+            )
+            task = lambda: made.fit_without(Unit())
         else:
-            rows = surprise.Dataset.load_from_df(split.train[['user', 'item', 'rating']], surprise.Reader(rating_scale=recommender.rating_scale)).build_full_trainset()
-            task = lambda: surprise.SVD(n_factors=recommender.n_factors, n_epochs=recommender.n_epochs, biased=recommender.biased, lr_all=recommender.lr_all, reg_all=recommender.reg_all, random_state=0).fit(rows)
-        if engine == 'fast': task()
+            rows = surprise.Dataset.load_from_df(
+                split.train[['user', 'item', 'rating']],
+                surprise.Reader(rating_scale=recommender.rating_scale),
+            ).build_full_trainset()
+            task = lambda: surprise.SVD(
+                n_factors=recommender.n_factors,
+                n_epochs=recommender.n_epochs,
+                biased=recommender.biased,
+                lr_all=recommender.lr_all,
+                reg_all=recommender.reg_all,
+                random_state=0,
+            ).fit(rows)
+        if engine == 'fast':
+            task()
         spent = []
-        for _ in range(repeats): start = time.process_time(); task(); spent.append(time.process_time() - start)
+        for _ in range(repeats):
+            start = time.process_time()
+            task()
+            spent.append(time.process_time() - start)
     return median(spent)
 
-def bench(
-    split_ncf: Split, split_svd: Split,
-    repeats: int = 3
-) -> pd.DataFrame:
+
+def bench(split_ncf: Split, split_svd: Split, repeats: int = 3) -> pd.DataFrame:
     "Reference and fast engines back to back: CPU seconds for one retraining and how many times faster."
-    rows, svd = [], SVD(start='surprise')      # rows as they come: scikit-surprise itself, and no help for it
-    for model, label, engine in ((NCF(), 'NCF float32', 'reference'), (NCF(), 'NCF float32', 'fast'), (NCF(dtype='float64'), 'NCF float64', 'fast'), (svd, 'SVD float64', 'reference'), (svd, 'SVD float64', 'fast')):
-        rows.append((label, engine, cost(model, split_svd if isinstance(model, SVD) else split_ncf, engine, repeats=1 if engine == 'reference' and repeats < 3 else repeats)))
-    rows += [('SVD float64, training alone', e, training_cost(svd, split_svd, e, repeats)) for e in ('reference', 'fast')]
+    rows, svd = (
+        [],
+        SVD(start='surprise'),
+    )  # rows as they come: scikit-surprise itself, and no help for it
+    for model, label, engine in (
+        (NCF(), 'NCF float32', 'reference'),
+        (NCF(), 'NCF float32', 'fast'),
+        (NCF(dtype='float64'), 'NCF float64', 'fast'),
+        (svd, 'SVD float64', 'reference'),
+        (svd, 'SVD float64', 'fast'),
+    ):
+        rows.append(
+            (
+                label,
+                engine,
+                cost(
+                    model,
+                    split_svd if isinstance(model, SVD) else split_ncf,
+                    engine,
+                    repeats=1 if engine == 'reference' and repeats < 3 else repeats,
+                ),
+            )
+        )
+    rows += [
+        ('SVD float64, training alone', e, training_cost(svd, split_svd, e, repeats))
+        for e in ('reference', 'fast')
+    ]
     out = pd.DataFrame(rows, columns=['model', 'engine', 'CPU seconds'])
     base = {m: s for m, e, s in rows if e == 'reference'}
     out['times faster'] = [base.get(m, base['NCF float32']) / s for m, _, s in rows]
@@ -74,4 +122,6 @@ def bench(
 # %% ../nbs/17_bench.ipynb #22491ee4
 def peak_memory() -> float:
     "The most memory this process has held so far, in GiB."
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if platform.system() == 'Darwin' else 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (
+        30 if platform.system() == 'Darwin' else 20
+    )

@@ -26,195 +26,484 @@ from .sweep import cores, deletion_sweep, identity
 __all__ = ['SAMPLES', 'FRESH', 'sample_units', 'Price', 'price', 'Quote', 'Study', 'quote']
 
 # %% ../nbs/15a_budget.ipynb #c220f4c4
-SAMPLES = {'random': 'drawn with equal chances', 'stratified': 'drawn evenly from each tenth of activity', 'active': 'those with the most train rows'}
+SAMPLES = {
+    'random': 'drawn with equal chances',
+    'stratified': 'drawn evenly from each tenth of activity',
+    'active': 'those with the most train rows',
+}
+
 
 def sample_units(
     split: Split,
-    units: str = 'users',        # or 'items'
-    n: int | None = None,        # how many; default: all
+    units: str = 'users',  # or 'items'
+    n: int | None = None,  # how many; default: all
     sample: str = 'stratified',  # or 'random', 'active', see `SAMPLES`
-    seed: int = 0
+    seed: int = 0,
 ) -> list[Unit]:
     "Units to delete one at a time, out of those that have train rows, in the order of their ids."
-    if sample not in SAMPLES: raise ValueError(f'sample={sample!r}: choose one of {list(SAMPLES)}.')
-    if units not in ('users', 'items'): raise ValueError(f"units={units!r}: 'users' or 'items'.")
-    rows = split.train[units[:-1]].value_counts(); rows = rows.reindex(np.sort(rows.index.to_numpy())); total = len(rows)
+    if sample not in SAMPLES:
+        raise ValueError(f'sample={sample!r}: choose one of {list(SAMPLES)}.')
+    if units not in ('users', 'items'):
+        raise ValueError(f"units={units!r}: 'users' or 'items'.")
+    rows = split.train[units[:-1]].value_counts()
+    rows = rows.reindex(np.sort(rows.index.to_numpy()))
+    total = len(rows)
     n = total if n is None else min(n, total)
-    if n < 1: raise ValueError(f'n={n}: at least one.')
-    rng = stream(seed, 'sampled units', total); order = np.argsort(-rows.to_numpy(), kind='stable')
-    if sample == 'active': chosen = order[:n]
-    elif sample == 'random': chosen = rng.choice(total, n, replace=False)
-    else: chosen = np.concatenate([rng.choice(tenth, size, replace=False) for tenth, size in zip(np.array_split(order, 10), _shares(n, [len(t) for t in np.array_split(order, 10)], rng))])
+    if n < 1:
+        raise ValueError(f'n={n}: at least one.')
+    rng = stream(seed, 'sampled units', total)
+    order = np.argsort(-rows.to_numpy(), kind='stable')
+    if sample == 'active':
+        chosen = order[:n]
+    elif sample == 'random':
+        chosen = rng.choice(total, n, replace=False)
+    else:
+        chosen = np.concatenate(
+            [
+                rng.choice(tenth, size, replace=False)
+                for tenth, size in zip(
+                    np.array_split(order, 10),
+                    _shares(n, [len(t) for t in np.array_split(order, 10)], rng),
+                )
+            ]
+        )
     return single_units(split, units, rows.index[np.sort(chosen)].tolist())
+
 
 def _shares(n, sizes, rng):
     "n dealt out in proportion to `sizes`: whole parts first, the rest by systematic sampling, so that every unit has the same chance."
-    exact = n * np.array(sizes) / sum(sizes); whole = np.floor(exact + 1e-9).astype(int); order = rng.permutation(len(sizes))
-    whole[order] += np.diff(np.floor(np.cumsum((exact - whole)[order]).round(9) + rng.random()), prepend=0).astype(int)
+    exact = n * np.array(sizes) / sum(sizes)
+    whole = np.floor(exact + 1e-9).astype(int)
+    order = rng.permutation(len(sizes))
+    whole[order] += np.diff(
+        np.floor(np.cumsum((exact - whole)[order]).round(9) + rng.random()), prepend=0
+    ).astype(int)
     return whole
 
 # %% ../nbs/15a_budget.ipynb #fc6c9d4b
 @dataclass(frozen=True)
 class Price:
     "Processor seconds, measured on this machine, and memory, estimated."
-    retraining: float         # each
-    replicate: float          # to prepare one, in each process
-    memory: float | None      # GiB for each process; None: the engine cannot tell
+
+    retraining: float  # each
+    replicate: float  # to prepare one, in each process
+    memory: float | None  # GiB for each process; None: the engine cannot tell
     engine: str
     jobs: int
-    lanes: int                # units that the engine takes at a time
+    lanes: int  # units that the engine takes at a time
 
-    def cost(self,
-        units: int,           # deleted one at a time
-        seeds: int
+    def cost(
+        self,
+        units: int,  # deleted one at a time
+        seeds: int,
     ) -> float:
         "Processor seconds: whole batches of lanes, of which the full model takes one, and replicates prepared, each by one process or, the last ones, by all."
-        batches = -(-(units + (self.lanes > 1)) // self.lanes); prepared = min(seeds * min(batches, self.jobs), seeds + self.jobs - 1)
+        batches = -(-(units + (self.lanes > 1)) // self.lanes)
+        prepared = min(seeds * min(batches, self.jobs), seeds + self.jobs - 1)
         return seeds * batches * self.lanes * self.retraining + prepared * self.replicate
 
+
 def price(
-    recommender: Recommender, split: Split,
+    recommender: Recommender,
+    split: Split,
     units: str = 'users',
     engine: str = 'auto',
     jobs: int | None = None,
-    **settings                # of `deletion_sweep`: k, candidates, progress
+    **settings,  # of `deletion_sweep`: k, candidates, progress
 ) -> Price:
     "What a retraining costs: two tasks for each process, measured."
-    jobs = cores() if jobs is None else jobs; evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings]); make = find_engine(recommender, evaluator, engine)
-    made = deletion_sweep(recommender, split, sample_units(split, units, jobs * (2 * make.lanes - (make.lanes > 1))), engine=engine, jobs=jobs, **settings).store.costs()
-    first = made.nlargest(min(jobs, len(made) - 1), 'seconds'); rest = made.drop(first.index)
+    jobs = cores() if jobs is None else jobs
+    evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings])
+    make = find_engine(recommender, evaluator, engine)
+    made = deletion_sweep(
+        recommender,
+        split,
+        sample_units(split, units, jobs * (2 * make.lanes - (make.lanes > 1))),
+        engine=engine,
+        jobs=jobs,
+        **settings,
+    ).store.costs()
+    first = made.nlargest(min(jobs, len(made) - 1), 'seconds')
+    rest = made.drop(first.index)
     each = float(rest.seconds.sum() / rest.retrainings.sum())
-    return Price(each, max(float((first.seconds - each * first.retrainings).median()), 0.) if len(first) else 0., make.memory(recommender, evaluator), make.name, jobs, make.lanes)
+    return Price(
+        each,
+        max(float((first.seconds - each * first.retrainings).median()), 0.0) if len(first) else 0.0,
+        make.memory(recommender, evaluator),
+        make.name,
+        jobs,
+        make.lanes,
+    )
 
 # %% ../nbs/15a_budget.ipynb #1e531a1c
 @dataclass(frozen=True, eq=False)
 class Quote:
     "What will be done for a budget, and what everything would take. Nothing has started; `run` starts it."
-    table: pd.DataFrame      # a row a stage
+
+    table: pd.DataFrame  # a row a stage
     price: Price
-    asked: dict              # what it is a quote for, in plain values
+    asked: dict  # what it is a quote for, in plain values
     recommender: Recommender
     split: Split
     store: Path | None
     settings: dict
-    budget: float            # seconds: as asked for, or stretched
-    ranked: Influence | None = None      # whose ends are refined; None: those of the screening
+    budget: float  # seconds: as asked for, or stretched
+    ranked: Influence | None = None  # whose ends are refined; None: those of the screening
 
-    def _time(self): return _clock(self.asked['budget']) + ('' if self.budget == self.asked['budget'] else f' (stretched to {_clock(self.budget)}: less buys no answer here)')
+    def _time(self):
+        return _clock(self.asked['budget']) + (
+            ''
+            if self.budget == self.asked['budget']
+            else f' (stretched to {_clock(self.budget)}: less buys no answer here)'
+        )
+
     @property
     def conclusion(self) -> str:
-        total, p = len(np.unique(self.split.train[self.asked['units'][:-1]])), self.price; screened = self.table.units.iloc[1]
+        total, p = len(np.unique(self.split.train[self.asked['units'][:-1]])), self.price
+        screened = self.table.units.iloc[1]
         memory = f', about {p.memory * p.jobs:.1f} GiB in all' if p.memory else ''
-        return (f"{METRICS[self.asked['metric']].label} of {self.split.interactions.name}, {self._time()} on {p.jobs} process{'es' * (p.jobs > 1)} ({p.engine}{memory}): a retraining takes {p.retraining:.3g} processor seconds. "
-                f"Of {total:,} {self.asked['units']}, {screened:,} ({screened / total:.0%}) are {'covered' if len(self.table) == 2 else 'ranked already' if self.ranked else 'screened'}" + (f', {self.table.units.iloc[2]:,} ({self.table.units.iloc[2] / total:.1%}) refined.' if len(self.table) > 2 else '.') + f' {UNPAIRED.capitalize()}.' * (not self.recommender.paired))
-    def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.table.to_html(float_format="{:,.2f}".format)}'
-    def __repr__(self): return f'{self.conclusion}\n{self.table.to_string(float_format="{:,.2f}".format)}'
+        return (
+            f'{METRICS[self.asked["metric"]].label} of {self.split.interactions.name}, {self._time()} on {p.jobs} process{"es" * (p.jobs > 1)} ({p.engine}{memory}): a retraining takes {p.retraining:.3g} processor seconds. '
+            f'Of {total:,} {self.asked["units"]}, {screened:,} ({screened / total:.0%}) are {"covered" if len(self.table) == 2 else "ranked already" if self.ranked else "screened"}'
+            + (
+                f', {self.table.units.iloc[2]:,} ({self.table.units.iloc[2] / total:.1%}) refined.'
+                if len(self.table) > 2
+                else '.'
+            )
+            + f' {UNPAIRED.capitalize()}.' * (not self.recommender.paired)
+        )
+
+    def _repr_html_(self):
+        return f'<p>{self.conclusion}</p>{self.table.to_html(float_format="{:,.2f}".format)}'
+
+    def __repr__(self):
+        return f'{self.conclusion}\n{self.table.to_string(float_format="{:,.2f}".format)}'
 
     def run(self) -> Study:
         "Screen, choose, refine; in the folder `store` of the quote everything is resumed."
-        a, s = self.asked, dict(self.settings, jobs=self.price.jobs, engine=self.price.engine); part = self.store and (lambda name: self.store/f'{name}.db') or (lambda name: None)
+        a, s = self.asked, dict(self.settings, jobs=self.price.jobs, engine=self.price.engine)
+        part = self.store and (lambda name: self.store / f'{name}.db') or (lambda name: None)
         first = self.table.iloc[1]
-        what = RandomGroups() if 'groups' in first.design else sample_units(self.split, a['units'], int(first.units), a['sample'] or 'stratified', a['seed'])
-        screened = self.ranked or deletion_sweep(self.recommender, self.split, what, replicates=int(first.seeds), seed=a['seed'], store=part('screening'), **s).influence(a['metric'], *[] if isinstance(what, RandomGroups) else ['training'])
-        if len(self.table) == 2: return Study(self, screened, None)
-        f = screened.frame.assign(score=_score(screened)).sort_values('score', kind='stable'); n = int(self.table.units.iloc[2]); ends = pd.concat([f.iloc[:n // 2], f.iloc[len(f) - (n - n // 2):]])
-        refined = deletion_sweep(self.recommender, self.split, single_units(self.split, a['units'], sorted(ends.id.tolist())), replicates=int(self.table.seeds.iloc[2]), seed=max(a['seed'], a['ranked']['last'] if self.ranked else 0) + 10_000, store=part('refining'), **s)
+        what = (
+            RandomGroups()
+            if 'groups' in first.design
+            else sample_units(
+                self.split, a['units'], int(first.units), a['sample'] or 'stratified', a['seed']
+            )
+        )
+        screened = self.ranked or deletion_sweep(
+            self.recommender,
+            self.split,
+            what,
+            replicates=int(first.seeds),
+            seed=a['seed'],
+            store=part('screening'),
+            **s,
+        ).influence(a['metric'], *[] if isinstance(what, RandomGroups) else ['training'])
+        if len(self.table) == 2:
+            return Study(self, screened, None)
+        f = screened.frame.assign(score=_score(screened)).sort_values('score', kind='stable')
+        n = int(self.table.units.iloc[2])
+        ends = pd.concat([f.iloc[: n // 2], f.iloc[len(f) - (n - n // 2) :]])
+        refined = deletion_sweep(
+            self.recommender,
+            self.split,
+            single_units(self.split, a['units'], sorted(ends.id.tolist())),
+            replicates=int(self.table.seeds.iloc[2]),
+            seed=max(a['seed'], a['ranked']['last'] if self.ranked else 0) + 10_000,
+            store=part('refining'),
+            **s,
+        )
         return Study(self, screened, refined.influence(a['metric'], 'training'))
 
-def _score(influence): return influence.frame.shrunk.fillna(influence.frame.estimate)      # a model without noise has nothing to shrink
+
+def _score(influence):
+    return influence.frame.shrunk.fillna(
+        influence.frame.estimate
+    )  # a model without noise has nothing to shrink
+
 
 @dataclass(frozen=True, eq=False)
 class Study:
     "What a budget brought to light."
+
     quote: Quote
-    screened: Influence           # everybody who took part
-    refined: Influence | None     # the candidates alone, on fresh seeds; None: everybody had four replicates or more
+    screened: Influence  # everybody who took part
+    refined: (
+        Influence | None
+    )  # the candidates alone, on fresh seeds; None: everybody had four replicates or more
 
     @property
     def conclusion(self) -> str:
-        best = self.refined or self.screened; told = int((best.frame.q < .05).sum())
-        a, n = self.quote.asked, len(np.unique(self.quote.split.train[self.quote.asked['units'][:-1]]))
-        found, unpaired = f'{told:,} have an influence that can be told from zero (q < 0.05)', f' {UNPAIRED.capitalize()}.' * (not best.paired)
-        if self.refined is None: return f"All {n:,} {a['units']} were deleted, each alone on {len(best.seeds)} seeds (reliability {best.reliability}): {found}.{unpaired}"
-        return (f"{len(self.screened.frame):,} of {n:,} {a['units']} ({len(self.screened.frame) / n:.0%}) were {'ranked already' if self.quote.ranked else 'screened'} (reliability {self.screened.reliability}); "
-                f"of these {len(best.frame):,} were refined, each deleted alone on {len(best.seeds)} fresh seeds: {found}. What the screening missed is not in this list.{unpaired}")
+        best = self.refined or self.screened
+        told = int((best.frame.q < 0.05).sum())
+        a, n = (
+            self.quote.asked,
+            len(np.unique(self.quote.split.train[self.quote.asked['units'][:-1]])),
+        )
+        found, unpaired = (
+            f'{told:,} have an influence that can be told from zero (q < 0.05)',
+            f' {UNPAIRED.capitalize()}.' * (not best.paired),
+        )
+        if self.refined is None:
+            return f'All {n:,} {a["units"]} were deleted, each alone on {len(best.seeds)} seeds (reliability {best.reliability}): {found}.{unpaired}'
+        return (
+            f'{len(self.screened.frame):,} of {n:,} {a["units"]} ({len(self.screened.frame) / n:.0%}) were {"ranked already" if self.quote.ranked else "screened"} (reliability {self.screened.reliability}); '
+            f'of these {len(best.frame):,} were refined, each deleted alone on {len(best.seeds)} fresh seeds: {found}. What the screening missed is not in this list.{unpaired}'
+        )
 
     def frame(self) -> pd.DataFrame:
         "The refined units, or all where nothing was refined, the most helpful first: estimate with its error on fresh seeds, and where the screening had them."
-        best = self.refined or self.screened; f = best.frame.set_index('id')[['label', 'estimate', 'se', 'low', 'high', 'q', 'n_ratings']]
-        return f.assign(**{'rank in the screening': _score(self.screened).set_axis(self.screened.frame.id).rank(ascending=False, method='first').astype(int).reindex(f.index)}) if self.refined else f
-    def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.frame().head(10).to_html()}'
-    def __repr__(self): return f'{self.conclusion}\n{self.frame().round(6).head(10).to_string()}'
+        best = self.refined or self.screened
+        f = best.frame.set_index('id')[['label', 'estimate', 'se', 'low', 'high', 'q', 'n_ratings']]
+        return (
+            f.assign(
+                **{
+                    'rank in the screening': _score(self.screened)
+                    .set_axis(self.screened.frame.id)
+                    .rank(ascending=False, method='first')
+                    .astype(int)
+                    .reindex(f.index)
+                }
+            )
+            if self.refined
+            else f
+        )
+
+    def _repr_html_(self):
+        return f'<p>{self.conclusion}</p>{self.frame().head(10).to_html()}'
+
+    def __repr__(self):
+        return f'{self.conclusion}\n{self.frame().round(6).head(10).to_string()}'
 
 # %% ../nbs/15a_budget.ipynb #08876766
-FRESH = (24, 12, 6, 4)     # replicates of a refined unit; the first with which a batch of candidates fits into the budget
+FRESH = (
+    24,
+    12,
+    6,
+    4,
+)  # replicates of a refined unit; the first with which a batch of candidates fits into the budget
+
 
 def quote(
-    recommender: Recommender, split: Split,
-    units: str = 'users',           # or 'items'
-    budget: str | float = '2h',     # of time on these processes
+    recommender: Recommender,
+    split: Split,
+    units: str = 'users',  # or 'items'
+    budget: str | float = '2h',  # of time on these processes
     metric: str = 'ndcg',
-    sample: str | None = None,      # 'stratified', 'random' or 'active' (`SAMPLES`): so many of them, one at a time; None: as the design has it, users by random groups, items 'stratified'
-    ranked: Influence | None = None,   # top candidates only: the ends of this ranking are refined, and nothing is screened
+    sample: str
+    | None = None,  # 'stratified', 'random' or 'active' (`SAMPLES`): so many of them, one at a time; None: as the design has it, users by random groups, items 'stratified'
+    ranked: Influence
+    | None = None,  # top candidates only: the ends of this ranking are refined, and nothing is screened
     seed: int = 0,
-    store: str | os.PathLike | None = None,   # a folder for the quote and its sweeps; None: in memory
+    store: str
+    | os.PathLike
+    | None = None,  # a folder for the quote and its sweeps; None: in memory
     engine: str = 'auto',
     jobs: int | None = None,
-    priced: Price | None = None,    # measured before, such as the price of another quote; None: measured now
-    stretch: bool = False,          # True: a budget that is too short grows by tenths until something fits, and the quote says so
-    **settings                      # of `deletion_sweep`: k, candidates, progress
+    priced: Price
+    | None = None,  # measured before, such as the price of another quote; None: measured now
+    stretch: bool = False,  # True: a budget that is too short grows by tenths until something fits, and the quote says so
+    **settings,  # of `deletion_sweep`: k, candidates, progress
 ) -> Quote:
     "Measures what a retraining costs, says what everything would take, and what the budget buys."
-    if metric not in METRICS: raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
-    if sample is not None and (sample not in SAMPLES or ranked is not None): raise ValueError(f'sample={sample!r}: choose one of {list(SAMPLES)}, or None; with ranked= nothing is sampled.')
-    if ranked is not None: _fits(ranked, split, units, metric)
-    evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings]); made = find_engine(recommender, evaluator, engine)
-    store = None if store is None else Path(store); asked = dict(units=units, budget=seconds(budget), metric=metric, sample=sample, seed=seed, jobs=jobs, stretch=stretch, ranked=None if ranked is None else {'ids': _score(ranked).sort_values(kind='stable').index.tolist(), 'seeds': len(ranked.seeds), 'last': max(ranked.seeds)})
-    request = json.dumps({**asked, **{k: v for k, v in identity(recommender, evaluator, made.name).items() if k != 'version'}}, sort_keys=True, default=str); kept = store and store/'quote.json'
+    if metric not in METRICS:
+        raise ValueError(f'metric={metric!r}: choose one of {list(METRICS)}.')
+    if sample is not None and (sample not in SAMPLES or ranked is not None):
+        raise ValueError(
+            f'sample={sample!r}: choose one of {list(SAMPLES)}, or None; with ranked= nothing is sampled.'
+        )
+    if ranked is not None:
+        _fits(ranked, split, units, metric)
+    evaluator = Evaluator(split, *[settings[s] for s in ('k', 'candidates') if s in settings])
+    made = find_engine(recommender, evaluator, engine)
+    store = None if store is None else Path(store)
+    asked = dict(
+        units=units,
+        budget=seconds(budget),
+        metric=metric,
+        sample=sample,
+        seed=seed,
+        jobs=jobs,
+        stretch=stretch,
+        ranked=None
+        if ranked is None
+        else {
+            'ids': _score(ranked).sort_values(kind='stable').index.tolist(),
+            'seeds': len(ranked.seeds),
+            'last': max(ranked.seeds),
+        },
+    )
+    request = json.dumps(
+        {
+            **asked,
+            **{
+                k: v
+                for k, v in identity(recommender, evaluator, made.name).items()
+                if k != 'version'
+            },
+        },
+        sort_keys=True,
+        default=str,
+    )
+    kept = store and store / 'quote.json'
     if kept and kept.exists():
         old = json.loads(kept.read_text())
-        if old['request'] != request: raise ValueError(f'{kept} is a quote for something else. Name another folder, or delete this one.')
-        return Quote(pd.DataFrame(old['table']['data'], index=pd.Index(old['table']['index'], name='stage'), columns=old['table']['columns']), Price(**old['price']), asked, recommender, split, store, settings, old['budget'], ranked)
-    if priced and priced.engine != made.name: raise ValueError(f'priced= is of engine {priced.engine!r}, the quote is for {made.name!r}.')
-    cost = replace(priced, jobs=jobs or priced.jobs) if priced else price(recommender, split, units, engine, jobs, **settings); total, given = len(sample_units(split, units)), asked['budget']
+        if old['request'] != request:
+            raise ValueError(
+                f'{kept} is a quote for something else. Name another folder, or delete this one.'
+            )
+        return Quote(
+            pd.DataFrame(
+                old['table']['data'],
+                index=pd.Index(old['table']['index'], name='stage'),
+                columns=old['table']['columns'],
+            ),
+            Price(**old['price']),
+            asked,
+            recommender,
+            split,
+            store,
+            settings,
+            old['budget'],
+            ranked,
+        )
+    if priced and priced.engine != made.name:
+        raise ValueError(f'priced= is of engine {priced.engine!r}, the quote is for {made.name!r}.')
+    cost = (
+        replace(priced, jobs=jobs or priced.jobs)
+        if priced
+        else price(recommender, split, units, engine, jobs, **settings)
+    )
+    total, given = len(sample_units(split, units)), asked['budget']
     while True:
-        try: table = _stages(cost, {**asked, 'budget': given}, total); break
+        try:
+            table = _stages(cost, {**asked, 'budget': given}, total)
+            break
         except ValueError:
-            if not stretch: raise
+            if not stretch:
+                raise
             given *= 1.1
     q = Quote(table, cost, asked, recommender, split, store, settings, given, ranked)
-    if kept: write_atomic(kept, json.dumps({'request': request, 'budget': given, 'price': asdict(cost), 'table': q.table.to_dict('split')}).encode())
+    if kept:
+        write_atomic(
+            kept,
+            json.dumps(
+                {
+                    'request': request,
+                    'budget': given,
+                    'price': asdict(cost),
+                    'table': q.table.to_dict('split'),
+                }
+            ).encode(),
+        )
     return q
+
 
 def _fits(ranked, split, units, metric):
     "Refuses a ranking of something else, and one too short to have ends."
     kind, on, n = ranked.frame.kind.iloc[0] + 's', ranked.identity['split_hash'], len(ranked.frame)
-    if (kind, ranked.metric, on) != (units, metric, split.hash): raise ValueError(f'ranked= is a ranking of {kind} by {ranked.metric!r} on split {on[:8]}…, the quote is for {units} by {metric!r} on split {split.hash[:8]}…. Rank the same units by the same metric on the same split.')
-    if n < 4: raise ValueError(f'ranked= holds {n} {kind}: too few to choose from. Give them to `deletion_sweep`.')
+    if (kind, ranked.metric, on) != (units, metric, split.hash):
+        raise ValueError(
+            f'ranked= is a ranking of {kind} by {ranked.metric!r} on split {on[:8]}…, the quote is for {units} by {metric!r} on split {split.hash[:8]}…. Rank the same units by the same metric on the same split.'
+        )
+    if n < 4:
+        raise ValueError(
+            f'ranked= holds {n} {kind}: too few to choose from. Give them to `deletion_sweep`.'
+        )
+
 
 def _stages(cost, asked, total):
     "The table of a quote: everything once, then what the budget buys."
     jobs, have, ranked = cost.jobs, asked['budget'] * cost.jobs, asked.get('ranked')
     rows = {}
-    def stage(name, design, units, seeds, retrainings, spent): rows[name] = {'design': design, 'units': units, 'share': units / total, 'seeds': seeds, 'retrainings': retrainings, 'minutes': spent / jobs / 60}
-    stage('everything once', f"one {asked['units'][:-1]} at a time", total, 1, total, cost.cost(total, 1))
+
+    def stage(name, design, units, seeds, retrainings, spent):
+        rows[name] = {
+            'design': design,
+            'units': units,
+            'share': units / total,
+            'seeds': seeds,
+            'retrainings': retrainings,
+            'minutes': spent / jobs / 60,
+        }
+
+    stage(
+        'everything once',
+        f'one {asked["units"][:-1]} at a time',
+        total,
+        1,
+        total,
+        cost.cost(total, 1),
+    )
     if ranked is None and have >= cost.cost(total, 4):
-        seeds = int(have / cost.cost(total, 1)); stage('everything', f"one {asked['units'][:-1]} at a time", total, seeds, seeds * total, cost.cost(total, seeds)); return _table(rows)
-    design, alone = RandomGroups(), f"one {asked['units'][:-1]} at a time"
-    if ranked is not None: need = spent = 0; n = len(ranked['ids']); stage('screening', 'a ranking that is at hand', n, ranked['seeds'], 0, 0)
+        seeds = int(have / cost.cost(total, 1))
+        stage(
+            'everything',
+            f'one {asked["units"][:-1]} at a time',
+            total,
+            seeds,
+            seeds * total,
+            cost.cost(total, seeds),
+        )
+        return _table(rows)
+    design, alone = RandomGroups(), f'one {asked["units"][:-1]} at a time'
+    if ranked is not None:
+        need = spent = 0
+        n = len(ranked['ids'])
+        stage('screening', 'a ranking that is at hand', n, ranked['seeds'], 0, 0)
     elif asked['units'] == 'users' and METRICS[asked['metric']].ranking and asked['sample'] is None:
-        of_seed = cost.replicate + design.per_seed * cost.retraining; need, n = 2 * of_seed, total; seeds = int(max(have / 2, need) / of_seed + 1e-9)
-        spent = seeds * of_seed; stage('screening', f'random groups, keep {design.keep:g}', total, seeds, seeds * design.per_seed, spent)
+        of_seed = cost.replicate + design.per_seed * cost.retraining
+        need, n = 2 * of_seed, total
+        seeds = int(max(have / 2, need) / of_seed + 1e-9)
+        spent = seeds * of_seed
+        stage(
+            'screening',
+            f'random groups, keep {design.keep:g}',
+            total,
+            seeds,
+            seeds * design.per_seed,
+            spent,
+        )
     else:
-        need = cost.cost(min(20, total), 2); n = _most(lambda n: cost.cost(n, 2) <= max(have / 2, need), total)
-        spent = cost.cost(n, 2); stage('screening', f"{alone}, {SAMPLES[asked['sample'] or 'stratified']}" if n < total else alone, n, 2, 2 * n, spent)
-    fresh, top = max(((f, _most(lambda n: cost.cost(n, f) <= have - spent, n // 2)) for f in FRESH), key=lambda p: (p[1] >= min(max(1, cost.lanes - 1), n // 2), p[1] >= 2, p[0]))
+        need = cost.cost(min(20, total), 2)
+        n = _most(lambda n: cost.cost(n, 2) <= max(have / 2, need), total)
+        spent = cost.cost(n, 2)
+        stage(
+            'screening',
+            f'{alone}, {SAMPLES[asked["sample"] or "stratified"]}' if n < total else alone,
+            n,
+            2,
+            2 * n,
+            spent,
+        )
+    fresh, top = max(
+        ((f, _most(lambda n: cost.cost(n, f) <= have - spent, n // 2)) for f in FRESH),
+        key=lambda p: (p[1] >= min(max(1, cost.lanes - 1), n // 2), p[1] >= 2, p[0]),
+    )
     if top < 2:
-        raise ValueError(f"budget={asked['budget']:.0f} s is too short: a retraining takes {cost.retraining:.2g} processor seconds here. Give at least {_clock(1.05 * (need + cost.cost(2, FRESH[-1])) / jobs)}, or use `deletion_sweep` on units of your choice.")
-    stage('refining', 'top candidates only, alone, on fresh seeds', top, fresh, fresh * top, cost.cost(top, fresh)); return _table(rows)
+        raise ValueError(
+            f'budget={asked["budget"]:.0f} s is too short: a retraining takes {cost.retraining:.2g} processor seconds here. Give at least {_clock(1.05 * (need + cost.cost(2, FRESH[-1])) / jobs)}, or use `deletion_sweep` on units of your choice.'
+        )
+    stage(
+        'refining',
+        'top candidates only, alone, on fresh seeds',
+        top,
+        fresh,
+        fresh * top,
+        cost.cost(top, fresh),
+    )
+    return _table(rows)
+
 
 def _most(fits, limit):
     "The largest number from 0 to `limit` that fits."
     return next((n for n in range(limit, 0, -1) if fits(n)), 0)
 
-def _table(rows): return pd.DataFrame(rows).T.rename_axis('stage').astype({'units': int, 'share': float, 'seeds': int, 'retrainings': int, 'minutes': float})
+
+def _table(rows):
+    return (
+        pd.DataFrame(rows)
+        .T.rename_axis('stage')
+        .astype({'units': int, 'share': float, 'seeds': int, 'retrainings': int, 'minutes': float})
+    )

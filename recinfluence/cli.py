@@ -15,149 +15,367 @@ __all__ = ['PAPER_SEED', 'SUMMARY_KEYS', 'data_fetch', 'data_summary', 'evaluate
 # %% ../nbs/18_cli.ipynb #72f2f36f
 PAPER_SEED = {'ncf': 42, 'svd': 0, 'popularity': 0}
 
+
 def _dataset(args):
     from recinfluence.datasets import DataError, load_interactions, load_movielens
-    if args.dataset == 'ml-100k': return load_movielens('100k', path=args.path)
+
+    if args.dataset == 'ml-100k':
+        return load_movielens('100k', path=args.path)
     if args.dataset != 'amazon-electronics':
-        if args.path is not None: raise ValueError(f'--path {args.path}: is for ml-100k and amazon-electronics. Name a file of your own as the data set itself.')
+        if args.path is not None:
+            raise ValueError(
+                f'--path {args.path}: is for ml-100k and amazon-electronics. Name a file of your own as the data set itself.'
+            )
         return load_interactions(args.dataset)
     from recinfluence.amazon import load_amazon
-    try: return load_amazon('Electronics', args.path)
-    except DataError as e: raise DataError(f'{e} (What ends in = is set in Python; here, --path names a file or folder of reviews.)' if '=' in str(e) else str(e)) from None
+
+    try:
+        return load_amazon('Electronics', args.path)
+    except DataError as e:
+        raise DataError(
+            f'{e} (What ends in = is set in Python; here, --path names a file or folder of reviews.)'
+            if '=' in str(e)
+            else str(e)
+        ) from None
+
 
 def _split(args, data):
     from recinfluence.splits import chrono_split, random_split
+
     return random_split(data) if args.model == 'svd' else chrono_split(data)
+
 
 def _model(args, paper=False):
     if args.program is not None:
         from recinfluence.adapters import Command
-        return Command(shlex.split(args.program), args.writes, args.form, args.paired, args.limit)
-    if ':' in args.model: from recinfluence.adapters import by_name; return by_name(args.model)
-    if args.model == 'popularity': from recinfluence.recommenders import Popularity; return Popularity()
-    if args.model == 'ncf': from recinfluence.ncf import NCF; return NCF()
-    from recinfluence.svd import SVD; return SVD(start='surprise' if paper else 'keyed')
 
-def _metrics(args): return [m.strip() for m in args.metrics.split(',') if m.strip()]
+        return Command(shlex.split(args.program), args.writes, args.form, args.paired, args.limit)
+    if ':' in args.model:
+        from recinfluence.adapters import by_name
+
+        return by_name(args.model)
+    if args.model == 'popularity':
+        from recinfluence.recommenders import Popularity
+
+        return Popularity()
+    if args.model == 'ncf':
+        from recinfluence.ncf import NCF
+
+        return NCF()
+    from recinfluence.svd import SVD
+
+    return SVD(start='surprise' if paper else 'keyed')
+
+
+def _metrics(args):
+    return [m.strip() for m in args.metrics.split(',') if m.strip()]
+
 
 def _ids(text, data, kind):
     "'all', or ids and ranges of ids: '1,2,10-20'."
-    if text == 'all': return None
-    known = set(data.frame[kind].unique().tolist()); out = []
-    if text in known: return [text]                   # an id with commas or dashes in it
+    if text == 'all':
+        return None
+    known = set(data.frame[kind].unique().tolist())
+    out = []
+    if text in known:
+        return [text]  # an id with commas or dashes in it
     for part in filter(None, (p.strip() for p in text.split(','))):
         low, _, high = part.partition('-')
-        if part in known: out.append(part)
-        elif part.lstrip('-').isdigit(): out.append(int(part))
+        if part in known:
+            out.append(part)
+        elif part.lstrip('-').isdigit():
+            out.append(int(part))
         elif low.isdigit() and high.isdigit() and int(low) <= int(high):
-            if int(high) - int(low) >= len(known): raise ValueError(f'--ids {part}: that is more than the {len(known):,} {kind}s of {data.name}.')
+            if int(high) - int(low) >= len(known):
+                raise ValueError(
+                    f'--ids {part}: that is more than the {len(known):,} {kind}s of {data.name}.'
+                )
             out += range(int(low), int(high) + 1)
-        else: out.append(part)
-    if not out: raise ValueError('--ids names nobody. Give ids as 1,2,10-20, or all.')
+        else:
+            out.append(part)
+    if not out:
+        raise ValueError('--ids names nobody. Give ids as 1,2,10-20, or all.')
     return out
+
 
 def _plain(x):
     "NaN becomes null, numpy numbers become plain ones: what json can hold."
-    if isinstance(x, dict): return {str(k): _plain(v) for k, v in x.items()}
-    if isinstance(x, (list, tuple)): return [_plain(v) for v in x]
-    if hasattr(x, 'item'): x = x.item()
+    if isinstance(x, dict):
+        return {str(k): _plain(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_plain(v) for v in x]
+    if hasattr(x, 'item'):
+        x = x.item()
     return None if isinstance(x, float) and not math.isfinite(x) else x
+
 
 def _say(args, result, text):
     print(json.dumps(_plain(result)) if args.json else text)
 
 # %% ../nbs/18_cli.ipynb #2d84de1e
-SUMMARY_KEYS = ['n_ratings', 'n_items', 'n_users', 'density', 'mean_ratings_per_item', 'mean_ratings_per_user', 'min_ratings_per_item',
-                'min_ratings_per_user', 'max_ratings_per_item', 'max_ratings_per_user', 'mean_rating']
+SUMMARY_KEYS = [
+    'n_ratings',
+    'n_items',
+    'n_users',
+    'density',
+    'mean_ratings_per_item',
+    'mean_ratings_per_user',
+    'min_ratings_per_item',
+    'min_ratings_per_user',
+    'max_ratings_per_item',
+    'max_ratings_per_user',
+    'mean_rating',
+]
+
 
 def data_fetch(args):
     data = _dataset(args)
-    _say(args, {'dataset': data.name, 'source': data.source, 'hash': data.hash}, f"{data!r}\nfrom {data.source}{', verified' * (args.dataset == 'ml-100k')}")
+    _say(
+        args,
+        {'dataset': data.name, 'source': data.source, 'hash': data.hash},
+        f'{data!r}\nfrom {data.source}{", verified" * (args.dataset == "ml-100k")}',
+    )
+
 
 def data_summary(args):
     from recinfluence.datasets import summary
-    data = _dataset(args); table = summary(data)
-    _say(args, {'dataset': data.name, **{k: int(v) if k.startswith(('n_', 'min_', 'max_')) else v for k, v in zip(SUMMARY_KEYS, table)}},
-         table.map(lambda v: f'{v:,.0f}' if v == int(v) else f'{v:.4f}').to_string(header=False))
+
+    data = _dataset(args)
+    table = summary(data)
+    _say(
+        args,
+        {
+            'dataset': data.name,
+            **{
+                k: int(v) if k.startswith(('n_', 'min_', 'max_')) else v
+                for k, v in zip(SUMMARY_KEYS, table)
+            },
+        },
+        table.map(lambda v: f'{v:,.0f}' if v == int(v) else f'{v:.4f}').to_string(header=False),
+    )
+
 
 def evaluate(args):
     from recinfluence.metrics import Evaluator
-    data = _dataset(args); paper = args.protocol == 'paper'; split = _split(args, data)
-    if paper and args.model not in PAPER_SEED: raise ValueError(f'--protocol paper is for the models {list(PAPER_SEED)}.')
+
+    data = _dataset(args)
+    paper = args.protocol == 'paper'
+    split = _split(args, data)
+    if paper and args.model not in PAPER_SEED:
+        raise ValueError(f'--protocol paper is for the models {list(PAPER_SEED)}.')
     seed = args.seed if args.seed is not None else PAPER_SEED[args.model] if paper else 0
     candidates = args.candidates or ('test' if paper and args.model == 'svd' else 'catalogue')
-    model = _model(args, paper); evaluation = Evaluator(split, args.k, candidates, _metrics(args))(model.fit(split.train, seed))
-    _say(args, {'dataset': data.name, 'model': args.model or 'command', 'seed': seed, 'split': split.protocol, 'recommender': model.config(), 'k': args.k,
-                'candidates': candidates, 'metrics': evaluation.metrics, 'sees_model': evaluation.sees_model}, f'{model!r}\n{split!r}\n{evaluation!r}')
+    model = _model(args, paper)
+    evaluation = Evaluator(split, args.k, candidates, _metrics(args))(model.fit(split.train, seed))
+    _say(
+        args,
+        {
+            'dataset': data.name,
+            'model': args.model or 'command',
+            'seed': seed,
+            'split': split.protocol,
+            'recommender': model.config(),
+            'k': args.k,
+            'candidates': candidates,
+            'metrics': evaluation.metrics,
+            'sees_model': evaluation.sees_model,
+        },
+        f'{model!r}\n{split!r}\n{evaluation!r}',
+    )
+
 
 def sweep(args):
     from recinfluence.sweep import deletion_sweep
-    data = _dataset(args); split = _split(args, data)
-    done = deletion_sweep(_model(args), split, args.units, _ids(args.ids, data, args.units[:-1]), args.replicates, args.seed or 0, args.store, args.k,
-                          args.candidates or 'catalogue', _metrics(args), args.engine, args.jobs, executor=args.executor, time_limit=args.time_limit, memory_limit=args.memory_limit, retry_failed=args.retry_failed)
-    failed = done.failures(); said = ''.join(f'\n{f.unit}, seed {f.seed} failed: {f.reason}' for f in failed.itertuples())
-    _say(args, {'store': str(args.store), 'units': len(done.units), 'seeds': done.seeds, 'engine': done.store.identity['engine'],
-                'failed': failed.to_dict('records'), 'content_hash': done.store.content_hash()}, f'{done!r}{said}\nShow it with: recinfluence show {args.store}; on one page: recinfluence report {args.store}')
+
+    data = _dataset(args)
+    split = _split(args, data)
+    done = deletion_sweep(
+        _model(args),
+        split,
+        args.units,
+        _ids(args.ids, data, args.units[:-1]),
+        args.replicates,
+        args.seed or 0,
+        args.store,
+        args.k,
+        args.candidates or 'catalogue',
+        _metrics(args),
+        args.engine,
+        args.jobs,
+        executor=args.executor,
+        time_limit=args.time_limit,
+        memory_limit=args.memory_limit,
+        retry_failed=args.retry_failed,
+    )
+    failed = done.failures()
+    said = ''.join(f'\n{f.unit}, seed {f.seed} failed: {f.reason}' for f in failed.itertuples())
+    _say(
+        args,
+        {
+            'store': str(args.store),
+            'units': len(done.units),
+            'seeds': done.seeds,
+            'engine': done.store.identity['engine'],
+            'failed': failed.to_dict('records'),
+            'content_hash': done.store.content_hash(),
+        },
+        f'{done!r}{said}\nShow it with: recinfluence show {args.store}; on one page: recinfluence report {args.store}',
+    )
     return 1 if len(failed) else 0
+
 
 def show(args):
     from recinfluence.influence import Influence
     from recinfluence.sweep import Store
+
     influence = Influence.of(Store(args.store), args.metric)
     rows = influence.frame.iloc[::-1] if args.bottom else influence.frame
     rows = rows.head(args.bottom or args.top)
-    columns = ['label', 'kind', 'estimate', 'se', 'low', 'high', 'q', 'shrunk', 'mechanical', 'training', 'replicates', 'n_ratings', 'mean_rating', 'std_rating', 'n_train']
-    records = [{'unit': i, **r} for i, r in zip(rows.id, rows[columns].rename(columns={'estimate': 'influence'}).to_dict('records'))]
-    _say(args, {'store': str(args.store), 'metric': args.metric, 'experiment': Store(args.store).identity, 'units': len(influence.frame),
-               'reliability': vars(influence.reliability), 'caution': influence.caution, 'rows': records},
-         f'Influence on {args.metric}, {influence.source}; positive: it helps\n{influence._show(rows).to_string()}\n{influence.caution}')
+    columns = [
+        'label',
+        'kind',
+        'estimate',
+        'se',
+        'low',
+        'high',
+        'q',
+        'shrunk',
+        'mechanical',
+        'training',
+        'replicates',
+        'n_ratings',
+        'mean_rating',
+        'std_rating',
+        'n_train',
+    ]
+    records = [
+        {'unit': i, **r}
+        for i, r in zip(
+            rows.id, rows[columns].rename(columns={'estimate': 'influence'}).to_dict('records')
+        )
+    ]
+    _say(
+        args,
+        {
+            'store': str(args.store),
+            'metric': args.metric,
+            'experiment': Store(args.store).identity,
+            'units': len(influence.frame),
+            'reliability': vars(influence.reliability),
+            'caution': influence.caution,
+            'rows': records,
+        },
+        f'Influence on {args.metric}, {influence.source}; positive: it helps\n{influence._show(rows).to_string()}\n{influence.caution}',
+    )
+
 
 def report(args):
     from recinfluence.report import influence_of, influence_report
+
     out = args.out or args.store.with_suffix('.html')
-    if out.resolve() == args.store.resolve(): raise ValueError(f'{out}: the page would be written over what it is made from. Name another file with --out.')
-    influence = influence_of(args.store, args.metric); page = influence_report(influence, out)
-    _say(args, {'store': str(args.store), 'report': str(page), 'metric': influence.metric, 'units': len(influence.frame), 'failed': sum(len(s.failures()) for s in influence.sweeps) if influence.sweeps else None,
-                'reliability': vars(influence.reliability), 'caution': influence.caution}, f'{influence.caution}\nwritten: {page}')
+    if out.resolve() == args.store.resolve():
+        raise ValueError(
+            f'{out}: the page would be written over what it is made from. Name another file with --out.'
+        )
+    influence = influence_of(args.store, args.metric)
+    page = influence_report(influence, out)
+    _say(
+        args,
+        {
+            'store': str(args.store),
+            'report': str(page),
+            'metric': influence.metric,
+            'units': len(influence.frame),
+            'failed': sum(len(s.failures()) for s in influence.sweeps)
+            if influence.sweeps
+            else None,
+            'reliability': vars(influence.reliability),
+            'caution': influence.caution,
+        },
+        f'{influence.caution}\nwritten: {page}',
+    )
+
 
 def reproduce(args):
     from recinfluence.report import report
     from recinfluence.reproduce import reproduce_all
-    written = reproduce_all(args.out, args.profile, None if args.section == 'all' else [args.section], args.amazon, args.budget, args.path, args.sample, args.said, jobs=args.jobs, engine=args.engine)
+
+    written = reproduce_all(
+        args.out,
+        args.profile,
+        None if args.section == 'all' else [args.section],
+        args.amazon,
+        args.budget,
+        args.path,
+        args.sample,
+        args.said,
+        jobs=args.jobs,
+        engine=args.engine,
+    )
     page = report(args.out)
-    _say(args, {'out': str(args.out), 'notebooks': [str(w) for w in written], 'report': str(page)}, '\n'.join(f'written: {w}' for w in [*written, page]))
+    _say(
+        args,
+        {'out': str(args.out), 'notebooks': [str(w) for w in written], 'report': str(page)},
+        '\n'.join(f'written: {w}' for w in [*written, page]),
+    )
 
 # %% ../nbs/18_cli.ipynb #620189d5
 def bench(args):
     from recinfluence.bench import bench, processor
     from recinfluence.splits import chrono_split, random_split
-    data = _dataset(args); table = bench(chrono_split(data), random_split(data), args.repeats)
-    _say(args, {'dataset': data.name, 'processor': processor(), 'threads': 1, 'rows': table.reset_index().to_dict('records')},
-         f'{data.name}; {processor()}; one thread; median of {args.repeats}; one retraining, evaluation included\n{table.round(4).to_string()}')
+
+    data = _dataset(args)
+    table = bench(chrono_split(data), random_split(data), args.repeats)
+    _say(
+        args,
+        {
+            'dataset': data.name,
+            'processor': processor(),
+            'threads': 1,
+            'rows': table.reset_index().to_dict('records'),
+        },
+        f'{data.name}; {processor()}; one thread; median of {args.repeats}; one retraining, evaluation included\n{table.round(4).to_string()}',
+    )
 
 # %% ../nbs/18_cli.ipynb #408b6bde
 def _positive(text):
     n = int(text)
-    if n < 1: raise argparse.ArgumentTypeError(f'{text} is not at least 1')
+    if n < 1:
+        raise argparse.ArgumentTypeError(f'{text} is not at least 1')
     return n
 
+
 def _named(text):
-    if text in PAPER_SEED: return text
+    if text in PAPER_SEED:
+        return text
     from recinfluence.adapters import LIBRARIES
+
     library, _, name = text.partition(':')
-    if name in getattr(LIBRARIES.get(library), 'known', {}): return text
-    raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose {', '.join(PAPER_SEED)}, or {', '.join(f'{k}:{next(iter(v.known))}' for k, v in LIBRARIES.items())} or another class of these libraries)")
+    if name in getattr(LIBRARIES.get(library), 'known', {}):
+        return text
+    raise argparse.ArgumentTypeError(
+        f'invalid choice: {text!r} (choose {", ".join(PAPER_SEED)}, or {", ".join(f"{k}:{next(iter(v.known))}" for k, v in LIBRARIES.items())} or another class of these libraries)'
+    )
+
 
 def _limit(text):
     x = float(text)
-    if not 0 < x < math.inf: raise argparse.ArgumentTypeError(f'{text} is not above zero')
+    if not 0 < x < math.inf:
+        raise argparse.ArgumentTypeError(f'{text} is not above zero')
     return x
+
 
 def make_parser() -> argparse.ArgumentParser:
     "All commands and their options."
+
     class Wide(argparse.RawDescriptionHelpFormatter):
-        def __init__(self, prog): super().__init__(prog, max_help_position=32, width=110)
-    parser = argparse.ArgumentParser('recinfluence', formatter_class=Wide, description='''\
+        def __init__(self, prog):
+            super().__init__(prog, max_help_position=32, width=110)
+
+    parser = argparse.ArgumentParser(
+        'recinfluence',
+        formatter_class=Wide,
+        description="""\
 Which users and items help a recommender, which hurt it, and how sure are we?
 Retrain without each one, evaluate again: the difference is its influence.
 
@@ -165,85 +383,281 @@ Retrain without each one, evaluate again: the difference is its influence.
   recinfluence evaluate --dataset ml-100k --model svd --protocol paper
   recinfluence sweep --dataset ml-100k --model svd --units users --ids 1-20 --replicates 3 --store runs/svd-users.db
   recinfluence show runs/svd-users.db --metric mae --top 5
-  recinfluence report runs/svd-users.db''')
+  recinfluence report runs/svd-users.db""",
+    )
     commands = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
 
     def command(group, name, run, help, description=None):
-        p = group.add_parser(name, help=help, description=f'{help[0].upper()}{help[1:]}.' + (f'\n\n{description}' if description else ''), formatter_class=Wide)
-        p.set_defaults(run=run); p.add_argument('--json', action='store_true', help='one JSON object on standard output, nothing else there')
+        p = group.add_parser(
+            name,
+            help=help,
+            description=f'{help[0].upper()}{help[1:]}.'
+            + (f'\n\n{description}' if description else ''),
+            formatter_class=Wide,
+        )
+        p.set_defaults(run=run)
+        p.add_argument(
+            '--json',
+            action='store_true',
+            help='one JSON object on standard output, nothing else there',
+        )
         return p
+
     def dataset(p, flag=True):
-        p.add_argument('--dataset' if flag else 'dataset', **({'required': True} if flag else {}), metavar='DATASET',
-                       help="'ml-100k', 'amazon-electronics', or your csv, tsv or parquet file with columns user,item,rating,timestamp")
-        p.add_argument('--path', help='for ml-100k: a folder with u.data, u.data itself, or ml-100k.zip; for amazon-electronics: a file or folder of reviews in any published layout, of which the 10-core is used (default: cache, then download)')
+        p.add_argument(
+            '--dataset' if flag else 'dataset',
+            **({'required': True} if flag else {}),
+            metavar='DATASET',
+            help="'ml-100k', 'amazon-electronics', or your csv, tsv or parquet file with columns user,item,rating,timestamp",
+        )
+        p.add_argument(
+            '--path',
+            help='for ml-100k: a folder with u.data, u.data itself, or ml-100k.zip; for amazon-electronics: a file or folder of reviews in any published layout, of which the 10-core is used (default: cache, then download)',
+        )
+
     def model(p):
         which = p.add_mutually_exclusive_group(required=True)
-        which.add_argument('--model', type=_named, metavar='NAME', help='ncf, svd, popularity, or a class of another library: surprise:KNNBasic, implicit:BM25Recommender, lenskit:ItemKNNScorer')
-        which.add_argument('--command', dest='program', metavar='TEXT', help="a program that reads {train} and writes scores or ranked lists, such as 'awk -f model.awk {train}'; split into words as a shell would, run without one")
-        p.add_argument('--writes', choices=['scores', 'lists'], default='scores', help='what the program writes: user, item, score on each line, or user, then items, best first (default scores)')
-        p.add_argument('--form', choices=['tsv', 'csv'], default='tsv', help="of the program's files (default tsv)")
-        p.add_argument('--limit', type=float, metavar='SECONDS', help='what one run of the program may take')
-        p.add_argument('--paired', action='store_true', help='the program draws its random numbers by id, or none')
-        p.add_argument('--metrics', default='', metavar='NAMES', help='beside the usual ones: coverage, novelty, popularity, gini, with commas between')
+        which.add_argument(
+            '--model',
+            type=_named,
+            metavar='NAME',
+            help='ncf, svd, popularity, or a class of another library: surprise:KNNBasic, implicit:BM25Recommender, lenskit:ItemKNNScorer',
+        )
+        which.add_argument(
+            '--command',
+            dest='program',
+            metavar='TEXT',
+            help="a program that reads {train} and writes scores or ranked lists, such as 'awk -f model.awk {train}'; split into words as a shell would, run without one",
+        )
+        p.add_argument(
+            '--writes',
+            choices=['scores', 'lists'],
+            default='scores',
+            help='what the program writes: user, item, score on each line, or user, then items, best first (default scores)',
+        )
+        p.add_argument(
+            '--form',
+            choices=['tsv', 'csv'],
+            default='tsv',
+            help="of the program's files (default tsv)",
+        )
+        p.add_argument(
+            '--limit', type=float, metavar='SECONDS', help='what one run of the program may take'
+        )
+        p.add_argument(
+            '--paired',
+            action='store_true',
+            help='the program draws its random numbers by id, or none',
+        )
+        p.add_argument(
+            '--metrics',
+            default='',
+            metavar='NAMES',
+            help='beside the usual ones: coverage, novelty, popularity, gini, with commas between',
+        )
+
     def judged(p):
-        p.add_argument('--k', type=_positive, default=10, help='length of the recommended list (default 10)')
-        p.add_argument('--candidates', choices=['catalogue', 'test'], help="what competes for the list: the training catalogue without the user's train items, or the user's test items alone")
+        p.add_argument(
+            '--k', type=_positive, default=10, help='length of the recommended list (default 10)'
+        )
+        p.add_argument(
+            '--candidates',
+            choices=['catalogue', 'test'],
+            help="what competes for the list: the training catalogue without the user's train items, or the user's test items alone",
+        )
+
     def parallel(p):
         p.add_argument('--jobs', type=_positive, help='processes (default: one a core)')
-        p.add_argument('--engine', choices=['auto', 'reference', 'fast', 'stacked'], default='auto', help='one retraining at a time, or many at once (default: the fastest that applies)')
+        p.add_argument(
+            '--engine',
+            choices=['auto', 'reference', 'fast', 'stacked'],
+            default='auto',
+            help='one retraining at a time, or many at once (default: the fastest that applies)',
+        )
 
-    data = commands.add_parser('data', help='fetch and summarise data sets', formatter_class=Wide).add_subparsers(dest='what', required=True, metavar='fetch|summary')
-    dataset(command(data, 'fetch', data_fetch, 'fetch a data set into the cache and verify its checksum'), flag=False)
-    dataset(command(data, 'summary', data_summary, 'the eleven figures of the paper\'s Table 2'), flag=False)
+    data = commands.add_parser(
+        'data', help='fetch and summarise data sets', formatter_class=Wide
+    ).add_subparsers(dest='what', required=True, metavar='fetch|summary')
+    dataset(
+        command(
+            data, 'fetch', data_fetch, 'fetch a data set into the cache and verify its checksum'
+        ),
+        flag=False,
+    )
+    dataset(
+        command(data, 'summary', data_summary, "the eleven figures of the paper's Table 2"),
+        flag=False,
+    )
 
-    p = command(commands, 'evaluate', evaluate, 'train one model and print its metrics', "A metric that cannot see the model under the chosen candidates says so.")
-    dataset(p); model(p); judged(p)
-    p.add_argument('--seed', type=int, help='decides every random draw (default 0; with --protocol paper: 42 for ncf, 0 for svd)')
-    p.add_argument('--protocol', choices=['paper'], help="the paper's: for svd scikit-surprise's own start and the test items as candidates (Table 12)")
+    p = command(
+        commands,
+        'evaluate',
+        evaluate,
+        'train one model and print its metrics',
+        'A metric that cannot see the model under the chosen candidates says so.',
+    )
+    dataset(p)
+    model(p)
+    judged(p)
+    p.add_argument(
+        '--seed',
+        type=int,
+        help='decides every random draw (default 0; with --protocol paper: 42 for ncf, 0 for svd)',
+    )
+    p.add_argument(
+        '--protocol',
+        choices=['paper'],
+        help="the paper's: for svd scikit-surprise's own start and the test items as candidates (Table 12)",
+    )
 
-    p = command(commands, 'sweep', sweep, 'retrain without each user or item; resumes what the store already holds',
-                'Stop it with Ctrl-C at any time: nothing finished is lost, the same command goes on.')
-    dataset(p); model(p)
-    p.add_argument('--units', choices=['users', 'items'], required=True); p.add_argument('--ids', default='all', help="ids and ranges, 1,2,10-20, or all (default)")
-    p.add_argument('--replicates', type=_positive, default=1, help='seeds: S, S+1, ... (default 1; a ranking needs several)')
+    p = command(
+        commands,
+        'sweep',
+        sweep,
+        'retrain without each user or item; resumes what the store already holds',
+        'Stop it with Ctrl-C at any time: nothing finished is lost, the same command goes on.',
+    )
+    dataset(p)
+    model(p)
+    p.add_argument('--units', choices=['users', 'items'], required=True)
+    p.add_argument('--ids', default='all', help='ids and ranges, 1,2,10-20, or all (default)')
+    p.add_argument(
+        '--replicates',
+        type=_positive,
+        default=1,
+        help='seeds: S, S+1, ... (default 1; a ranking needs several)',
+    )
     p.add_argument('--seed', type=int, default=0, metavar='S', help='the first seed (default 0)')
-    p.add_argument('--store', type=Path, required=True, help='file for the finished retrainings'); judged(p); parallel(p)
-    p.add_argument('--executor', metavar='dask://HOST:PORT', help="run on a Dask cluster, through its scheduler (default: processes of this machine, see --jobs)")
-    p.add_argument('--time-limit', type=_limit, metavar='SECONDS', help='stop a retraining that takes longer, and record it as failed')
-    p.add_argument('--memory-limit', type=_limit, metavar='GIB', help='what one process may hold; a retraining that needs more is recorded as failed')
+    p.add_argument('--store', type=Path, required=True, help='file for the finished retrainings')
+    judged(p)
+    parallel(p)
+    p.add_argument(
+        '--executor',
+        metavar='dask://HOST:PORT',
+        help='run on a Dask cluster, through its scheduler (default: processes of this machine, see --jobs)',
+    )
+    p.add_argument(
+        '--time-limit',
+        type=_limit,
+        metavar='SECONDS',
+        help='stop a retraining that takes longer, and record it as failed',
+    )
+    p.add_argument(
+        '--memory-limit',
+        type=_limit,
+        metavar='GIB',
+        help='what one process may hold; a retraining that needs more is recorded as failed',
+    )
     p.add_argument('--retry-failed', action='store_true', help='also try again what failed before')
 
     p = command(commands, 'show', show, 'the users or items that help most (or hurt most)')
     p.add_argument('store', type=Path, metavar='STORE', help='what sweep wrote')
-    p.add_argument('--metric', default='map', help='one that the store holds: map (default), map_at_k, ndcg, precision, recall, explained_variance, mae, rmse, or one that --metrics asked for')
-    ends = p.add_mutually_exclusive_group(); ends.add_argument('--top', type=_positive, default=10, metavar='N', help='the N that help most (default 10)')
+    p.add_argument(
+        '--metric',
+        default='map',
+        help='one that the store holds: map (default), map_at_k, ndcg, precision, recall, explained_variance, mae, rmse, or one that --metrics asked for',
+    )
+    ends = p.add_mutually_exclusive_group()
+    ends.add_argument(
+        '--top', type=_positive, default=10, metavar='N', help='the N that help most (default 10)'
+    )
     ends.add_argument('--bottom', type=_positive, metavar='N', help='the N that hurt most')
 
-    p = command(commands, 'report', report, 'one HTML page on what a sweep found, to be read without a network, printed and sent',
-                "What may be concluded, who helps and who hurts, every metric with its reliability, what failed, where the numbers come from.\n\n  recinfluence report runs/svd-users.db --metric mae")
-    p.add_argument('store', type=Path, metavar='STORE', help='what sweep wrote, or a .parquet file of save_results')
-    p.add_argument('--metric', help='one that the store holds (default: the first that can see the model, which is map if it can)')
-    p.add_argument('--out', type=Path, metavar='FILE.html', help='the page (default: beside the store, with the ending .html)')
+    p = command(
+        commands,
+        'report',
+        report,
+        'one HTML page on what a sweep found, to be read without a network, printed and sent',
+        'What may be concluded, who helps and who hurts, every metric with its reliability, what failed, where the numbers come from.\n\n  recinfluence report runs/svd-users.db --metric mae',
+    )
+    p.add_argument(
+        'store',
+        type=Path,
+        metavar='STORE',
+        help='what sweep wrote, or a .parquet file of save_results',
+    )
+    p.add_argument(
+        '--metric',
+        help='one that the store holds (default: the first that can see the model, which is map if it can)',
+    )
+    p.add_argument(
+        '--out',
+        type=Path,
+        metavar='FILE.html',
+        help='the page (default: beside the store, with the ending .html)',
+    )
 
-    p = command(commands, 'bench', bench, 'time the engines on this machine, back to back', 'CPU seconds for one retraining on one core, evaluation included, everything compiled.')
-    dataset(p); p.add_argument('--repeats', type=_positive, default=3, help='the median of so many (default 3)')
+    p = command(
+        commands,
+        'bench',
+        bench,
+        'time the engines on this machine, back to back',
+        'CPU seconds for one retraining on one core, evaluation included, everything compiled.',
+    )
+    dataset(p)
+    p.add_argument('--repeats', type=_positive, default=3, help='the median of so many (default 3)')
 
-    p = command(commands, 'reproduce', reproduce, "run the paper's sections as notebooks, and write a report with its tables and figures beside ours",
-                "What the stores in the output folder already hold is not computed again.")
-    p.add_argument('section', choices=['4.1', '4.2', '4.3', 'all'], help='4.1: MovieLens, NCF; 4.2: Amazon, NCF; 4.3: MovieLens, SVD; all: these and Table 1')
-    p.add_argument('--out', type=Path, required=True, help='folder for the report, executed notebooks, tables and figures')
-    p.add_argument('--profile', choices=['default', 'full'], default='default', help='full: with the replicates that the statistics ask for; says how long it will take before it starts')
-    p.add_argument('--path', help='4.1, 4.3: where MovieLens 100K lies (default: cache, then download)')
-    p.add_argument('--amazon', metavar='PATH', help='4.2: the reviews, a file or folder (default: cache, then download, else simulated data, and said so)')
-    p.add_argument('--budget', help="4.2: time for all users, and again for all items, such as '2h' (default 2min, full profile 20min)")
-    p.add_argument('--sample', choices=['stratified', 'random', 'active'], help='4.2: who takes part where not all can, one at a time (default: users by random groups, items stratified by activity)'); parallel(p)
+    p = command(
+        commands,
+        'reproduce',
+        reproduce,
+        "run the paper's sections as notebooks, and write a report with its tables and figures beside ours",
+        'What the stores in the output folder already hold is not computed again.',
+    )
+    p.add_argument(
+        'section',
+        choices=['4.1', '4.2', '4.3', 'all'],
+        help='4.1: MovieLens, NCF; 4.2: Amazon, NCF; 4.3: MovieLens, SVD; all: these and Table 1',
+    )
+    p.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        help='folder for the report, executed notebooks, tables and figures',
+    )
+    p.add_argument(
+        '--profile',
+        choices=['default', 'full'],
+        default='default',
+        help='full: with the replicates that the statistics ask for; says how long it will take before it starts',
+    )
+    p.add_argument(
+        '--path', help='4.1, 4.3: where MovieLens 100K lies (default: cache, then download)'
+    )
+    p.add_argument(
+        '--amazon',
+        metavar='PATH',
+        help='4.2: the reviews, a file or folder (default: cache, then download, else simulated data, and said so)',
+    )
+    p.add_argument(
+        '--budget',
+        help="4.2: time for all users, and again for all items, such as '2h' (default 2min, full profile 20min)",
+    )
+    p.add_argument(
+        '--sample',
+        choices=['stratified', 'random', 'active'],
+        help='4.2: who takes part where not all can, one at a time (default: users by random groups, items stratified by activity)',
+    )
+    parallel(p)
     return parser
+
 
 def main(argv: list[str] | None = None) -> int:
     "Run a command; returns the exit status: 0, 1 (some retrainings or a notebook failed), 2 (wrong use) or 130 (stopped)."
-    args = make_parser().parse_args(argv); args.said = f'recinfluence {shlex.join(sys.argv[1:] if argv is None else argv)}'
-    os.environ.setdefault('OMP_NUM_THREADS', '1')      # networks this small only lose by more threads
-    try: return args.run(args) or 0
-    except KeyboardInterrupt: print('recinfluence: stopped; what was finished is kept, the same command goes on', file=sys.stderr); return 130
-    except RuntimeError as e: print(f'recinfluence: {" ".join(str(e).split())}', file=sys.stderr); return 1
-    except (ValueError, OSError) as e: print(f'recinfluence: error: {" ".join(str(e).split())}', file=sys.stderr); return 2
+    args = make_parser().parse_args(argv)
+    args.said = f'recinfluence {shlex.join(sys.argv[1:] if argv is None else argv)}'
+    os.environ.setdefault('OMP_NUM_THREADS', '1')  # networks this small only lose by more threads
+    try:
+        return args.run(args) or 0
+    except KeyboardInterrupt:
+        print(
+            'recinfluence: stopped; what was finished is kept, the same command goes on',
+            file=sys.stderr,
+        )
+        return 130
+    except RuntimeError as e:
+        print(f'recinfluence: {" ".join(str(e).split())}', file=sys.stderr)
+        return 1
+    except (ValueError, OSError) as e:
+        print(f'recinfluence: error: {" ".join(str(e).split())}', file=sys.stderr)
+        return 2

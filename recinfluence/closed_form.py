@@ -23,51 +23,89 @@ __all__ = ['EASE', 'without', 'closed_form']
 @dataclass(repr=False)
 class EASE(Recommender):
     "Item-item linear model with an exact solution, on who has rated what (Steck 2019, 'Embarrassingly Shallow Autoencoders for Sparse Data'). Dense: (users + 2 items) × items numbers."
-    l2: float = 100.         # ridge penalty, positive
+
+    l2: float = 100.0  # ridge penalty, positive
     paired = True
 
     def __post_init__(self):
-        if not self.l2 > 0: raise ValueError(f'l2={self.l2}: the penalty is positive, for example 100.')
+        if not self.l2 > 0:
+            raise ValueError(f'l2={self.l2}: the penalty is positive, for example 100.')
 
     def fit(self, train, seed=0):
-        (users, u), (items, i) = (np.unique(train[c].to_numpy(), return_inverse=True) for c in ('user', 'item'))
-        x = np.zeros((len(users), len(items))); x[u, i] = 1
-        return self.set_fitted(users, items, x, np.linalg.inv(x.T @ x + self.l2 * np.eye(len(items))))
+        (users, u), (items, i) = (
+            np.unique(train[c].to_numpy(), return_inverse=True) for c in ('user', 'item')
+        )
+        x = np.zeros((len(users), len(items)))
+        x[u, i] = 1
+        return self.set_fitted(
+            users, items, x, np.linalg.inv(x.T @ x + self.l2 * np.eye(len(items)))
+        )
 
     def set_fitted(self, user_ids, item_ids, x, p):
         "Take over who has rated what (users, items) and the inverse (items, items), rows in the order of the sorted ids."
         self.user_ids_, self.item_ids_, self.x_, self.p_ = user_ids, item_ids, x, p
-        self.b_ = -p / np.diag(p); np.fill_diagonal(self.b_, 0)
+        self.b_ = -p / np.diag(p)
+        np.fill_diagonal(self.b_, 0)
         return self
 
     def score(self, users, items):
         "What each user's rated items say about these; zero for what train never saw."
         x = np.pad(self.x_, ((0, 1), (0, 0)))[positions(self.user_ids_, users)]
-        return np.round(x @ np.pad(self.b_, ((0, 0), (0, 1)))[:, positions(self.item_ids_, items)], 10)
+        return np.round(
+            x @ np.pad(self.b_, ((0, 0), (0, 1)))[:, positions(self.item_ids_, items)], 10
+        )
 
 # %% ../nbs/13_closed_form.ipynb #99ede9c0
 def without(
-    model: EASE,     # fitted
-    unit: Unit
-) -> EASE:           # fitted
+    model: EASE,  # fitted
+    unit: Unit,
+) -> EASE:  # fitted
     "The model that was never shown the unit, from the inverse of the one that was."
     u, i = ~np.isin(model.user_ids_, unit.users), ~np.isin(model.item_ids_, unit.items)
     p, gone = model.p_, model.x_[~u]
     p = p + p @ gone.T @ np.linalg.solve(np.eye(len(gone)) - gone @ p @ gone.T, gone @ p)
     p = p[np.ix_(i, i)] - p[np.ix_(i, ~i)] @ np.linalg.solve(p[np.ix_(~i, ~i)], p[np.ix_(~i, i)])
-    return model.fresh().set_fitted(model.user_ids_[u], model.item_ids_[i], model.x_[np.ix_(u, i)], p)
+    return model.fresh().set_fitted(
+        model.user_ids_[u], model.item_ids_[i], model.x_[np.ix_(u, i)], p
+    )
 
 # %% ../nbs/13_closed_form.ipynb #2e137077
-def closed_form(
-    model: EASE,
-    evaluator: Evaluator,
-    units: Iterable[Unit]
-) -> pd.DataFrame:
+def closed_form(model: EASE, evaluator: Evaluator, units: Iterable[Unit]) -> pd.DataFrame:
     "Influence of units by algebra: `Sweep.frame` without its seeds, one row for each unit and metric."
-    full = Replicate(model, evaluator); rows = []
+    full = Replicate(model, evaluator)
+    rows = []
     for unit in units:
         check_unit(unit, evaluator.split)
-        d = Deletion(unit, 0, full.full.metrics, full.held(unit), evaluator(without(full.model, unit), unit).metrics)
-        rows += [(unit.key, unit.kind, m, d.full[m], d.held[m], d.without[m], d.influence(m), d.mechanical(m), d.training(m)) for m in METRICS]
-    columns = ['unit', 'kind', 'metric', 'full', 'held', 'without', 'influence', 'mechanical', 'training']
+        d = Deletion(
+            unit,
+            0,
+            full.full.metrics,
+            full.held(unit),
+            evaluator(without(full.model, unit), unit).metrics,
+        )
+        rows += [
+            (
+                unit.key,
+                unit.kind,
+                m,
+                d.full[m],
+                d.held[m],
+                d.without[m],
+                d.influence(m),
+                d.mechanical(m),
+                d.training(m),
+            )
+            for m in METRICS
+        ]
+    columns = [
+        'unit',
+        'kind',
+        'metric',
+        'full',
+        'held',
+        'without',
+        'influence',
+        'mechanical',
+        'training',
+    ]
     return pd.DataFrame(rows, columns=columns).sort_values(['unit', 'metric'], ignore_index=True)

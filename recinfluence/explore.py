@@ -18,7 +18,14 @@ from .deletion import check_unit
 from .engines import find_engine
 from .influence import Influence, summarise
 from .metrics import EXPOSURE, Evaluator, Metric
-from .plots import COLUMN, PRINTED, every_metric, intervals, ratings_over_time, unit_profile
+from recinfluence.plots import (
+    COLUMN,
+    PRINTED,
+    every_metric,
+    intervals,
+    ratings_over_time,
+    unit_profile,
+)
 from .recommenders import Recommender, Unit
 from .splits import Split
 from .sweep import deletion_sweep, identity
@@ -28,40 +35,71 @@ __all__ = ['SORTS', 'MOST', 'search_texts', 'listed', 'lines', 'for_whom', 'last
            'who_html', 'changes_html', 'for_whom_html', 'named', 'group_html', 'Explorer']
 
 # %% ../nbs/12a_explore.ipynb #879d8cd6
-SORTS = {'helps most': ('estimate', False), 'hurts most': ('estimate', True), 'most certain': ('p', True),      # column, ascending
-         'most ratings': ('n_ratings', False), 'fewest ratings': ('n_ratings', True), 'id': ('id', True)}
+SORTS = {
+    'helps most': ('estimate', False),
+    'hurts most': ('estimate', True),
+    'most certain': ('p', True),  # column, ascending
+    'most ratings': ('n_ratings', False),
+    'fewest ratings': ('n_ratings', True),
+    'id': ('id', True),
+}
+
 
 def search_texts(
-    units: pd.DataFrame,          # indexed by key: id, kind, label
-    split: Split | None = None    # knows titles, genres, demographics
-) -> pd.Series:                   # by key, in lower case
+    units: pd.DataFrame,  # indexed by key: id, kind, label
+    split: Split | None = None,  # knows titles, genres, demographics
+) -> pd.Series:  # by key, in lower case
     "What the search looks through."
-    known = {k: t.astype(str).agg(' '.join, axis=1) for k, t in (('user', split.interactions.users), ('item', split.interactions.items)) if t is not None} if split else {}
-    return pd.Series([f"{key} {u.label} {known[u.kind].get(u.id, '') if u.kind in known else ''}".casefold() for key, u in units.iterrows()], units.index)
+    known = (
+        {
+            k: t.astype(str).agg(' '.join, axis=1)
+            for k, t in (('user', split.interactions.users), ('item', split.interactions.items))
+            if t is not None
+        }
+        if split
+        else {}
+    )
+    return pd.Series(
+        [
+            f'{key} {u.label} {known[u.kind].get(u.id, "") if u.kind in known else ""}'.casefold()
+            for key, u in units.iterrows()
+        ],
+        units.index,
+    )
+
 
 def listed(
-    units: pd.DataFrame,          # indexed by key: id, label, estimate, p, q, n_ratings
-    texts: pd.Series,             # by key, from `search_texts`
-    search: str = '',             # each of its words has to occur
-    sort: str = 'helps most',     # one of `SORTS`
-    at_least: int = 0, at_most: float = np.inf,     # ratings
-    clear: bool = False           # only units whose influence can be told from zero (q < 0.05)
+    units: pd.DataFrame,  # indexed by key: id, label, estimate, p, q, n_ratings
+    texts: pd.Series,  # by key, from `search_texts`
+    search: str = '',  # each of its words has to occur
+    sort: str = 'helps most',  # one of `SORTS`
+    at_least: int = 0,
+    at_most: float = np.inf,  # ratings
+    clear: bool = False,  # only units whose influence can be told from zero (q < 0.05)
 ) -> pd.DataFrame:
     "The units that a list shows, in its order."
     column, ascending = SORTS[sort]
-    wanted = units.n_ratings.between(at_least, at_most) & (units.q.lt(.05) | (not clear))
-    for word in search.casefold().split(): wanted &= texts.reindex(units.index).str.contains(word, regex=False)
+    wanted = units.n_ratings.between(at_least, at_most) & (units.q.lt(0.05) | (not clear))
+    for word in search.casefold().split():
+        wanted &= texts.reindex(units.index).str.contains(word, regex=False)
     return units[wanted].sort_values(column, ascending=ascending, kind='stable')
 
 # %% ../nbs/12a_explore.ipynb #9edefa1d
 def lines(
-    units: pd.DataFrame,     # as `listed` gives them
-    width: int = 24          # of the name
+    units: pd.DataFrame,  # as `listed` gives them
+    width: int = 24,  # of the name
 ) -> list[str]:
     "A line of text for each unit: name, influence ± half of its 95 % interval, ratings."
-    largest = np.nanmax([1e-12, *units.estimate.abs()]); digits = int(np.clip(2 - np.floor(np.log10(largest)), 1, 7)); half = (units.high - units.low) / 2
-    name = lambda text: f'{text if len(text) <= width else text[:width - 1] + "…":<{width}}'
-    return [f'{name(str(l))} {e:+.{digits}f}{"" if np.isnan(h) else f" ± {h:.{digits}f}"} {n:>5}'.replace(' ', '\xa0') for l, e, h, n in zip(units.label, units.estimate, half, units.n_ratings)]
+    largest = np.nanmax([1e-12, *units.estimate.abs()])
+    digits = int(np.clip(2 - np.floor(np.log10(largest)), 1, 7))
+    half = (units.high - units.low) / 2
+    name = lambda text: f'{text if len(text) <= width else text[: width - 1] + "…":<{width}}'
+    return [
+        f'{name(str(l))} {e:+.{digits}f}{"" if np.isnan(h) else f" ± {h:.{digits}f}"} {n:>5}'.replace(
+            ' ', '\xa0'
+        )
+        for l, e, h, n in zip(units.label, units.estimate, half, units.n_ratings)
+    ]
 
 # %% ../nbs/12a_explore.ipynb #20d84069
 def for_whom(
@@ -69,19 +107,40 @@ def for_whom(
     split: Split,
     unit: Unit,
     seeds: Iterable[int],
-    metric: str = 'ndcg',          # a mean over users
-    k: int = 10, candidates: str = 'catalogue', metrics: Iterable[Metric | str] = (), engine: str = 'auto'     # as in `deletion_sweep`
-) -> Iterator[tuple[int, pd.DataFrame | None]]:     # seeds done; after the last, with a row a user: estimate, se, low, high, p, q
+    metric: str = 'ndcg',  # a mean over users
+    k: int = 10,
+    candidates: str = 'catalogue',
+    metrics: Iterable[Metric | str] = (),
+    engine: str = 'auto',  # as in `deletion_sweep`
+) -> Iterator[
+    tuple[int, pd.DataFrame | None]
+]:  # seeds done; after the last, with a row a user: estimate, se, low, high, p, q
     "Influence of a unit on each user's own metric (positive: it helps them), seed after seed."
-    evaluator = Evaluator(split, k, candidates, metrics); check_unit(unit, split); make = find_engine(recommender, evaluator, engine); column, sign = evaluator.ranking.index(metric), evaluator.metrics[metric].direction; seeds, change = list(seeds), []
+    evaluator = Evaluator(split, k, candidates, metrics)
+    check_unit(unit, split)
+    make = find_engine(recommender, evaluator, engine)
+    column, sign = evaluator.ranking.index(metric), evaluator.metrics[metric].direction
+    seeds, change = list(seeds), []
     for n, seed in enumerate(seeds, 1):
-        full, without = (e.per_user[:, column] for e in make(recommender, evaluator, seed).evaluate([Unit(), unit]))
+        full, without = (
+            e.per_user[:, column]
+            for e in make(recommender, evaluator, seed).evaluate([Unit(), unit])
+        )
         change.append(sign * (full - without))
-        if n < len(seeds): yield n, None
-    change = np.stack(change, 1); judged = np.isfinite(change).all(1)
-    yield n, summarise(change[judged]).set_index(pd.Index(split.users[judged], name='user')).drop(columns='shrunk')
+        if n < len(seeds):
+            yield n, None
+    change = np.stack(change, 1)
+    judged = np.isfinite(change).all(1)
+    yield (
+        n,
+        summarise(change[judged])
+        .set_index(pd.Index(split.users[judged], name='user'))
+        .drop(columns='shrunk'),
+    )
 
-def last(steps): return list(steps)[-1][1]
+
+def last(steps):
+    return list(steps)[-1][1]
 
 # %% ../nbs/12a_explore.ipynb #346907a2
 def retrain_without(
@@ -89,127 +148,277 @@ def retrain_without(
     split: Split,
     unit: Unit,
     seeds: Iterable[int],
-    k: int = 10, candidates: str = 'catalogue', metrics: Iterable[Metric | str] = (), engine: str = 'auto'
-) -> Iterator[tuple[int, pd.DataFrame | None]]:     # seeds done; after the last, with a row a metric: printed, full, without, estimate, se, low, high, p, mechanical, training
+    k: int = 10,
+    candidates: str = 'catalogue',
+    metrics: Iterable[Metric | str] = (),
+    engine: str = 'auto',
+) -> Iterator[
+    tuple[int, pd.DataFrame | None]
+]:  # seeds done; after the last, with a row a metric: printed, full, without, estimate, se, low, high, p, mechanical, training
     "Influence of a group on every metric, seed after seed."
     seeds, parts = list(seeds), []
     for n, seed in enumerate(seeds, 1):
-        sweep = deletion_sweep(recommender, split, [unit], seed=seed, k=k, candidates=candidates, metrics=metrics, engine=engine, jobs=1, progress=False)
-        if len(failed := sweep.store.failures()): raise RuntimeError(f'the retraining with seed {seed} failed: {failed.reason.iloc[0]}')
+        sweep = deletion_sweep(
+            recommender,
+            split,
+            [unit],
+            seed=seed,
+            k=k,
+            candidates=candidates,
+            metrics=metrics,
+            engine=engine,
+            jobs=1,
+            progress=False,
+        )
+        if len(failed := sweep.store.failures()):
+            raise RuntimeError(f'the retraining with seed {seed} failed: {failed.reason.iloc[0]}')
         parts.append(sweep.frame())
-        if n < len(seeds): yield n, None
-    f = pd.concat(parts); known = sweep.store.metrics; order = [m for m in known if m in set(f.metric)]; table = f.pivot(index='metric', columns='seed', values='influence').reindex(order)
-    yield n, f.groupby('metric')[['full', 'without', 'mechanical', 'training']].mean().reindex(order).assign(printed=[known[m].label for m in order]).join(summarise(table.to_numpy()).set_index(table.index)[['estimate', 'se', 'low', 'high', 'p']])
+        if n < len(seeds):
+            yield n, None
+    f = pd.concat(parts)
+    known = sweep.store.metrics
+    order = [m for m in known if m in set(f.metric)]
+    table = f.pivot(index='metric', columns='seed', values='influence').reindex(order)
+    yield (
+        n,
+        f.groupby('metric')[['full', 'without', 'mechanical', 'training']]
+        .mean()
+        .reindex(order)
+        .assign(printed=[known[m].label for m in order])
+        .join(
+            summarise(table.to_numpy()).set_index(table.index)[
+                ['estimate', 'se', 'low', 'high', 'p']
+            ]
+        ),
+    )
 
 # %% ../nbs/12a_explore.ipynb #b2656558
-def _number(v, digits=6): return '–' if pd.isna(v) else f'{v:+.{digits}f}'.replace('-', '−')
-def _interval(low, high, digits=6): return 'no interval' if pd.isna(low) else f'{_number(low, digits)} to {_number(high, digits)}'
+def _number(v, digits=6):
+    return '–' if pd.isna(v) else f'{v:+.{digits}f}'.replace('-', '−')
+
+
+def _interval(low, high, digits=6):
+    return 'no interval' if pd.isna(low) else f'{_number(low, digits)} to {_number(high, digits)}'
+
 
 def table_html(
     caption: str,
     columns: list[str],
-    rows: Iterable[tuple]     # texts; the first of each heads its row
+    rows: Iterable[tuple],  # texts; the first of each heads its row
 ) -> str:
     "A table that a screen reader can walk through."
-    cells = lambda r: f'<th scope="row">{escape(str(r[0]))}</th>' + ''.join(f'<td>{escape(str(v))}</td>' for v in r[1:])
-    return (f'<table class="ri-table"><caption>{escape(caption)}</caption><thead><tr>' + ''.join(f'<th scope="col">{escape(c)}</th>' for c in columns)
-            + '</tr></thead><tbody>' + ''.join(f'<tr>{cells(r)}</tr>' for r in rows) + '</tbody></table>')
+    cells = lambda r: (
+        f'<th scope="row">{escape(str(r[0]))}</th>'
+        + ''.join(f'<td>{escape(str(v))}</td>' for v in r[1:])
+    )
+    return (
+        f'<table class="ri-table"><caption>{escape(caption)}</caption><thead><tr>'
+        + ''.join(f'<th scope="col">{escape(c)}</th>' for c in columns)
+        + '</tr></thead><tbody>'
+        + ''.join(f'<tr>{cells(r)}</tr>' for r in rows)
+        + '</tbody></table>'
+    )
+
 
 def picture(
-    draw,                     # a function of axes
-    alt: str,                 # what the figure says, in words
-    height: float             # inches
+    draw,  # a function of axes
+    alt: str,  # what the figure says, in words
+    height: float,  # inches
 ) -> str:
     "A figure as an image with a text beside it; drawn without pyplot, so that any thread may."
     out = io.BytesIO()
     with rc_context({**PRINTED, 'svg.hashsalt': 'recinfluence'}):
-        figure = Figure(figsize=(COLUMN, height), layout='constrained'); draw(figure.subplots()); figure.savefig(out, format='svg', metadata={'Date': None})
+        figure = Figure(figsize=(COLUMN, height), layout='constrained')
+        draw(figure.subplots())
+        figure.savefig(out, format='svg', metadata={'Date': None})
     return f'<img class="ri-figure" alt="{escape(alt)}" src="data:image/svg+xml;base64,{base64.b64encode(out.getvalue()).decode()}">'
+
 
 def _conclusion(low, high):
     "In words, from an interval."
-    if pd.isna(low): return 'no error bar'
+    if pd.isna(low):
+        return 'no error bar'
     return 'helps' if low > 0 else 'hurts' if high < 0 else 'unclear'
 
 # %% ../nbs/12a_explore.ipynb #0ddd9d9c
 def who_html(
-    unit: pd.Series,             # a row of the list
-    split: Split | None = None   # None: only what the store knows
+    unit: pd.Series,  # a row of the list
+    split: Split | None = None,  # None: only what the store knows
 ) -> str:
     "Who the unit is."
-    said = [f'{unit.n_ratings:,} ratings, mean {unit.mean_rating:.2f}' + ('' if pd.isna(unit.std_rating) else f', standard deviation {unit.std_rating:.2f}'), f'{unit.n_train:,} of them train']
-    if split is None or unit.kind not in ('user', 'item'): return f'<p>{"; ".join(said)}.</p>' + ('<p>Ratings over time, titles and genres are shown if the explorer is given the split: <code>influence.explore(recommender, split)</code>.</p>' if split is None else '')
-    data, other = split.interactions, {'user': 'item', 'item': 'user'}[unit.kind]; known = {'user': data.users, 'item': data.items}[unit.kind]
-    facts = [] if known is None or unit.id not in known.index else [f'{c}: {v:%d %B %Y}' if isinstance(v, pd.Timestamp) else f'{c}: {v}' for c, v in known.loc[unit.id].items() if c != 'title' and not pd.isna(v)]
-    rows = pd.concat([split.train.assign(part='train'), split.test.assign(part='test')]); rows = rows[rows[unit.kind] == unit.id].sort_values('timestamp', kind='stable')
+    said = [
+        f'{unit.n_ratings:,} ratings, mean {unit.mean_rating:.2f}'
+        + ('' if pd.isna(unit.std_rating) else f', standard deviation {unit.std_rating:.2f}'),
+        f'{unit.n_train:,} of them train',
+    ]
+    if split is None or unit.kind not in ('user', 'item'):
+        return f'<p>{"; ".join(said)}.</p>' + (
+            '<p>Ratings over time, titles and genres are shown if the explorer is given the split: <code>influence.explore(recommender, split)</code>.</p>'
+            if split is None
+            else ''
+        )
+    data, other = split.interactions, {'user': 'item', 'item': 'user'}[unit.kind]
+    known = {'user': data.users, 'item': data.items}[unit.kind]
+    facts = (
+        []
+        if known is None or unit.id not in known.index
+        else [
+            f'{c}: {v:%d %B %Y}' if isinstance(v, pd.Timestamp) else f'{c}: {v}'
+            for c, v in known.loc[unit.id].items()
+            if c != 'title' and not pd.isna(v)
+        ]
+    )
+    rows = pd.concat([split.train.assign(part='train'), split.test.assign(part='test')])
+    rows = rows[rows[unit.kind] == unit.id].sort_values('timestamp', kind='stable')
     if unit.kind == 'user' and data.items is not None and 'genres' in data.items:
-        genres = data.items.genres.reindex(rows['item']).dropna().str.split('|').explode().value_counts()
+        genres = (
+            data.items.genres.reindex(rows['item']).dropna().str.split('|').explode().value_counts()
+        )
         facts.append('rates mostly ' + ', '.join(f'{g} ({n})' for g, n in genres.head(4).items()))
-    table = table_html(f'Ratings of {unit.label}' + (', the last 200' if len(rows) > 200 else ''), [other, 'rating', 'part'], [(data.label(other, getattr(r, other)), f'{r.rating:g}', r.part) for r in rows.tail(200).itertuples()])
+    table = table_html(
+        f'Ratings of {unit.label}' + (', the last 200' if len(rows) > 200 else ''),
+        [other, 'rating', 'part'],
+        [
+            (data.label(other, getattr(r, other)), f'{r.rating:g}', r.part)
+            for r in rows.tail(200).itertuples()
+        ],
+    )
     alt = f'Ratings of {unit.label} over time: {(rows.part == "train").sum()} in train, {(rows.part == "test").sum()} held out.'
-    return (picture(lambda ax: ratings_over_time(split, unit.kind, unit.id, ax=ax), alt, 1.9) + f'<p>{escape("; ".join(said))}.</p>'
-            + (f'<p>{escape("; ".join(facts))}.</p>' if facts else '') + f'<details><summary>All ratings</summary>{table}</details>')
+    return (
+        picture(lambda ax: ratings_over_time(split, unit.kind, unit.id, ax=ax), alt, 1.9)
+        + f'<p>{escape("; ".join(said))}.</p>'
+        + (f'<p>{escape("; ".join(facts))}.</p>' if facts else '')
+        + f'<details><summary>All ratings</summary>{table}</details>'
+    )
 
 # %% ../nbs/12a_explore.ipynb #a0259695
 def changes_html(
     influence: Influence,
-    each: pd.DataFrame,      # from `every_metric`
-    key: str                 # the unit's
-) -> tuple[str, str]:        # figure and table
+    each: pd.DataFrame,  # from `every_metric`
+    key: str,  # the unit's
+) -> tuple[str, str]:  # figure and table
     "What deleting a unit changes, with error bars."
-    f = each.loc[key]; label = f.label.iloc[0]
-    said = [(r.printed + ' (blind)' * r.blind, _number(r.estimate), _interval(r.low, r.high), _number(r.mechanical), _number(r.training), _conclusion(r.low, r.high)) for r in f.itertuples()]
+    f = each.loc[key]
+    label = f.label.iloc[0]
+    said = [
+        (
+            r.printed + ' (blind)' * r.blind,
+            _number(r.estimate),
+            _interval(r.low, r.high),
+            _number(r.mechanical),
+            _number(r.training),
+            _conclusion(r.low, r.high),
+        )
+        for r in f.itertuples()
+    ]
     alt = f'Influence of {label} on each metric, with 95 % intervals and the placebo band; the numbers are in the table that follows.'
     n = influence.replicates
-    return (picture(lambda ax: unit_profile(influence, key, each, ax=ax), alt, .9 + .3 * len(f)),
-            table_html(f'Influence of {label}, mean of {n} replicate{"s" * (n != 1)}; positive: it helps', ['metric', 'influence', '95 % interval', 'mechanical', 'training', 'it'], said))
+    return (
+        picture(lambda ax: unit_profile(influence, key, each, ax=ax), alt, 0.9 + 0.3 * len(f)),
+        table_html(
+            f'Influence of {label}, mean of {n} replicate{"s" * (n != 1)}; positive: it helps',
+            ['metric', 'influence', '95 % interval', 'mechanical', 'training', 'it'],
+            said,
+        ),
+    )
 
 # %% ../nbs/12a_explore.ipynb #294ec119
 def for_whom_html(
-    table: pd.DataFrame,     # from `for_whom`
+    table: pd.DataFrame,  # from `for_whom`
     split: Split,
-    label: str,              # of the deleted unit
-    name: str,               # of the metric, as printed
+    label: str,  # of the deleted unit
+    name: str,  # of the metric, as printed
     seeds: int,
-    n: int = 5               # users of each end
+    n: int = 5,  # users of each end
 ) -> str:
     "Who would miss the unit, and who is better off without it."
-    f = table.sort_values('estimate', ascending=False, kind='stable'); ends = f if len(f) <= 2 * n else pd.concat([f.head(n), f.tail(n)])
-    ends = ends.assign(label=[split.interactions.label('user', u) for u in ends.index]); tol = 1e-12
-    up, down = int((f.estimate > tol).sum()), int((f.estimate < -tol).sum()); clear = int((f.q < .05).sum())
-    head = (f'{name} of single users, {seeds} replicate{"s" * (seeds != 1)}: {label} helps {up:,}, hurts {down:,}, and leaves {len(f) - up - down:,} of {len(f):,} users as they are. '
-            + (f'For {clear:,} of them this can be told from zero (q < 0.05).' if seeds > 1 else 'One replicate: no error bars.'))
-    said = [(r.label, _number(r.estimate, 4), _interval(r.low, r.high, 4), _conclusion(r.low, r.high)) for r in ends.itertuples()]
+    f = table.sort_values('estimate', ascending=False, kind='stable')
+    ends = f if len(f) <= 2 * n else pd.concat([f.head(n), f.tail(n)])
+    ends = ends.assign(label=[split.interactions.label('user', u) for u in ends.index])
+    tol = 1e-12
+    up, down = int((f.estimate > tol).sum()), int((f.estimate < -tol).sum())
+    clear = int((f.q < 0.05).sum())
+    head = (
+        f'{name} of single users, {seeds} replicate{"s" * (seeds != 1)}: {label} helps {up:,}, hurts {down:,}, and leaves {len(f) - up - down:,} of {len(f):,} users as they are. '
+        + (
+            f'For {clear:,} of them this can be told from zero (q < 0.05).'
+            if seeds > 1
+            else 'One replicate: no error bars.'
+        )
+    )
+    said = [
+        (r.label, _number(r.estimate, 4), _interval(r.low, r.high, 4), _conclusion(r.low, r.high))
+        for r in ends.itertuples()
+    ]
     alt = f'Influence of {label} on the {name} of the users at both ends; the numbers are in the table that follows.'
-    return (f'<p role="alert">{escape(head)}</p><div class="ri-two">{picture(lambda ax: intervals(ends, f"{name} of the user", ax=ax), alt, .7 + .2 * len(ends))}<div>'
-            + table_html(f'Influence of {label} on the {name} of single users; positive: it helps them', ['user', 'influence', '95 % interval', 'it'], said) + '</div></div>')
+    return (
+        f'<p role="alert">{escape(head)}</p><div class="ri-two">{picture(lambda ax: intervals(ends, f"{name} of the user", ax=ax), alt, 0.7 + 0.2 * len(ends))}<div>'
+        + table_html(
+            f'Influence of {label} on the {name} of single users; positive: it helps them',
+            ['user', 'influence', '95 % interval', 'it'],
+            said,
+        )
+        + '</div></div>'
+    )
 
 # %% ../nbs/12a_explore.ipynb #f590268d
 def named(members: pd.DataFrame) -> str:
     "A group in a few words."
-    return f'the {len(members)} {members.kind.iloc[0]}s' if len(members) > 1 else str(members.label.iloc[0])
+    return (
+        f'the {len(members)} {members.kind.iloc[0]}s'
+        if len(members) > 1
+        else str(members.label.iloc[0])
+    )
+
 
 def group_html(
-    table: pd.DataFrame,     # from `retrain_without`
-    members: pd.DataFrame,   # rows of the list: label, estimate, low, high, p
-    metric: str,             # the one in the headline and the figure
-    seeds: Iterable[int]
+    table: pd.DataFrame,  # from `retrain_without`
+    members: pd.DataFrame,  # rows of the list: label, estimate, low, high, p
+    metric: str,  # the one in the headline and the figure
+    seeds: Iterable[int],
 ) -> str:
     "What deleting a group changed."
     n, seeds, r, name = len(members), list(seeds), table.loc[metric], table.printed[metric]
     group = named(members)
     half = '' if pd.isna(r.low) else f' ± {(r.high - r.low) / 2:.6f}'
-    said_of = {'helps': f'{group} help' + 's' * (n == 1), 'hurts': f'{group} hurt' + 's' * (n == 1), 'unclear': 'it cannot be told from zero', 'no error bar': 'one replicate has no error bar'}[_conclusion(r.low, r.high)]
+    said_of = {
+        'helps': f'{group} help' + 's' * (n == 1),
+        'hurts': f'{group} hurt' + 's' * (n == 1),
+        'unclear': 'it cannot be told from zero',
+        'no error bar': 'one replicate has no error bar',
+    }[_conclusion(r.low, r.high)]
     head = f'Without {group}, {name} goes from {r.full:.6f} to {r.without:.6f}: influence {_number(r.estimate)}{half}; {said_of}. {len(seeds)} fresh replicate{"s" * (len(seeds) != 1)} (seeds {seeds[0]} to {seeds[-1]}).'
-    some = pd.concat([pd.DataFrame([{**r[['estimate', 'low', 'high', 'p']], 'label': 'all, fresh seeds'}]), members.head(9)])[['label', 'estimate', 'low', 'high', 'p']]
-    said = [(t.printed, f'{t.full:.6f}', f'{t.without:.6f}', _number(t.estimate), _interval(t.low, t.high), _conclusion(t.low, t.high)) for t in table.itertuples()]
+    some = pd.concat(
+        [
+            pd.DataFrame([{**r[['estimate', 'low', 'high', 'p']], 'label': 'all, fresh seeds'}]),
+            members.head(9),
+        ]
+    )[['label', 'estimate', 'low', 'high', 'p']]
+    said = [
+        (
+            t.printed,
+            f'{t.full:.6f}',
+            f'{t.without:.6f}',
+            _number(t.estimate),
+            _interval(t.low, t.high),
+            _conclusion(t.low, t.high),
+        )
+        for t in table.itertuples()
+    ]
     alt = f'Influence on {name} of the group, retrained on fresh seeds, above its members, each deleted alone in the sweep.'
     note = 'Whether another group of as active members would do the same is answered by <code>validate</code> (chapter 10).'
-    return (f'<p role="alert">{escape(head)}</p><div class="ri-two">{picture(lambda ax: intervals(some, f"influence on {name}", ax=ax), alt, .9 + .2 * len(some))}<div>'
-            + table_html(f'Deleting {group}: means over {len(seeds)} replicates; positive influence: the group helps', ['metric', 'full', 'without', 'influence', '95 % interval', 'the group'], said) + f'<p>{note}</p></div></div>')
+    return (
+        f'<p role="alert">{escape(head)}</p><div class="ri-two">{picture(lambda ax: intervals(some, f"influence on {name}", ax=ax), alt, 0.9 + 0.2 * len(some))}<div>'
+        + table_html(
+            f'Deleting {group}: means over {len(seeds)} replicates; positive influence: the group helps',
+            ['metric', 'full', 'without', 'influence', '95 % interval', 'the group'],
+            said,
+        )
+        + f'<p>{note}</p></div></div>'
+    )
 
 # %% ../nbs/12a_explore.ipynb #c4de93f6
-MOST = 500             # lines that the list shows at once
+MOST = 500  # lines that the list shows at once
 
 _STYLE = """<style>
 .ri .ri-list { flex-direction: column; align-items: stretch } .ri .ri-list > label { text-align: left; width: auto; max-width: none; overflow: visible; flex: none }
@@ -229,58 +438,194 @@ _KEYS = """(function keep(tries) {      // the output may not stand in the page 
   else if (tries) setTimeout(keep, 50, tries - 1);
 })(100)"""
 
+
 def _widgets():
-    try: import ipywidgets
-    except ImportError: raise ImportError('the explorer needs ipywidgets. Install it with: pip install recinfluence[explore]') from None
+    try:
+        import ipywidgets
+    except ImportError:
+        raise ImportError(
+            'the explorer needs ipywidgets. Install it with: pip install recinfluence[explore]'
+        ) from None
     return ipywidgets
+
 
 def _settings(influence, recommender, split, metrics):
     "How the sweep was made; what is not its own experiment is refused."
-    i, given = influence.identity, {m if isinstance(m, str) else m.name: m for m in metrics}; left = [m for m in i.get('metrics', {}) if m not in given]
-    if lost := [m for m in left if m not in EXPOSURE]: raise ValueError(f"metric {lost[0]!r} is the sweep's own: its numbers are kept, its function is not. Give it: influence.explore(recommender, split, metrics=[...]).")
-    settings = {'k': i['k'], 'candidates': i['candidates'], 'metrics': [*given.values(), *left]}; wanted = json.loads(json.dumps(identity(recommender, Evaluator(split, **settings), i['engine'])))
-    if differ := [k for k in ('data_hash', 'split_hash', 'recommender', 'metrics') if wanted.get(k) != i.get(k)]: raise ValueError(f'not the experiment of this sweep: {", ".join(differ)} differ. Give the recommender, the split and the metrics that the sweep was made with.')
+    i, given = influence.identity, {m if isinstance(m, str) else m.name: m for m in metrics}
+    left = [m for m in i.get('metrics', {}) if m not in given]
+    if lost := [m for m in left if m not in EXPOSURE]:
+        raise ValueError(
+            f"metric {lost[0]!r} is the sweep's own: its numbers are kept, its function is not. Give it: influence.explore(recommender, split, metrics=[...])."
+        )
+    settings = {'k': i['k'], 'candidates': i['candidates'], 'metrics': [*given.values(), *left]}
+    wanted = json.loads(
+        json.dumps(identity(recommender, Evaluator(split, **settings), i['engine']))
+    )
+    if differ := [
+        k
+        for k in ('data_hash', 'split_hash', 'recommender', 'metrics')
+        if wanted.get(k) != i.get(k)
+    ]:
+        raise ValueError(
+            f'not the experiment of this sweep: {", ".join(differ)} differ. Give the recommender, the split and the metrics that the sweep was made with.'
+        )
     return settings | {'engine': i['engine']}
+
 
 class Explorer:
     "The widgets, what is picked, and what was computed last."
-    def __init__(self,
+
+    def __init__(
+        self,
         influence: Influence,
         recommender: Recommender | None = None,
         split: Split | None = None,
-        metrics: Iterable[Metric | str] = ()       # of the sweep's own, those with a function of yours; the ready-made ones are known
+        metrics: Iterable[
+            Metric | str
+        ] = (),  # of the sweep's own, those with a function of yours; the ready-made ones are known
     ):
         w = _widgets()
-        if recommender is not None and split is None: raise ValueError('a recommender without its split: give both, influence.explore(recommender, split).')
+        if recommender is not None and split is None:
+            raise ValueError(
+                'a recommender without its split: give both, influence.explore(recommender, split).'
+            )
         self.influence, self.recommender, self.split = influence, recommender, split
-        self.settings = _settings(influence, recommender, split, metrics) if recommender is not None else None
+        self.settings = (
+            _settings(influence, recommender, split, metrics) if recommender is not None else None
+        )
         self.each, self.seeds = every_metric(influence), influence.seeds
-        self.units = self.each.xs(influence.metric, level='metric'); self.texts = search_texts(self.units, split)
-        members = pd.concat([getattr(s, 'store', s).units()[['users', 'items']] for s in influence.sweeps]); self._ids = {key: (json.loads(u), json.loads(i)) for key, u, i in members.itertuples(name=None)}
-        self.group, self.picked, self.result, self.affected, self.thread, self._stop = [], None, None, None, None, threading.Event()
-        kind, most = self.units.kind.iloc[0], int(self.units.n_ratings.max()); field = dict(style={'description_width': '92px'}, layout=w.Layout(width='390px'))
+        self.units = self.each.xs(influence.metric, level='metric')
+        self.texts = search_texts(self.units, split)
+        members = pd.concat(
+            [getattr(s, 'store', s).units()[['users', 'items']] for s in influence.sweeps]
+        )
+        self._ids = {
+            key: (json.loads(u), json.loads(i)) for key, u, i in members.itertuples(name=None)
+        }
+        self.group, self.picked, self.result, self.affected, self.thread, self._stop = (
+            [],
+            None,
+            None,
+            None,
+            None,
+            threading.Event(),
+        )
+        kind, most = self.units.kind.iloc[0], int(self.units.n_ratings.max())
+        field = dict(style={'description_width': '92px'}, layout=w.Layout(width='390px'))
         half = dict(style={'description_width': '92px'}, layout=w.Layout(width='193px'))
-        self.search = w.Text(description='Search', placeholder='id, title, genre …' if kind == 'item' else 'id, occupation …', **field)
-        self.metric = w.Dropdown(description='Metric', options=[(p, m) for m, p in self.each.groupby('metric', sort=False).printed.first().items()], value=influence.metric, **field)
+        self.search = w.Text(
+            description='Search',
+            placeholder='id, title, genre …' if kind == 'item' else 'id, occupation …',
+            **field,
+        )
+        self.metric = w.Dropdown(
+            description='Metric',
+            options=[
+                (p, m) for m, p in self.each.groupby('metric', sort=False).printed.first().items()
+            ],
+            value=influence.metric,
+            **field,
+        )
         self.sort = w.Dropdown(description='Sort by', options=list(SORTS), **field)
-        self.at_least, self.at_most = (w.BoundedIntText(description=d, value=v, min=0, max=most, **half) for d, v in (('Ratings from', 0), ('Ratings up to', most)))
-        self.clear = w.Checkbox(description='Only those told from zero (q < 0.05)', indent=False, layout=w.Layout(width='390px'))
-        self.found = w.HTML(); self.list = w.SelectMultiple(description=f'{kind.capitalize()}s: name, influence ± half of its 95 % interval, ratings', rows=18, layout=w.Layout(width='390px', height='400px')); self.list.add_class('ri-list')
-        self.add, self.remove, self.empty = (w.Button(description=d, layout=w.Layout(width='auto')) for d in ('Add to group', 'Remove from group', 'Empty the group'))
-        self.who, self.changes, self.whom, self.members, self.progress, self.outcome = (w.HTML() for _ in range(6)); self.who.layout = w.Layout(flex='1 1 320px', min_width='0')
-        self.ask = w.Button(description='Show who is affected', layout=w.Layout(width='auto', align_self='flex-start'))
-        self.replicates = w.BoundedIntText(description='Replicates', value=4, min=1, max=64, style={'description_width': '80px'}, layout=w.Layout(width='160px'))
-        self.retrain, self.stop = w.Button(description='Retrain without the group', button_style='primary', layout=w.Layout(width='auto')), w.Button(description='Stop', disabled=True)
-        for control in (self.search, self.metric, self.sort, self.at_least, self.at_most, self.clear): control.observe(self._relist, 'value')
+        self.at_least, self.at_most = (
+            w.BoundedIntText(description=d, value=v, min=0, max=most, **half)
+            for d, v in (('Ratings from', 0), ('Ratings up to', most))
+        )
+        self.clear = w.Checkbox(
+            description='Only those told from zero (q < 0.05)',
+            indent=False,
+            layout=w.Layout(width='390px'),
+        )
+        self.found = w.HTML()
+        self.list = w.SelectMultiple(
+            description=f'{kind.capitalize()}s: name, influence ± half of its 95 % interval, ratings',
+            rows=18,
+            layout=w.Layout(width='390px', height='400px'),
+        )
+        self.list.add_class('ri-list')
+        self.add, self.remove, self.empty = (
+            w.Button(description=d, layout=w.Layout(width='auto'))
+            for d in ('Add to group', 'Remove from group', 'Empty the group')
+        )
+        self.who, self.changes, self.whom, self.members, self.progress, self.outcome = (
+            w.HTML() for _ in range(6)
+        )
+        self.who.layout = w.Layout(flex='1 1 320px', min_width='0')
+        self.ask = w.Button(
+            description='Show who is affected',
+            layout=w.Layout(width='auto', align_self='flex-start'),
+        )
+        self.replicates = w.BoundedIntText(
+            description='Replicates',
+            value=4,
+            min=1,
+            max=64,
+            style={'description_width': '80px'},
+            layout=w.Layout(width='160px'),
+        )
+        self.retrain, self.stop = (
+            w.Button(
+                description='Retrain without the group',
+                button_style='primary',
+                layout=w.Layout(width='auto'),
+            ),
+            w.Button(description='Stop', disabled=True),
+        )
+        for control in (
+            self.search,
+            self.metric,
+            self.sort,
+            self.at_least,
+            self.at_most,
+            self.clear,
+        ):
+            control.observe(self._relist, 'value')
         self.list.observe(self._pick, 'value')
-        for button, act in ((self.add, self._add), (self.remove, self._remove), (self.empty, self._empty), (self.ask, self._ask), (self.retrain, self._retrain), (self.stop, lambda _: self._stop.set())): button.on_click(act)
-        find = w.VBox([w.HTML('<h3>Find</h3>'), self.search, self.metric, self.sort, w.HBox([self.at_least, self.at_most]), self.clear, self.found, self.list, w.HBox([self.add, self.remove])], layout=w.Layout(flex='0 0 400px'))
+        for button, act in (
+            (self.add, self._add),
+            (self.remove, self._remove),
+            (self.empty, self._empty),
+            (self.ask, self._ask),
+            (self.retrain, self._retrain),
+            (self.stop, lambda _: self._stop.set()),
+        ):
+            button.on_click(act)
+        find = w.VBox(
+            [
+                w.HTML('<h3>Find</h3>'),
+                self.search,
+                self.metric,
+                self.sort,
+                w.HBox([self.at_least, self.at_most]),
+                self.clear,
+                self.found,
+                self.list,
+                w.HBox([self.add, self.remove]),
+            ],
+            layout=w.Layout(flex='0 0 400px'),
+        )
         head = f'<h2>{escape(influence._head().split(", " + influence.source)[0])}: {escape(influence.source)}</h2><p>{escape(influence.caution)}</p>'
-        self.box = w.VBox([w.HTML(_STYLE + head), w.HBox([find, self.who], layout=w.Layout(flex_flow='row wrap')), self.changes, self.ask, self.whom, w.HTML('<h3>Retrain without a group</h3>'), self.members, w.HBox([self.replicates, self.retrain, self.stop, self.empty]), self.progress, self.outcome])
-        self.box.add_class('ri'); self._relist(); self._busy(False)
+        self.box = w.VBox(
+            [
+                w.HTML(_STYLE + head),
+                w.HBox([find, self.who], layout=w.Layout(flex_flow='row wrap')),
+                self.changes,
+                self.ask,
+                self.whom,
+                w.HTML('<h3>Retrain without a group</h3>'),
+                self.members,
+                w.HBox([self.replicates, self.retrain, self.stop, self.empty]),
+                self.progress,
+                self.outcome,
+            ]
+        )
+        self.box.add_class('ri')
+        self._relist()
+        self._busy(False)
 
     def _ipython_display_(self):
         from IPython.display import Javascript, display
+
         display(Javascript(_KEYS), self.box)
 
     # ---- find
@@ -288,74 +633,170 @@ class Explorer:
     def shown(self) -> pd.DataFrame:
         "The units in the list, in its order."
         units = self.each.xs(self.metric.value, level='metric')
-        return listed(units, self.texts, self.search.value, self.sort.value, self.at_least.value, self.at_most.value, self.clear.value)
+        return listed(
+            units,
+            self.texts,
+            self.search.value,
+            self.sort.value,
+            self.at_least.value,
+            self.at_most.value,
+            self.clear.value,
+        )
 
     def _relist(self, change=None):
-        f = self.shown; part = f.head(MOST); kept = [k for k in self.list.value if k in part.index]
-        self.list.unobserve(self._pick, 'value'); self.list.options = list(zip(lines(part), part.index)); self.list.value = kept; self.list.observe(self._pick, 'value')      # new options pick nobody
-        more = f'; the first {MOST} are listed, narrow the search to see others' if len(f) > MOST else ''
+        f = self.shown
+        part = f.head(MOST)
+        kept = [k for k in self.list.value if k in part.index]
+        self.list.unobserve(self._pick, 'value')
+        self.list.options = list(zip(lines(part), part.index))
+        self.list.value = kept
+        self.list.observe(self._pick, 'value')  # new options pick nobody
+        more = (
+            f'; the first {MOST} are listed, narrow the search to see others'
+            if len(f) > MOST
+            else ''
+        )
         self.found.value = f'<p role="status">{len(f):,} of {len(self.units):,} {self.units.kind.iloc[0]}s{more}</p>'
         self._show()
 
     def _pick(self, change):
         new = [k for k in change['new'] if k not in (change['old'] or ())]
-        if change['new']: self.picked = (new or list(change['new']))[0]
+        if change['new']:
+            self.picked = (new or list(change['new']))[0]
         self._show()
 
     def _show(self):
         "Who is picked, and what its deletion changes."
-        if getattr(self, '_shown', None) != self.picked: self.whom.value, self.affected = '', None
-        if self.picked is None: self.who.value = '<h3>Look</h3><p>Pick one in the list: click it, or move with the arrow keys.</p>'
+        if getattr(self, '_shown', None) != self.picked:
+            self.whom.value, self.affected = '', None
+        if self.picked is None:
+            self.who.value = (
+                '<h3>Look</h3><p>Pick one in the list: click it, or move with the arrow keys.</p>'
+            )
         elif getattr(self, '_shown', None) != self.picked:
             u = self.units.loc[self.picked]
             figure, table = changes_html(self.influence, self.each, self.picked)
             self.who.value = f'<div class="ri-who"><h3>{escape(str(u.label))}{"" if u.label == self.picked else f" ({escape(self.picked)})"}</h3>{who_html(u, self.split)}</div>'
-            self.changes.value = (f'<h3>What deleting it changes</h3><div class="ri-two">{figure}<div>{table}</div></div><h3>For whom</h3>'
-                                  + ('' if self.settings else '<p>Shown if the explorer is given the sweep\'s recommender and split: <code>influence.explore(recommender, split)</code>.</p>'))
-        self._shown = self.picked; self._busy(self.busy)
+            self.changes.value = (
+                f'<h3>What deleting it changes</h3><div class="ri-two">{figure}<div>{table}</div></div><h3>For whom</h3>'
+                + (
+                    ''
+                    if self.settings
+                    else "<p>Shown if the explorer is given the sweep's recommender and split: <code>influence.explore(recommender, split)</code>.</p>"
+                )
+            )
+        self._shown = self.picked
+        self._busy(self.busy)
 
     # ---- a group
-    def _add(self, _): self.group += [k for k in self.list.value if k not in self.group]; self._grouped()
-    def _remove(self, _): self.group = [k for k in self.group if k not in self.list.value]; self._grouped()
-    def _empty(self, _): self.group = []; self._grouped()
-    def _grouped(self): self.outcome.value, self.result = '', None; self._busy(self.busy)
+    def _add(self, _):
+        self.group += [k for k in self.list.value if k not in self.group]
+        self._grouped()
+
+    def _remove(self, _):
+        self.group = [k for k in self.group if k not in self.list.value]
+        self._grouped()
+
+    def _empty(self, _):
+        self.group = []
+        self._grouped()
+
+    def _grouped(self):
+        self.outcome.value, self.result = '', None
+        self._busy(self.busy)
 
     # ---- compute
     @property
-    def busy(self) -> bool: return self.thread is not None and self.thread.is_alive() and self.thread is not threading.current_thread()
+    def busy(self) -> bool:
+        return (
+            self.thread is not None
+            and self.thread.is_alive()
+            and self.thread is not threading.current_thread()
+        )
 
     def _busy(self, busy):
-        self.ask.disabled = busy or self.settings is None or self.picked is None; self.retrain.disabled = busy or self.settings is None or not self.group; self.stop.disabled = not busy
+        self.ask.disabled = busy or self.settings is None or self.picked is None
+        self.retrain.disabled = busy or self.settings is None or not self.group
+        self.stop.disabled = not busy
         self.remove.disabled = self.empty.disabled = not self.group
         names = ', '.join(escape(str(l)) for l in self.units.label.reindex(self.group))
-        self.members.value = ('<p>Shown if the explorer is given the sweep\'s recommender and split: <code>influence.explore(recommender, split)</code>.</p>' if self.settings is None else
-                              f'<p role="status">{len(self.group)} in the group: {names}.</p>' if self.group else '<p>The group is empty. Pick one or several in the list (Shift or Ctrl for several), then <em>Add to group</em>.</p>')
+        self.members.value = (
+            "<p>Shown if the explorer is given the sweep's recommender and split: <code>influence.explore(recommender, split)</code>.</p>"
+            if self.settings is None
+            else f'<p role="status">{len(self.group)} in the group: {names}.</p>'
+            if self.group
+            else '<p>The group is empty. Pick one or several in the list (Shift or Ctrl for several), then <em>Add to group</em>.</p>'
+        )
 
     def _compute(self, what, total, steps, show):
         "Run to the end in a thread, with progress; errors are shown, not raised."
-        def report(n): self.progress.value = f'<p><label>{escape(what)}: <progress max="{total}" value="{n}"></progress></label> {n} of {total} replicates</p>'
+
+        def report(n):
+            self.progress.value = f'<p><label>{escape(what)}: <progress max="{total}" value="{n}"></progress></label> {n} of {total} replicates</p>'
+
         def work():
             try:
                 for n, table in steps:
                     report(n)
-                    if table is not None: show(table)
-                    elif self._stop.is_set(): self.progress.value = f'<p role="alert">Stopped after {n} of {total} replicates.</p>'; return
+                    if table is not None:
+                        show(table)
+                    elif self._stop.is_set():
+                        self.progress.value = (
+                            f'<p role="alert">Stopped after {n} of {total} replicates.</p>'
+                        )
+                        return
                 self.progress.value = ''
-            except Exception as e: self.progress.value = f'<p role="alert">{escape(what)} did not work. {escape(f"{type(e).__name__}: {e}")}</p>'
-            finally: self._busy(False)
-        self._stop.clear(); report(0); self.thread = threading.Thread(target=work, daemon=True); self._busy(True); self.thread.start()
+            except Exception as e:
+                self.progress.value = f'<p role="alert">{escape(what)} did not work. {escape(f"{type(e).__name__}: {e}")}</p>'
+            finally:
+                self._busy(False)
+
+        self._stop.clear()
+        report(0)
+        self.thread = threading.Thread(target=work, daemon=True)
+        self._busy(True)
+        self.thread.start()
 
     def _unit(self, keys):
-        users, items = ({i: None for k in keys for i in self._ids[k][n]} for n in (0, 1))      # each once, in order
+        users, items = (
+            {i: None for k in keys for i in self._ids[k][n]} for n in (0, 1)
+        )  # each once, in order
         return Unit(users=tuple(users), items=tuple(items))
 
     def _ask(self, _):
-        key = self.picked; metric = self.metric.value if self.influence.metrics[self.metric.value].ranking else 'ndcg'; name = self.influence.metrics[metric].label; seeds = self.seeds[:8]; label = str(self.units.label[key])
+        key = self.picked
+        metric = self.metric.value if self.influence.metrics[self.metric.value].ranking else 'ndcg'
+        name = self.influence.metrics[metric].label
+        seeds = self.seeds[:8]
+        label = str(self.units.label[key])
+
         def show(table):
-            if key == self.picked: self.affected = table; self.whom.value = for_whom_html(table, self.split, label, name, len(seeds))
-        self._compute(f'Retraining with and without {label}', len(seeds), for_whom(self.recommender, self.split, self._unit([key]), seeds, metric, **self.settings), show)
+            if key == self.picked:
+                self.affected = table
+                self.whom.value = for_whom_html(table, self.split, label, name, len(seeds))
+
+        self._compute(
+            f'Retraining with and without {label}',
+            len(seeds),
+            for_whom(
+                self.recommender, self.split, self._unit([key]), seeds, metric, **self.settings
+            ),
+            show,
+        )
 
     def _retrain(self, _):
-        keys, metric = list(self.group), self.metric.value; first = max(self.seeds) + 1; seeds = range(first, first + self.replicates.value); members = self.each.xs(metric, level='metric').loc[keys]
-        def show(table): self.result = table; self.outcome.value = group_html(table, members, metric, seeds)
-        self._compute(f'Retraining without {named(members)}', len(seeds), retrain_without(self.recommender, self.split, self._unit(keys), seeds, **self.settings), show)
+        keys, metric = list(self.group), self.metric.value
+        first = max(self.seeds) + 1
+        seeds = range(first, first + self.replicates.value)
+        members = self.each.xs(metric, level='metric').loc[keys]
+
+        def show(table):
+            self.result = table
+            self.outcome.value = group_html(table, members, metric, seeds)
+
+        self._compute(
+            f'Retraining without {named(members)}',
+            len(seeds),
+            retrain_without(self.recommender, self.split, self._unit(keys), seeds, **self.settings),
+            show,
+        )

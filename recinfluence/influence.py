@@ -25,118 +25,208 @@ __all__ = ['PARTS', 'Reliability', 'reliability', 'top_overlap', 'summarise', 'g
 @dataclass(frozen=True)
 class Reliability:
     "The correlation a ranking would have with an independent repetition of itself, with its 95 % interval."
+
     estimate: float
     low: float
     high: float
     units: int
     replicates: int
 
-    def project(self,
-        replicates: float  # how many there would be
+    def project(
+        self,
+        replicates: float,  # how many there would be
     ) -> float:
         "The reliability that so many replicates would have (Spearman and Brown)."
         one = self.estimate / (self.replicates - (self.replicates - 1) * self.estimate)
         return replicates * one / (1 + (replicates - 1) * one)
 
-    def needed(self,
-        reliability: float = .8
-    ) -> float:
+    def needed(self, reliability: float = 0.8) -> float:
         "How many replicates that reliability would take, by extrapolation; infinite where there is no sign of agreement."
-        if not self.estimate > 0: return np.inf
-        return self.replicates * reliability / (1 - reliability) * (1 - self.estimate) / self.estimate
+        if not self.estimate > 0:
+            return np.inf
+        return (
+            self.replicates * reliability / (1 - reliability) * (1 - self.estimate) / self.estimate
+        )
 
-    def __str__(self): return f'{self.estimate:.2f} ({self.low:.2f} to {self.high:.2f})'
+    def __str__(self):
+        return f'{self.estimate:.2f} ({self.low:.2f} to {self.high:.2f})'
+
 
 def reliability(
-    table: np.ndarray,     # (units, replicates)
-    confidence: float = .95
+    table: np.ndarray,  # (units, replicates)
+    confidence: float = 0.95,
 ) -> Reliability:
     "Reliability of the row means of a table, with an interval; NaN with fewer than two replicates or units."
-    x = np.asarray(table, float); x = x[np.isfinite(x).all(1)]; n, k = x.shape
-    if n < 2 or k < 2: return Reliability(np.nan, np.nan, np.nan, n, k)
-    rows = x.mean(1, keepdims=True); residual = x - rows - x.mean(0) + x.mean()
-    between, error = k * rows.var(ddof=1), (residual ** 2).sum() / ((n - 1) * (k - 1))
-    if between == 0: return Reliability(np.nan, np.nan, np.nan, n, k)
-    if error < 1e-24 * between: return Reliability(1., 1., 1., n, k)
+    x = np.asarray(table, float)
+    x = x[np.isfinite(x).all(1)]
+    n, k = x.shape
+    if n < 2 or k < 2:
+        return Reliability(np.nan, np.nan, np.nan, n, k)
+    rows = x.mean(1, keepdims=True)
+    residual = x - rows - x.mean(0) + x.mean()
+    between, error = k * rows.var(ddof=1), (residual**2).sum() / ((n - 1) * (k - 1))
+    if between == 0:
+        return Reliability(np.nan, np.nan, np.nan, n, k)
+    if error < 1e-24 * between:
+        return Reliability(1.0, 1.0, 1.0, n, k)
     f, tail = between / error, (1 - confidence) / 2
     bound = lambda q: 1 - stats.f.ppf(q, n - 1, (n - 1) * (k - 1)) / f
     return Reliability(1 - 1 / f, bound(1 - tail), bound(tail), n, k)
 
 # %% ../nbs/09_influence.ipynb #dcc60ae4
 def top_overlap(
-    table: np.ndarray,     # (units, replicates)
+    table: np.ndarray,  # (units, replicates)
     k: int = 10,
-    best: bool = True,     # False: the other end of the list
-    splits: int = 100      # random divisions of the replicates into halves
+    best: bool = True,  # False: the other end of the list
+    splits: int = 100,  # random divisions of the replicates into halves
 ) -> float:
     "Share of the `k` best (or worst) of one half of the replicates that the other half names, too; NaN with one replicate."
-    x = np.asarray(table, float) * (1 if best else -1); n = x.shape[1]; rng = stream(0, 'halves', n)
-    if n < 2: return np.nan
+    x = np.asarray(table, float) * (1 if best else -1)
+    n = x.shape[1]
+    rng = stream(0, 'halves', n)
+    if n < 2:
+        return np.nan
+
     def shared():
         a, b = np.array_split(rng.permutation(n), 2)
-        first, second = (set(np.argsort(-x[:, half].mean(1), kind='stable')[:k].tolist()) for half in (a, b))
+        first, second = (
+            set(np.argsort(-x[:, half].mean(1), kind='stable')[:k].tolist()) for half in (a, b)
+        )
         return len(first & second) / min(k, len(x))
+
     return float(np.mean([shared() for _ in range(splits)]))
 
 # %% ../nbs/09_influence.ipynb #29819ebd
 def summarise(
-    table: np.ndarray,     # (units, replicates) influences
-    confidence: float = .95
+    table: np.ndarray,  # (units, replicates) influences
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     "Estimate, standard error, interval, p- and q-value and shrunk estimate of each row."
-    x = np.asarray(table, float); n, k = x.shape; mean = x.mean(1) if k else np.full(n, np.nan)
-    if k < 2: nan = np.full(n, np.nan); return pd.DataFrame({'estimate': mean, 'se': nan, 'low': nan, 'high': nan, 'p': nan, 'q': nan, 'shrunk': nan})
-    se = x.std(1, ddof=1) / np.sqrt(k); half = stats.t.ppf((1 + confidence) / 2, k - 1) * se
-    with np.errstate(divide='ignore', invalid='ignore'): t = np.where(se > 0, mean / se, np.where(mean == 0, 0, np.inf))
+    x = np.asarray(table, float)
+    n, k = x.shape
+    mean = x.mean(1) if k else np.full(n, np.nan)
+    if k < 2:
+        nan = np.full(n, np.nan)
+        return pd.DataFrame(
+            {
+                'estimate': mean,
+                'se': nan,
+                'low': nan,
+                'high': nan,
+                'p': nan,
+                'q': nan,
+                'shrunk': nan,
+            }
+        )
+    se = x.std(1, ddof=1) / np.sqrt(k)
+    half = stats.t.ppf((1 + confidence) / 2, k - 1) * se
+    with np.errstate(divide='ignore', invalid='ignore'):
+        t = np.where(se > 0, mean / se, np.where(mean == 0, 0, np.inf))
     p = 2 * stats.t.sf(np.abs(t), k - 1)
     factor = np.clip(reliability(x).estimate, 0, 1)
-    return pd.DataFrame({'estimate': mean, 'se': se, 'low': mean - half, 'high': mean + half, 'p': p, 'q': stats.false_discovery_control(p), 'shrunk': mean.mean() + factor * (mean - mean.mean())})
+    return pd.DataFrame(
+        {
+            'estimate': mean,
+            'se': se,
+            'low': mean - half,
+            'high': mean + half,
+            'p': p,
+            'q': stats.false_discovery_control(p),
+            'shrunk': mean.mean() + factor * (mean - mean.mean()),
+        }
+    )
 
 # %% ../nbs/09_influence.ipynb #ec124bb3
-def _parts(sweep): return list(sweep) if isinstance(sweep, (list, tuple)) else [sweep]
-def _store(sweep): return getattr(sweep, 'store', sweep)
-def _seeds(sweep): return sorted(getattr(sweep, 'seeds', None) or {s for _, s in sweep.done()})
+def _parts(sweep):
+    return list(sweep) if isinstance(sweep, (list, tuple)) else [sweep]
+
+
+def _store(sweep):
+    return getattr(sweep, 'store', sweep)
+
+
+def _seeds(sweep):
+    return sorted(getattr(sweep, 'seeds', None) or {s for _, s in sweep.done()})
+
 
 def group_influence(
-    sweep,                 # a sweep of `RandomGroups`, or its store, or several of them over different seeds
+    sweep,  # a sweep of `RandomGroups`, or its store, or several of them over different seeds
     metric: str = 'map',
-    blocks: int = 16,      # of seeds; their estimates are the replicates
-    permute: int = 0       # a placebo: credit each retraining to another group of its seed; a number from 1 on names the permutation
-) -> np.ndarray:           # (users, blocks)
+    blocks: int = 16,  # of seeds; their estimates are the replicates
+    permute: int = 0,  # a placebo: credit each retraining to another group of its seed; a number from 1 on names the permutation
+) -> np.ndarray:  # (users, blocks)
     "Influence of each user on the others, a column a block of seeds."
-    parts = _parts(sweep); known = _store(parts[0]).metrics
-    if not known[metric].ranking: raise ValueError(f'metric={metric!r}: random groups compare users with themselves, which needs a metric that is a mean over users: {[m for m in known if known[m].ranking]}.')
-    design = RandomGroups(**_store(parts[0]).identity['design']); activity = _store(parts[0]).units().n_train.to_numpy()
-    seeds, scores, total, count = (np.concatenate(a) for a in zip(*(_store(p).groups(metric, _seeds(p)) for p in parts)))
-    if len(seeds) < 2: raise ValueError(f'{len(seeds)} seed: at least two are needed, so that their estimates can be compared.')
-    judged = count.sum(0) > 0; block = np.arange(len(seeds)) % min(blocks, len(seeds)); k = block.max() + 1
+    parts = _parts(sweep)
+    known = _store(parts[0]).metrics
+    if not known[metric].ranking:
+        raise ValueError(
+            f'metric={metric!r}: random groups compare users with themselves, which needs a metric that is a mean over users: {[m for m in known if known[m].ranking]}.'
+        )
+    design = RandomGroups(**_store(parts[0]).identity['design'])
+    activity = _store(parts[0]).units().n_train.to_numpy()
+    seeds, scores, total, count = (
+        np.concatenate(a) for a in zip(*(_store(p).groups(metric, _seeds(p)) for p in parts))
+    )
+    if len(seeds) < 2:
+        raise ValueError(
+            f'{len(seeds)} seed: at least two are needed, so that their estimates can be compared.'
+        )
+    judged = count.sum(0) > 0
+    block = np.arange(len(seeds)) % min(blocks, len(seeds))
+    k = block.max() + 1
 
-    def of_seed(n):        # who stayed, centred; the response; and what the response would be if one user moved everybody else by one
-        gone = design.deleted(activity, int(seeds[n])); stay = (~gone & judged).astype(float)
-        if (stay.sum(0) != count[n]).any(): raise ValueError(f'seed {seeds[n]}: the store was made with other groups than this version draws. Make the sweep again in another store.')
-        some = np.isfinite(scores[n]) & (stay.sum(1) > 0); stay, x = stay[some], 1. - gone[some]      # a group may leave nobody to judge
-        own = stay / stay.sum(1, keepdims=True) / np.maximum(count[n], 1)                             # how users' totals over the seed enter a group's mean
+    def of_seed(
+        n,
+    ):  # who stayed, centred; the response; and what the response would be if one user moved everybody else by one
+        gone = design.deleted(activity, int(seeds[n]))
+        stay = (~gone & judged).astype(float)
+        if (stay.sum(0) != count[n]).any():
+            raise ValueError(
+                f'seed {seeds[n]}: the store was made with other groups than this version draws. Make the sweep again in another store.'
+            )
+        some = np.isfinite(scores[n]) & (stay.sum(1) > 0)
+        stay, x = stay[some], 1.0 - gone[some]  # a group may leave nobody to judge
+        own = (
+            stay / stay.sum(1, keepdims=True) / np.maximum(count[n], 1)
+        )  # how users' totals over the seed enter a group's mean
         y = scores[n][some] - own @ total[n]
-        return x - x.mean(0), stream(int(seeds[n]), 'placebo', permute).permutation(y) if permute else y, x - own @ stay.T @ x
+        return (
+            x - x.mean(0),
+            stream(int(seeds[n]), 'placebo', permute).permutation(y) if permute else y,
+            x - own @ stay.T @ x,
+        )
 
     def contrasts(known):  # (users, blocks) twice: over and under the fraction line
         top, bottom, spread = (np.empty((len(seeds), n)) for n in (len(judged), len(judged), 2))
         for n, b in enumerate(block):
-            z, y, effect = of_seed(n); y = y - effect @ known[:, b]
+            z, y, effect = of_seed(n)
+            y = y - effect @ known[:, b]
             top[n], bottom[n], spread[n] = z.T @ y, (z * effect).sum(0), (y.var(), len(y))
-        variance, groups = spread.T; usual = np.median(variance)
-        w = (8 + groups) / (8 * usual + groups * variance) if usual > 0 else np.ones(len(seeds))      # as if eight more groups had the usual variance
-        return (np.stack([w[block == b] @ a[block == b] for b in range(k)], 1) for a in (top, bottom))
+        variance, groups = spread.T
+        usual = np.median(variance)
+        w = (
+            (8 + groups) / (8 * usual + groups * variance) if usual > 0 else np.ones(len(seeds))
+        )  # as if eight more groups had the usual variance
+        return (
+            np.stack([w[block == b] @ a[block == b] for b in range(k)], 1) for a in (top, bottom)
+        )
 
-    with threadpool_limits(1):        # many small products
+    with threadpool_limits(1):  # many small products
         return _refined(contrasts, len(judged), k)
+
 
 def _refined(contrasts, n_users, k):
     "Estimates, what is known of the others from the other blocks taken out."
-    known = np.zeros((n_users, k)); top, bottom = contrasts(known)
-    if not bottom.all(): raise ValueError('some user was kept, or deleted, in every retraining of a block. Ask for more groups a seed, more seeds, or fewer blocks.')
-    for b in range(k):     # what the other blocks know of everybody, shrunk
-        rest = np.arange(k) != b; e = top[:, rest].sum(1) / bottom[:, rest].sum(1); sure = reliability((top / bottom)[:, rest]).estimate
+    known = np.zeros((n_users, k))
+    top, bottom = contrasts(known)
+    if not bottom.all():
+        raise ValueError(
+            'some user was kept, or deleted, in every retraining of a block. Ask for more groups a seed, more seeds, or fewer blocks.'
+        )
+    for b in range(k):  # what the other blocks know of everybody, shrunk
+        rest = np.arange(k) != b
+        e = top[:, rest].sum(1) / bottom[:, rest].sum(1)
+        sure = reliability((top / bottom)[:, rest]).estimate
         known[:, b] = e.mean() + np.clip(np.nan_to_num(sure), 0, 1) * (e - e.mean())
     top, bottom = contrasts(known)
     return known + top / bottom
@@ -144,102 +234,199 @@ def _refined(contrasts, n_users, k):
 # %% ../nbs/09_influence.ipynb #06c924b3
 class Ranking(pd.DataFrame):
     "A table of the best or worst units that carries what can be concluded from their order."
-    _metadata = ['caution']
-    @property
-    def _constructor(self): return pd.DataFrame
-    def _repr_html_(self): return super()._repr_html_() + f'<p>{self.caution}</p>'
-    def __repr__(self): return f'{super().__repr__()}\n{self.caution}'
 
-PARTS = {'whole': 'influence', 'training': 'training'}    # the column of a sweep's frame behind each part
+    _metadata = ['caution']
+
+    @property
+    def _constructor(self):
+        return pd.DataFrame
+
+    def _repr_html_(self):
+        return super()._repr_html_() + f'<p>{self.caution}</p>'
+
+    def __repr__(self):
+        return f'{super().__repr__()}\n{self.caution}'
+
+
+PARTS = {
+    'whole': 'influence',
+    'training': 'training',
+}  # the column of a sweep's frame behind each part
+
 
 @dataclass(frozen=True, eq=False)
 class Influence:
     "Influence of units on one metric, over replicates."
-    frame: pd.DataFrame         # indexed by unit key, best first: estimate, se, low, high, p, q, shrunk, mechanical, training, who it is
+
+    frame: pd.DataFrame  # indexed by unit key, best first: estimate, se, low, high, p, q, shrunk, mechanical, training, who it is
     metric: str
-    part: str                   # 'whole' or 'training'
-    sweeps: tuple               # the sweeps or stores it was made from
-    table: pd.DataFrame         # units × replicates, whose row means are the estimates
-    placebo: float              # half-width of the band in which 95 % of units without influence lie
+    part: str  # 'whole' or 'training'
+    sweeps: tuple  # the sweeps or stores it was made from
+    table: pd.DataFrame  # units × replicates, whose row means are the estimates
+    placebo: float  # half-width of the band in which 95 % of units without influence lie
 
     @classmethod
-    def of(cls,
-        sweep,                  # a sweep or a store, or several of the same experiment over different seeds
+    def of(
+        cls,
+        sweep,  # a sweep or a store, or several of the same experiment over different seeds
         metric: str = 'map',
-        part: str = 'whole'     # 'training': without the mechanical part; random groups have no other
+        part: str = 'whole',  # 'training': without the mechanical part; random groups have no other
     ) -> Influence:
         "From retrainings; units that failed in some replicate are left out."
-        if metric not in (known := _store(_parts(sweep)[0]).metrics): raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
-        if part not in PARTS: raise ValueError(f'part={part!r}: choose one of {list(PARTS)}.')
-        sweeps = tuple(_parts(sweep)); units = pd.concat([_store(s).units() for s in sweeps]); units = units[~units.index.duplicated()]
+        if metric not in (known := _store(_parts(sweep)[0]).metrics):
+            raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
+        if part not in PARTS:
+            raise ValueError(f'part={part!r}: choose one of {list(PARTS)}.')
+        sweeps = tuple(_parts(sweep))
+        units = pd.concat([_store(s).units() for s in sweeps])
+        units = units[~units.index.duplicated()]
         if 'design' in _store(sweeps[0]).identity:
             part, raw = 'training', group_influence(sweeps, metric)
-            table = pd.DataFrame(raw, units.index); out = summarise(raw).set_index(table.index).assign(mechanical=np.nan, training=raw.mean(1))
+            table = pd.DataFrame(raw, units.index)
+            out = (
+                summarise(raw)
+                .set_index(table.index)
+                .assign(mechanical=np.nan, training=raw.mean(1))
+            )
             placebo = 1.96 * group_influence(sweeps, metric, permute=1).mean(1).std()
         else:
-            f = pd.concat([s.frame() for s in sweeps]); f = f[(f.metric == metric) & (f.unit != 'nothing')]
+            f = pd.concat([s.frame() for s in sweeps])
+            f = f[(f.metric == metric) & (f.unit != 'nothing')]
             table = f.pivot(index='unit', columns='seed', values=PARTS[part]).dropna()
-            out = summarise(table.to_numpy()).set_index(table.index).join(f.groupby('unit')[['mechanical', 'training']].mean())
-            placebo = stats.t.ppf(.975, table.shape[1] - 1) * np.sqrt((out.se ** 2).mean()) if table.shape[1] > 1 else np.nan
+            out = (
+                summarise(table.to_numpy())
+                .set_index(table.index)
+                .join(f.groupby('unit')[['mechanical', 'training']].mean())
+            )
+            placebo = (
+                stats.t.ppf(0.975, table.shape[1] - 1) * np.sqrt((out.se**2).mean())
+                if table.shape[1] > 1
+                else np.nan
+            )
         out = out.assign(replicates=table.shape[1]).join(units)
-        out['id'] = [(json.loads(u) + json.loads(i))[0] if k in ('user', 'item') else key for key, k, u, i in zip(out.index, out.kind, out.users, out['items'])]
-        return cls(out.drop(columns=['users', 'items']).sort_values('estimate', ascending=False, kind='stable'), metric, part, sweeps, table, float(placebo))
+        out['id'] = [
+            (json.loads(u) + json.loads(i))[0] if k in ('user', 'item') else key
+            for key, k, u, i in zip(out.index, out.kind, out.users, out['items'])
+        ]
+        return cls(
+            out.drop(columns=['users', 'items']).sort_values(
+                'estimate', ascending=False, kind='stable'
+            ),
+            metric,
+            part,
+            sweeps,
+            table,
+            float(placebo),
+        )
 
     def __add__(self, other: Influence) -> Influence:
         "What one run over the seeds of both would have given."
         mine, theirs = self.identity, other.identity
-        if differ := sorted(k for k in {**mine, **theirs} if mine.get(k) != theirs.get(k)): raise ValueError(f'not the same experiment: {", ".join(differ)} differ. Only runs that differ by their seeds add up.')
-        if (self.metric, self.part) != (other.metric, other.part): raise ValueError(f'{self.metric} ({self.part}) and {other.metric} ({other.part}) do not add up.')
-        if both := sorted(set(self.seeds) & set(other.seeds)): raise ValueError(f'seed {both[0]} is in both: the same retrainings would count twice. Run one of them over other seeds.')
+        if differ := sorted(k for k in {**mine, **theirs} if mine.get(k) != theirs.get(k)):
+            raise ValueError(
+                f'not the same experiment: {", ".join(differ)} differ. Only runs that differ by their seeds add up.'
+            )
+        if (self.metric, self.part) != (other.metric, other.part):
+            raise ValueError(
+                f'{self.metric} ({self.part}) and {other.metric} ({other.part}) do not add up.'
+            )
+        if both := sorted(set(self.seeds) & set(other.seeds)):
+            raise ValueError(
+                f'seed {both[0]} is in both: the same retrainings would count twice. Run one of them over other seeds.'
+            )
         return Influence.of(self.sweeps + other.sweeps, self.metric, self.part)
 
     @property
-    def identity(self) -> dict: return _store(self.sweeps[0]).identity
+    def identity(self) -> dict:
+        return _store(self.sweeps[0]).identity
+
     @property
-    def seeds(self) -> list[int]: return sorted({n for s in self.sweeps for n in _seeds(s)})
+    def seeds(self) -> list[int]:
+        return sorted({n for s in self.sweeps for n in _seeds(s)})
+
     @property
     def metrics(self) -> dict[str, Metric]:
         "All metrics that its sweeps hold, by name."
         return metrics_of(self.identity)
+
     @property
     def label(self) -> str:
         "The metric as it is printed."
         return self.metrics[self.metric].label
+
     @property
     def paired(self) -> bool:
         "False: the recommender cannot hold its random draws still, so that a retraining differs by more than the deletion."
         return self.identity.get('paired', True)
+
     @property
-    def source(self) -> str: return f"{self.identity['recommender']['recommender']} on {self.identity['data']}" + ', random groups' * ('design' in self.identity) + ', not paired' * (not self.paired)
+    def source(self) -> str:
+        return (
+            f'{self.identity["recommender"]["recommender"]} on {self.identity["data"]}'
+            + ', random groups' * ('design' in self.identity)
+            + ', not paired' * (not self.paired)
+        )
+
     @property
     def blind(self) -> bool:
         "True: the metric cannot see the model on this split and these candidates."
         return self.metric in self.identity['blind']
+
     @property
-    def replicates(self) -> int: return self.table.shape[1]
+    def replicates(self) -> int:
+        return self.table.shape[1]
+
     @cached_property
     def reliability(self) -> Reliability:
         "Of the order of the units."
         return reliability(self.table.to_numpy())
+
     @cached_property
     def without_mechanical(self) -> Influence:
         "The training part alone, as an influence of its own."
-        return self if self.part == 'training' else Influence.of(self.sweeps, self.metric, 'training')
+        return (
+            self if self.part == 'training' else Influence.of(self.sweeps, self.metric, 'training')
+        )
 
     @property
     def estimand(self) -> str:
         "What is estimated, in words."
-        if 'design' in self.identity: return RandomGroups(**self.identity['design']).estimand
-        return 'change of the metric when the unit alone is deleted from the full data' + (', less what needs no retraining' if self.part == 'training' else '')
+        if 'design' in self.identity:
+            return RandomGroups(**self.identity['design']).estimand
+        return 'change of the metric when the unit alone is deleted from the full data' + (
+            ', less what needs no retraining' if self.part == 'training' else ''
+        )
 
     def top(self, n: int = 10) -> Ranking:
         "The units that help most."
         return self._show(self.frame.head(n))
+
     def bottom(self, n: int = 10) -> Ranking:
         "The units that hurt most, the worst first."
         return self._show(self.frame.iloc[::-1].head(n))
+
     def _show(self, f):
-        out = Ranking(f.reset_index()[['id', 'label', 'shrunk', 'estimate', 'se', 'low', 'high', 'q', 'mechanical', 'training', 'n_ratings', 'mean_rating', 'std_rating']].set_index('id').dropna(axis=1, how='all'))
+        out = Ranking(
+            f.reset_index()[
+                [
+                    'id',
+                    'label',
+                    'shrunk',
+                    'estimate',
+                    'se',
+                    'low',
+                    'high',
+                    'q',
+                    'mechanical',
+                    'training',
+                    'n_ratings',
+                    'mean_rating',
+                    'std_rating',
+                ]
+            ]
+            .set_index('id')
+            .dropna(axis=1, how='all')
+        )
         out.caution = self.caution
         return out
 
@@ -247,52 +434,93 @@ class Influence:
         "Share of the `k` best (or worst) of one half of the replicates that the other half names, too."
         return top_overlap(self.table.to_numpy(), k, best)
 
-    def ranks(self, confidence: float = .95) -> pd.DataFrame:
+    def ranks(self, confidence: float = 0.95) -> pd.DataFrame:
         "Each unit's rank (1: helps most) with the interval in which its true rank lies, given the noise; indexed by id."
-        n, r = len(self.frame), np.clip(np.nan_to_num(self.reliability.estimate), 0, 1); rng = stream(0, 'ranks', n)
-        centre = self.frame.estimate.to_numpy() * r; spread = np.sqrt(r * (1 - r)) * self.frame.estimate.std() or float(r < 1)
+        n, r = len(self.frame), np.clip(np.nan_to_num(self.reliability.estimate), 0, 1)
+        rng = stream(0, 'ranks', n)
+        centre = self.frame.estimate.to_numpy() * r
+        spread = np.sqrt(r * (1 - r)) * self.frame.estimate.std() or float(r < 1)
         drawn = np.stack([stats.rankdata(-(centre + rng.normal(0, spread, n))) for _ in range(400)])
-        low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).round().astype(int)
-        return pd.DataFrame({'rank': self.frame.estimate.rank(ascending=False, method='min').astype(int).to_numpy(), 'low': low, 'high': high}, index=pd.Index(self.frame.id, name='id'))
+        low, high = (
+            np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+            .round()
+            .astype(int)
+        )
+        return pd.DataFrame(
+            {
+                'rank': self.frame.estimate.rank(ascending=False, method='min')
+                .astype(int)
+                .to_numpy(),
+                'low': low,
+                'high': high,
+            },
+            index=pd.Index(self.frame.id, name='id'),
+        )
 
     def agreement(self) -> float:
         "Mean Spearman correlation of the units' training parts between pairs of replicates; NaN with one replicate."
-        c = self.without_mechanical.table.corr('spearman').to_numpy(); upper = c[np.triu_indices(len(c), 1)]
+        c = self.without_mechanical.table.corr('spearman').to_numpy()
+        upper = c[np.triu_indices(len(c), 1)]
         return float(np.nanmean(upper)) if len(upper) else np.nan
 
     @property
     def caution(self) -> str:
         "What can and what cannot be concluded, in a few plain sentences."
-        unpaired = '' if self.paired else f'Deletions are {UNPAIRED}, which only an average over replicates takes out. '
+        unpaired = (
+            ''
+            if self.paired
+            else f'Deletions are {UNPAIRED}, which only an average over replicates takes out. '
+        )
         return unpaired + self._order()
 
     def _order(self):
         r, n = self.reliability, len(self.frame)
-        if self.blind: return f'{self.label} cannot see the model under these candidates: its influence is mechanical alone, the same for every model.'
-        if not n: return 'No unit has a finished retraining in every replicate: there is nothing to conclude. Look at the failures of the sweep, or let it go on.'
-        if r.replicates < 2: return 'One replicate: no error bar can be given, and the order of the units may be noise alone. Ask for more replicates.'
-        clear = int((self.frame.q < .05).sum()); some = max(1, round(.05 * n))
-        each = f"{clear:,} of {n:,} units have an influence that can be told from zero (q < 0.05)."
-        if not np.isfinite(r.estimate): return each
-        if r.low <= 0: order = f'The order of the units cannot be told from noise: reliability {r}. Do not read it as a ranking.'
-        elif r.estimate < .8: order = (f'The order is partly noise: reliability {r}. Sets can be named, single ranks cannot: of the worst 5 % ({some}) by half of the replicates, {self.overlap(some, best=False):.0%} '
-                                       f'are named by the other half, too. {r.needed(.8):,.0f} replicates would reach 0.80, by extrapolation.')
-        else: order = f'The order would come out again: reliability {r}.'
-        if self.part == 'whole' and r.low > 0: order += f' That of the training part alone: {self.without_mechanical.reliability}.'
+        if self.blind:
+            return f'{self.label} cannot see the model under these candidates: its influence is mechanical alone, the same for every model.'
+        if not n:
+            return 'No unit has a finished retraining in every replicate: there is nothing to conclude. Look at the failures of the sweep, or let it go on.'
+        if r.replicates < 2:
+            return 'One replicate: no error bar can be given, and the order of the units may be noise alone. Ask for more replicates.'
+        clear = int((self.frame.q < 0.05).sum())
+        some = max(1, round(0.05 * n))
+        each = f'{clear:,} of {n:,} units have an influence that can be told from zero (q < 0.05).'
+        if not np.isfinite(r.estimate):
+            return each
+        if r.low <= 0:
+            order = f'The order of the units cannot be told from noise: reliability {r}. Do not read it as a ranking.'
+        elif r.estimate < 0.8:
+            order = (
+                f'The order is partly noise: reliability {r}. Sets can be named, single ranks cannot: of the worst 5 % ({some}) by half of the replicates, {self.overlap(some, best=False):.0%} '
+                f'are named by the other half, too. {r.needed(0.8):,.0f} replicates would reach 0.80, by extrapolation.'
+            )
+        else:
+            order = f'The order would come out again: reliability {r}.'
+        if self.part == 'whole' and r.low > 0:
+            order += f' That of the training part alone: {self.without_mechanical.reliability}.'
         return f'{order} {each}'
 
     def plot(self, n: int = 10, ax=None):
         "The units that help and hurt most, with error bars and the placebo band."
         from recinfluence.plots import influence_bars
+
         return influence_bars(self, n, ax)
 
     def explore(self, recommender=None, split=None, metrics=()):
         "Widgets to look at units one by one in JupyterLab and, with the sweep's recommender and split (and metrics of your own), to retrain without some of them."
         from recinfluence.explore import Explorer
+
         return Explorer(self, recommender, split, metrics)
 
     def _head(self):
-        what = 'Training part of the influence' if self.part == 'training' and 'design' not in self.identity else 'Influence'
-        return f"{what} on {self.label}, {self.source}, {self.replicates} replicate{'s' * (self.replicates != 1)}; positive: it helps. Estimated: {self.estimand}."
-    def _repr_html_(self): return f'<p>{self._head()}</p>{self.top(5)._repr_html_()}'
-    def __repr__(self): return f'{self._head()}\n{pd.DataFrame(self.top(5)).to_string()}\n{self.caution}'
+        what = (
+            'Training part of the influence'
+            if self.part == 'training' and 'design' not in self.identity
+            else 'Influence'
+        )
+        return f'{what} on {self.label}, {self.source}, {self.replicates} replicate{"s" * (self.replicates != 1)}; positive: it helps. Estimated: {self.estimand}.'
+
+    def _repr_html_(self):
+        return f'<p>{self._head()}</p>{self.top(5)._repr_html_()}'
+
+    def __repr__(self):
+        return f'{self._head()}\n{pd.DataFrame(self.top(5)).to_string()}\n{self.caution}'

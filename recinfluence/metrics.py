@@ -22,31 +22,55 @@ __all__ = ['METRICS', 'PAPER', 'RANKING', 'CANDIDATES', 'EXPOSURE', 'Metric', 't
 @dataclass(frozen=True)
 class Metric:
     "A number from scores and test, and which way is better."
-    name: str               # as in code and in stores
-    label: str              # as the paper prints it
-    direction: int          # +1: higher is better, -1: lower is better
-    ranking: bool           # True: mean over users of a number from their top list; False: one number for all
-    function: Callable | None = None   # of a metric of your own: `Recommended` -> a number, or with `ranking` one for each of its users; None: one of the eight
-    rows: dict | None = None           # of one of the five ranking metrics on half of the test rows: which metric, which half (`on_half`)
 
-METRICS = {m.name: m for m in (
-    Metric('map', 'MAP', +1, True), Metric('map_at_k', 'MAP@K', +1, True), Metric('ndcg', 'NDCG', +1, True),
-    Metric('precision', 'Precision@K', +1, True), Metric('recall', 'Recall@K', +1, True),
-    Metric('explained_variance', 'Explained Var', +1, False), Metric('mae', 'MAE', -1, False), Metric('rmse', 'RMSE', -1, False))}
-PAPER = [m for m in METRICS if m != 'rmse']      # the seven of the paper's section 3.3
+    name: str  # as in code and in stores
+    label: str  # as the paper prints it
+    direction: int  # +1: higher is better, -1: lower is better
+    ranking: (
+        bool  # True: mean over users of a number from their top list; False: one number for all
+    )
+    function: Callable | None = (
+        None  # of a metric of your own: `Recommended` -> a number, or with `ranking` one for each of its users; None: one of the eight
+    )
+    rows: dict | None = (
+        None  # of one of the five ranking metrics on half of the test rows: which metric, which half (`on_half`)
+    )
+
+
+METRICS = {
+    m.name: m
+    for m in (
+        Metric('map', 'MAP', +1, True),
+        Metric('map_at_k', 'MAP@K', +1, True),
+        Metric('ndcg', 'NDCG', +1, True),
+        Metric('precision', 'Precision@K', +1, True),
+        Metric('recall', 'Recall@K', +1, True),
+        Metric('explained_variance', 'Explained Var', +1, False),
+        Metric('mae', 'MAE', -1, False),
+        Metric('rmse', 'RMSE', -1, False),
+    )
+}
+PAPER = [m for m in METRICS if m != 'rmse']  # the seven of the paper's section 3.3
 RANKING = [m.name for m in METRICS.values() if m.ranking]
-CANDIDATES = {'catalogue': "every item of the training catalogue but the user's own train items",
-              'test': "only the user's own test items (the paper's SVD protocol)"}
+CANDIDATES = {
+    'catalogue': "every item of the training catalogue but the user's own train items",
+    'test': "only the user's own test items (the paper's SVD protocol)",
+}
 
 # %% ../nbs/02_metrics.ipynb #813a8f19
 def top_k(
-    scores: np.ndarray,       # (users, items), no NaN
-    candidate: np.ndarray,    # (users, items), True where the item competes for the user's list
-    k: int                    # length of the list
-) -> np.ndarray:              # (users, k) int32 positions of items, best first; -1 where candidates run out
+    scores: np.ndarray,  # (users, items), no NaN
+    candidate: np.ndarray,  # (users, items), True where the item competes for the user's list
+    k: int,  # length of the list
+) -> np.ndarray:  # (users, k) int32 positions of items, best first; -1 where candidates run out
     "The `k` best candidates of each user; ties go to the item that comes first in the catalogue."
-    if np.isnan(scores).any(): raise ValueError('a score is NaN: the model has diverged or was asked about a user or item it cannot score.')
-    order = np.argsort(np.where(candidate, np.nan_to_num(-scores), np.inf), axis=1, kind='stable')[:, :k].astype(np.int32)
+    if np.isnan(scores).any():
+        raise ValueError(
+            'a score is NaN: the model has diverged or was asked about a user or item it cannot score.'
+        )
+    order = np.argsort(np.where(candidate, np.nan_to_num(-scores), np.inf), axis=1, kind='stable')[
+        :, :k
+    ].astype(np.int32)
     top = np.where(np.take_along_axis(candidate, order, 1), order, np.int32(-1))
     return np.pad(top, ((0, 0), (0, max(0, k - top.shape[1]))), constant_values=-1)
 
@@ -54,80 +78,133 @@ def top_k(
 @dataclass(frozen=True, eq=False)
 class Ranked:
     "What every metric here is computed from: the top lists and the scores of the test rows."
-    top: np.ndarray     # (users, k or more) int32 positions of items, best first, -1: none left
+
+    top: np.ndarray  # (users, k or more) int32 positions of items, best first, -1: none left
     predicted: np.ndarray  # (test rows,) scores of the test rows, as given by the model
 
-    def drop(self,
-        items: np.ndarray  # (items,) True: the item leaves
+    def drop(
+        self,
+        items: np.ndarray,  # (items,) True: the item leaves
     ) -> Ranked:
         "The lists without some items: exact where the lists are longer than needed by as many."
         gone = (self.top >= 0) & items[self.top]
-        order = np.argsort(gone, axis=1, kind='stable')       # those that stay move up, in order
-        return Ranked(np.where(np.take_along_axis(gone, order, 1), -1, np.take_along_axis(self.top, order, 1)), self.predicted)
+        order = np.argsort(gone, axis=1, kind='stable')  # those that stay move up, in order
+        return Ranked(
+            np.where(
+                np.take_along_axis(gone, order, 1), -1, np.take_along_axis(self.top, order, 1)
+            ),
+            self.predicted,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Recommended:
     "What a metric of your own is made from: what everybody who is left is recommended, and the test rows that are left."
-    top: np.ndarray         # (users, k) int32 positions in `items`, best first; -1: no candidate left
-    hit: np.ndarray         # (users, k) True: one of the user's test items
-    relevant: np.ndarray    # (users,) test rows of each user; where there are none, a metric with `ranking` passes over the user
-    users: np.ndarray       # (users,) ids
-    items: np.ndarray       # (catalogue,) ids
-    present: np.ndarray     # (catalogue,) False: the item is deleted
+
+    top: np.ndarray  # (users, k) int32 positions in `items`, best first; -1: no candidate left
+    hit: np.ndarray  # (users, k) True: one of the user's test items
+    relevant: np.ndarray  # (users,) test rows of each user; where there are none, a metric with `ranking` passes over the user
+    users: np.ndarray  # (users,) ids
+    items: np.ndarray  # (catalogue,) ids
+    present: np.ndarray  # (catalogue,) False: the item is deleted
     train_rows: np.ndarray  # (catalogue,) train rows of each item, in the full data also where a unit is deleted: a yardstick that stays
-    tester: np.ndarray      # (test rows,) position in `users`
-    rating: np.ndarray      # (test rows,) what the user gave
-    predicted: np.ndarray   # (test rows,) what the model says
+    tester: np.ndarray  # (test rows,) position in `users`
+    rating: np.ndarray  # (test rows,) what the user gave
+    predicted: np.ndarray  # (test rows,) what the model says
+
 
 def own_metrics(
-    metrics: Iterable[Metric | str]   # your own, or names of `EXPOSURE`
+    metrics: Iterable[Metric | str],  # your own, or names of `EXPOSURE`
 ) -> dict[str, Metric]:
     "Metrics beside the eight, by name."
     out = {}
     for m in metrics:
         if isinstance(m, str):
-            if m not in EXPOSURE: raise ValueError(f'metric {m!r} is not ready-made: choose from {list(EXPOSURE)}, or give a Metric with a function of your own.')
+            if m not in EXPOSURE:
+                raise ValueError(
+                    f'metric {m!r} is not ready-made: choose from {list(EXPOSURE)}, or give a Metric with a function of your own.'
+                )
             m = EXPOSURE[m]
-        if m.function is None or m.direction not in (1, -1): raise ValueError(f'metric {m.name!r}: a metric of your own needs a function and a direction, +1 (higher is better) or -1.')
-        if m.name in METRICS or m.name in out: raise ValueError(f'metric {m.name!r}: this name is taken. Choose another one.')
+        if m.function is None or m.direction not in (1, -1):
+            raise ValueError(
+                f'metric {m.name!r}: a metric of your own needs a function and a direction, +1 (higher is better) or -1.'
+            )
+        if m.name in METRICS or m.name in out:
+            raise ValueError(f'metric {m.name!r}: this name is taken. Choose another one.')
         out[m.name] = m
     return out
 
+
 def metrics_of(
-    identity: dict    # of a sweep
+    identity: dict,  # of a sweep
 ) -> dict[str, Metric]:
     "What a sweep measured: the eight, then its own."
-    return METRICS | {name: Metric(name, m['label'], m['direction'], m['ranking'], rows=m.get('rows')) for name, m in identity.get('metrics', {}).items()}
+    return METRICS | {
+        name: Metric(name, m['label'], m['direction'], m['ranking'], rows=m.get('rows'))
+        for name, m in identity.get('metrics', {}).items()
+    }
+
 
 def _five(hit, n):
     "(users, 5) the five ranking metrics of users with `n` relevant items each, whose lists hit where `hit` (users, k) says."
-    k = hit.shape[1]; rank = np.arange(1, k + 1); gains, best = 1 / np.log2(1 + rank), np.minimum(n, k)
+    k = hit.shape[1]
+    rank = np.arange(1, k + 1)
+    gains, best = 1 / np.log2(1 + rank), np.minimum(n, k)
     hits, precisions = hit.sum(1), (np.cumsum(hit, 1) / rank * hit).sum(1)
-    return np.stack([precisions / n, precisions / best, (hit * gains).sum(1) / np.cumsum(gains)[best - 1], hits / k, hits / n], 1)
+    return np.stack(
+        [
+            precisions / n,
+            precisions / best,
+            (hit * gains).sum(1) / np.cumsum(gains)[best - 1],
+            hits / k,
+            hits / n,
+        ],
+        1,
+    )
+
 
 class _Guess:
     "Scores that know nothing: random ones of a seed, or all equal."
-    def __init__(self, seed): self.seed = seed
-    def score(self, users, items): return np.zeros((len(users), len(items))) if self.seed is None else np.random.RandomState(self.seed).random_sample((len(users), len(items)))
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def score(self, users, items):
+        return (
+            np.zeros((len(users), len(items)))
+            if self.seed is None
+            else np.random.RandomState(self.seed).random_sample((len(users), len(items)))
+        )
+
 
 class Evaluator:
     "Evaluates models on one split at one list length over one candidate set."
-    def __init__(self,
+
+    def __init__(
+        self,
         split: Split,
-        k: int = 10,                       # length of the recommended list
-        candidates: str = 'catalogue',     # 'catalogue' or 'test', see `CANDIDATES`
-        metrics: Iterable[Metric | str] = ()   # beside the eight: your own, or names of `EXPOSURE`
+        k: int = 10,  # length of the recommended list
+        candidates: str = 'catalogue',  # 'catalogue' or 'test', see `CANDIDATES`
+        metrics: Iterable[Metric | str] = (),  # beside the eight: your own, or names of `EXPOSURE`
     ):
-        if candidates not in CANDIDATES: raise ValueError(f"candidates={candidates!r}: choose 'catalogue' ({CANDIDATES['catalogue']}) or 'test' ({CANDIDATES['test']}).")
-        if int(k) != k or k < 1: raise ValueError(f'k={k}: the list has at least one place.')
-        if len(split.test) == 0: raise ValueError('the split has no test row that the model could be judged on.')
+        if candidates not in CANDIDATES:
+            raise ValueError(
+                f"candidates={candidates!r}: choose 'catalogue' ({CANDIDATES['catalogue']}) or 'test' ({CANDIDATES['test']})."
+            )
+        if int(k) != k or k < 1:
+            raise ValueError(f'k={k}: the list has at least one place.')
+        if len(split.test) == 0:
+            raise ValueError('the split has no test row that the model could be judged on.')
         self.split, self.k, self.candidates = split, int(k), candidates
         self.test_user, self.test_item = split.codes(split.test)
         self.test_rating = split.test.rating.to_numpy()
         self.n_users, self.n_items = len(split.users), len(split.items)
         self._pairs = np.sort(self.test_user.astype(np.int64) * self.n_items + self.test_item)
-        self.own = own_metrics(metrics); self.metrics = METRICS | self.own      # by name
-        self.ranking = [m.name for m in self.metrics.values() if m.ranking]     # the columns of `Evaluation.per_user`
+        self.own = own_metrics(metrics)
+        self.metrics = METRICS | self.own  # by name
+        self.ranking = [
+            m.name for m in self.metrics.values() if m.ranking
+        ]  # the columns of `Evaluation.per_user`
 
     @cached_property
     def seen(self) -> tuple[np.ndarray, np.ndarray]:
@@ -139,22 +216,25 @@ class Evaluator:
     def candidate_mask(self, start, stop):
         "(users start to stop, items): True where the item competes."
         if self.candidates == 'test':
-            mask = np.zeros((stop - start, self.n_items), bool); own = (self.test_user >= start) & (self.test_user < stop)
+            mask = np.zeros((stop - start, self.n_items), bool)
+            own = (self.test_user >= start) & (self.test_user < stop)
             mask[self.test_user[own] - start, self.test_item[own]] = True
             return mask
         indptr, items = self.seen
         mask = np.ones((stop - start, self.n_items), bool)
-        rows = np.repeat(np.arange(stop - start), np.diff(indptr[start:stop + 1]))
-        mask[rows, items[indptr[start]:indptr[stop]]] = False
+        rows = np.repeat(np.arange(stop - start), np.diff(indptr[start : stop + 1]))
+        mask[rows, items[indptr[start] : indptr[stop]]] = False
         return mask
 
-    def rank(self,
-        model,              # has score(users, items) -> (users, items) array
-        longer: int = 0,    # ask for lists this much longer than k, so that items can be dropped later
-        block: int = 1024   # users scored at a time
+    def rank(
+        self,
+        model,  # has score(users, items) -> (users, items) array
+        longer: int = 0,  # ask for lists this much longer than k, so that items can be dropped later
+        block: int = 1024,  # users scored at a time
     ) -> Ranked:
         "Top lists of all users and scores of all test rows."
-        top = np.full((self.n_users, self.k + longer), -1, np.int32); predicted = np.empty(len(self.test_user))
+        top = np.full((self.n_users, self.k + longer), -1, np.int32)
+        predicted = np.empty(len(self.test_user))
         for start in range(0, self.n_users, block):
             stop = min(start + block, self.n_users)
             scores = np.asarray(model.score(self.split.users[start:stop], self.split.items))
@@ -165,18 +245,29 @@ class Evaluator:
 
     def keep(self, unit):
         "(users, items) boolean arrays: True where the user or item is not part of the unit."
-        if unit is None: return np.ones(self.n_users, bool), np.ones(self.n_items, bool)
+        if unit is None:
+            return np.ones(self.n_users, bool), np.ones(self.n_items, bool)
         return ~np.isin(self.split.users, unit.users), ~np.isin(self.split.items, unit.items)
 
-    def __call__(self,
-        model,              # a fitted recommender, or what `rank` returned for it
-        without=None        # a unit (06_deletion) whose users and items are left out of test and candidates
+    def __call__(
+        self,
+        model,  # a fitted recommender, or what `rank` returned for it
+        without=None,  # a unit (06_deletion) whose users and items are left out of test and candidates
     ) -> Evaluation:
         "The metrics of a model."
         keep_user, keep_item = self.keep(without)
-        ranked = model if isinstance(model, Ranked) else self.rank(model, longer=int((~keep_item).sum()))
-        if not keep_item.all(): ranked = ranked.drop(~keep_item)
-        return Evaluation(*self._measure(ranked, keep_user, keep_item), self.k, self.candidates, self.sees_model, self.metrics)
+        ranked = (
+            model if isinstance(model, Ranked) else self.rank(model, longer=int((~keep_item).sum()))
+        )
+        if not keep_item.all():
+            ranked = ranked.drop(~keep_item)
+        return Evaluation(
+            *self._measure(ranked, keep_user, keep_item),
+            self.k,
+            self.candidates,
+            self.sees_model,
+            self.metrics,
+        )
 
     def _hits(self, users, top):
         "(users, k) True where an item of the list is one of the user's test items; `users` are positions."
@@ -188,28 +279,51 @@ class Evaluator:
         "All metrics, and those that are means over users also for each of them."
         row = keep_user[self.test_user] & keep_item[self.test_item]
         relevant = np.bincount(self.test_user[row], minlength=self.n_users)
-        judged = relevant > 0                                   # users whose list is looked at
+        judged = relevant > 0  # users whose list is looked at
         per_user = np.full((self.n_users, len(self.ranking)), np.nan)
-        per_user[judged, :len(RANKING)] = _five(self._hits(np.flatnonzero(judged), ranked.top[judged, :self.k]), relevant[judged])
+        per_user[judged, : len(RANKING)] = _five(
+            self._hits(np.flatnonzero(judged), ranked.top[judged, : self.k]), relevant[judged]
+        )
         y, p = self.test_rating[row], ranked.predicted[row]
-        values = dict(zip(RANKING, per_user[judged, :len(RANKING)].mean(0))) if judged.any() else dict.fromkeys(RANKING, np.nan)
-        values['explained_variance'] = 1 - np.var(y - p) / np.var(y) if len(y) and np.var(y) > 0 else np.nan
+        values = (
+            dict(zip(RANKING, per_user[judged, : len(RANKING)].mean(0)))
+            if judged.any()
+            else dict.fromkeys(RANKING, np.nan)
+        )
+        values['explained_variance'] = (
+            1 - np.var(y - p) / np.var(y) if len(y) and np.var(y) > 0 else np.nan
+        )
         values['mae'] = np.mean(np.abs(y - p)) if len(y) else np.nan
         values['rmse'] = np.sqrt(np.mean((y - p) ** 2)) if len(y) else np.nan
-        if self.own: self._measure_own(values, per_user, ranked, keep_user, keep_item, row, relevant)
+        if self.own:
+            self._measure_own(values, per_user, ranked, keep_user, keep_item, row, relevant)
         return {m: float(values[m]) for m in self.metrics}, per_user
 
     def _measure_own(self, values, per_user, ranked, keep_user, keep_item, row, relevant):
         "Add the user's own metrics to both."
-        left = np.flatnonzero(keep_user); top = ranked.top[left, :self.k]
-        seen = Recommended(top, self._hits(left, top), relevant[left], self.split.users[left], self.split.items, keep_item, self.train_rows,
-                           np.searchsorted(left, self.test_user[row]), self.test_rating[row], ranked.predicted[row])
+        left = np.flatnonzero(keep_user)
+        top = ranked.top[left, : self.k]
+        seen = Recommended(
+            top,
+            self._hits(left, top),
+            relevant[left],
+            self.split.users[left],
+            self.split.items,
+            keep_item,
+            self.train_rows,
+            np.searchsorted(left, self.test_user[row]),
+            self.test_rating[row],
+            ranked.predicted[row],
+        )
         for m in self.own.values():
             value = np.asarray(m.function(seen), float)
             if value.shape != ((len(left),) if m.ranking else ()):
-                raise ValueError(f"metric {m.name!r} returned the shape {value.shape}; {f'with ranking=True it is one number for each of the {len(left)} users' if m.ranking else 'it is one number'}.")
+                raise ValueError(
+                    f'metric {m.name!r} returned the shape {value.shape}; {f"with ranking=True it is one number for each of the {len(left)} users" if m.ranking else "it is one number"}.'
+                )
             if m.ranking:
-                value = np.where(seen.relevant > 0, value, np.nan); per_user[left, self.ranking.index(m.name)] = value
+                value = np.where(seen.relevant > 0, value, np.nan)
+                per_user[left, self.ranking.index(m.name)] = value
                 value = np.nanmean(value) if np.isfinite(value).any() else np.nan
             values[m.name] = value
 
@@ -233,76 +347,144 @@ class Evaluator:
         relevant = np.bincount(self.test_user, minlength=self.n_users)
         train = np.diff(self.seen[0])
         size = relevant if self.candidates == 'test' else self.n_items - train
-        if self.candidates == 'catalogue':                       # a test item that was also trained on is masked: it cannot be hit
+        if (
+            self.candidates == 'catalogue'
+        ):  # a test item that was also trained on is masked: it cannot be hit
             indptr, items = self.seen
-            trained = np.repeat(np.arange(self.n_users, dtype=np.int64), train) * self.n_items + items
-            masked = np.bincount((np.intersect1d(self._pairs, trained) // self.n_items), minlength=self.n_users)
-        else: masked = 0
-        open_ = (relevant - masked > 0) & (size - (relevant - masked) > 0)   # something right and something wrong to recommend
+            trained = (
+                np.repeat(np.arange(self.n_users, dtype=np.int64), train) * self.n_items + items
+            )
+            masked = np.bincount(
+                (np.intersect1d(self._pairs, trained) // self.n_items), minlength=self.n_users
+            )
+        else:
+            masked = 0
+        open_ = (relevant - masked > 0) & (
+            size - (relevant - masked) > 0
+        )  # something right and something wrong to recommend
         order, choice = bool(open_.any()), bool((open_ & (size > self.k)).any())
         varied = bool(np.var(self.test_rating) > 0)
-        return {'map': order, 'map_at_k': order, 'ndcg': order, 'precision': choice, 'recall': choice, 'explained_variance': varied, 'mae': True, 'rmse': True}
+        return {
+            'map': order,
+            'map_at_k': order,
+            'ndcg': order,
+            'precision': choice,
+            'recall': choice,
+            'explained_variance': varied,
+            'mae': True,
+            'rmse': True,
+        }
 
 # %% ../nbs/02_metrics.ipynb #f76e2c7f
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     "The metrics of one model, over all users and user by user."
-    metrics: dict[str, float]          # the eight in the order of `METRICS`, then your own
-    per_user: np.ndarray               # (users, 5 or more) the metrics of each user that are means over users, NaN: no test rows
+
+    metrics: dict[str, float]  # the eight in the order of `METRICS`, then your own
+    per_user: (
+        np.ndarray
+    )  # (users, 5 or more) the metrics of each user that are means over users, NaN: no test rows
     k: int
     candidates: str
-    sees_model: dict[str, bool]        # False: the metric is the same whatever the model says
-    known: dict[str, Metric]           # what `metrics` are
+    sees_model: dict[str, bool]  # False: the metric is the same whatever the model says
+    known: dict[str, Metric]  # what `metrics` are
 
-    def __getitem__(self, metric): return self.metrics[metric]
+    def __getitem__(self, metric):
+        return self.metrics[metric]
 
     def table(self) -> pd.DataFrame:
         "Labels, values, directions, and a warning beside each metric that cannot see the model."
-        return pd.DataFrame({'metric': [m.label for m in self.known.values()], 'value': [self.metrics[m] for m in self.known],
-                             'better': ['higher' if m.direction > 0 else 'lower' for m in self.known.values()],
-                             'sees the model': ['yes' if self.sees_model[m] else 'NO' for m in self.known]}).set_index('metric')
+        return pd.DataFrame(
+            {
+                'metric': [m.label for m in self.known.values()],
+                'value': [self.metrics[m] for m in self.known],
+                'better': ['higher' if m.direction > 0 else 'lower' for m in self.known.values()],
+                'sees the model': ['yes' if self.sees_model[m] else 'NO' for m in self.known],
+            }
+        ).set_index('metric')
 
     def _repr_html_(self):
         blind = [self.known[m].label for m, sees in self.sees_model.items() if not sees]
-        note = f'<p><b>{", ".join(blind)}</b> cannot see the model here: any scores give the same value.</p>' if blind else ''
-        return f'<p>K = {self.k}; candidates: {CANDIDATES[self.candidates]}.</p>' + self.table().to_html() + note
-    def __repr__(self): return f'K={self.k}, candidates={self.candidates}\n{self.table()}'
+        note = (
+            f'<p><b>{", ".join(blind)}</b> cannot see the model here: any scores give the same value.</p>'
+            if blind
+            else ''
+        )
+        return (
+            f'<p>K = {self.k}; candidates: {CANDIDATES[self.candidates]}.</p>'
+            + self.table().to_html()
+            + note
+        )
+
+    def __repr__(self):
+        return f'K={self.k}, candidates={self.candidates}\n{self.table()}'
 
 # %% ../nbs/02_metrics.ipynb #on-half-1
 def on_half(
-    split: Split,          # whole
-    metric: str = 'map',   # one of `RANKING`
-    half: int = 0,         # 0: the half to rank by; 1: the one that is then unseen
-    seed: int = 0          # of `Split.halve_test`
+    split: Split,  # whole
+    metric: str = 'map',  # one of `RANKING`
+    half: int = 0,  # 0: the half to rank by; 1: the one that is then unseen
+    seed: int = 0,  # of `Split.halve_test`
 ) -> Metric:
     "A ranking metric on one half of everybody's test rows."
-    if metric not in RANKING: raise ValueError(f'metric={metric!r}: choose one of {RANKING}.')
+    if metric not in RANKING:
+        raise ValueError(f'metric={metric!r}: choose one of {RANKING}.')
     judge, column = Evaluator(split.halve_test(seed)[half]), RANKING.index(metric)
+
     def of(r):
-        left = np.searchsorted(judge.split.users, r.users); n = np.bincount(judge.test_user[r.present[judge.test_item]], minlength=judge.n_users)[left]
+        left = np.searchsorted(judge.split.users, r.users)
+        n = np.bincount(judge.test_user[r.present[judge.test_item]], minlength=judge.n_users)[left]
         return np.where(n > 0, _five(judge._hits(left, r.top), np.maximum(n, 1))[:, column], np.nan)
-    return Metric(f'{metric}_half_{half}', f'{METRICS[metric].label} on half of the test rows', +1, True, of, {'metric': metric, 'test_half': half, 'half_seed': seed})
+
+    return Metric(
+        f'{metric}_half_{half}',
+        f'{METRICS[metric].label} on half of the test rows',
+        +1,
+        True,
+        of,
+        {'metric': metric, 'test_half': half, 'half_seed': seed},
+    )
 
 # %% ../nbs/02_metrics.ipynb #2468ec1e
 def _over_lists(
     r: Recommended,
-    worth: np.ndarray   # (catalogue,)
-) -> np.ndarray:        # (users,) NaN: an empty list
+    worth: np.ndarray,  # (catalogue,)
+) -> np.ndarray:  # (users,) NaN: an empty list
     "Mean of the items' worth over each user's list."
-    some = r.top >= 0; n = some.sum(1)
+    some = r.top >= 0
+    n = some.sum(1)
     return np.where(n > 0, np.where(some, worth[r.top], 0).sum(1) / np.maximum(n, 1), np.nan)
+
 
 def _shown(r):
     "How often each item that is left is recommended."
     return np.bincount(r.top[r.top >= 0], minlength=len(r.items))[r.present]
 
-def _coverage(r): return (_shown(r) > 0).mean()
-def _novelty(r): return _over_lists(r, -np.log2(r.train_rows / r.train_rows.sum()))
-def _popularity(r): return _over_lists(r, r.train_rows)
+
+def _coverage(r):
+    return (_shown(r) > 0).mean()
+
+
+def _novelty(r):
+    return _over_lists(r, -np.log2(r.train_rows / r.train_rows.sum()))
+
+
+def _popularity(r):
+    return _over_lists(r, r.train_rows)
+
+
 def _gini(r):
-    x = np.sort(_shown(r)); n = len(x)
+    x = np.sort(_shown(r))
+    n = len(x)
     return ((2 * np.arange(1, n + 1) - n - 1) * x).sum() / (n * x.sum()) if x.sum() else np.nan
 
-EXPOSURE = {m.name: m for m in (
-    Metric('coverage', 'Coverage', +1, False, _coverage), Metric('novelty', 'Novelty', +1, True, _novelty),
-    Metric('popularity', 'Popularity', -1, True, _popularity), Metric('gini', 'Gini', -1, False, _gini))}
+
+EXPOSURE = {
+    m.name: m
+    for m in (
+        Metric('coverage', 'Coverage', +1, False, _coverage),
+        Metric('novelty', 'Novelty', +1, True, _novelty),
+        Metric('popularity', 'Popularity', -1, True, _popularity),
+        Metric('gini', 'Gini', -1, False, _gini),
+    )
+}

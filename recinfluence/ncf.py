@@ -12,7 +12,15 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, ndtr, ndtri
 
-from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, Streams, stream
+from recinfluence.recommenders import (
+    Recommender,
+    Unit,
+    load_arrays,
+    row_weights,
+    save_arrays,
+    Streams,
+    stream,
+)
 
 # %% auto #0
 __all__ = ['Draws', 'draw_embedding', 'draw_dense', 'draw_negatives', 'negative_weights', 'ncf_logits', 'ncf_scores',
@@ -22,38 +30,62 @@ __all__ = ['Draws', 'draw_embedding', 'draw_dense', 'draw_negatives', 'negative_
 @dataclass(frozen=True, eq=False)
 class Draws:
     "Everything random in one training, before anything is deleted."
-    users: np.ndarray                # (steps, batch) int32 positions
-    items: np.ndarray                # (steps, batch) int32 positions
-    labels: np.ndarray               # (steps, batch) uint8, 1: interacted, 0: drawn negative
-    start: dict[str, np.ndarray]     # initial parameters, float64
-    user_ids: np.ndarray             # sorted
-    item_ids: np.ndarray             # sorted
-    weights: np.ndarray | None = None  # (steps, batch) float64 what each sample counts; None: all the same
+
+    users: np.ndarray  # (steps, batch) int32 positions
+    items: np.ndarray  # (steps, batch) int32 positions
+    labels: np.ndarray  # (steps, batch) uint8, 1: interacted, 0: drawn negative
+    start: dict[str, np.ndarray]  # initial parameters, float64
+    user_ids: np.ndarray  # sorted
+    item_ids: np.ndarray  # sorted
+    weights: np.ndarray | None = (
+        None  # (steps, batch) float64 what each sample counts; None: all the same
+    )
+
 
 def draw_embedding(seed, name, ids, width):
     "Normal values of sd 0.01 cut at two sd, one stream an id: (ids, width)."
     low, high = ndtr(-2), ndtr(2)
-    at = Streams(); u = np.stack([at(seed, name, i).random(width) for i in ids]) if len(ids) else np.empty((0, width))
-    return .01 * ndtri(low + (high - low) * u)
+    at = Streams()
+    u = (
+        np.stack([at(seed, name, i).random(width) for i in ids])
+        if len(ids)
+        else np.empty((0, width))
+    )
+    return 0.01 * ndtri(low + (high - low) * u)
+
 
 def draw_dense(seed, name, n_in, n_out):
     "Glorot uniform weights: (n_in, n_out)."
     return np.sqrt(6 / (n_in + n_out)) * stream(seed, name).uniform(-1, 1, (n_in, n_out))
 
+
 def draw_negatives(seed, user_ids, codes, n_items, n_epochs, n_neg):
     "Each epoch's negative items, user after user: arrays (users, items) of one epoch's length."
-    by_user = np.split(codes[1][np.argsort(codes[0], kind='stable')], np.cumsum(np.bincount(codes[0], minlength=len(user_ids)))[:-1])
+    by_user = np.split(
+        codes[1][np.argsort(codes[0], kind='stable')],
+        np.cumsum(np.bincount(codes[0], minlength=len(user_ids)))[:-1],
+    )
     drawn, count, at = [[] for _ in range(n_epochs)], [], Streams()
     for u, seen in zip(user_ids, by_user):
-        free = np.ones(n_items, bool); free[seen] = False; pool = np.flatnonzero(free).astype(np.int32)
-        n = min(n_neg * len(seen), len(pool)); count.append(n)
-        for e in range(n_epochs): drawn[e].append(pool[at(seed, 'negatives', e, u).choice(len(pool), n, replace=False)] if n else pool[:0])
+        free = np.ones(n_items, bool)
+        free[seen] = False
+        pool = np.flatnonzero(free).astype(np.int32)
+        n = min(n_neg * len(seen), len(pool))
+        count.append(n)
+        for e in range(n_epochs):
+            drawn[e].append(
+                pool[at(seed, 'negatives', e, u).choice(len(pool), n, replace=False)]
+                if n
+                else pool[:0]
+            )
     users = np.repeat(np.arange(len(user_ids), dtype=np.int32), count)
     return users, [np.concatenate(d) for d in drawn]
 
+
 def negative_weights(weights, users, negative_users):
     "What the drawn negatives count: a user's n-th negative as much as their n-th train row, from the first again when the rows are used up."
-    order, count = np.argsort(users, kind='stable'), np.bincount(users); drawn = np.bincount(negative_users, minlength=len(count))
+    order, count = np.argsort(users, kind='stable'), np.bincount(users)
+    drawn = np.bincount(negative_users, minlength=len(count))
     turn = np.arange(len(negative_users)) - np.repeat(np.cumsum(drawn) - drawn, drawn)
     return weights[order[(np.cumsum(count) - count)[negative_users] + turn % count[negative_users]]]
 
@@ -61,73 +93,110 @@ def negative_weights(weights, users, negative_users):
 def ncf_logits(params, users, items):
     "Logits of user-item pairs for torch parameters; users and items are index tensors of one shape."
     import torch
+
     parts = []
-    if 'user_gmf' in params: parts.append(params['user_gmf'][users] * params['item_gmf'][items])
+    if 'user_gmf' in params:
+        parts.append(params['user_gmf'][users] * params['item_gmf'][items])
     if 'user_mlp' in params:
         h = torch.cat([params['user_mlp'][users], params['item_mlp'][items]], -1)
         n = 0
-        while f'W{n}' in params: h = torch.relu(h @ params[f'W{n}'] + params[f'b{n}']); n += 1
+        while f'W{n}' in params:
+            h = torch.relu(h @ params[f'W{n}'] + params[f'b{n}'])
+            n += 1
         parts.append(h)
     return torch.cat(parts, -1) @ params['out']
+
 
 def ncf_scores(params, users, items):
     "Probabilities of all pairs (users, items) from numpy parameters, in float64 from the last addition on."
     logit = 0
     out, gmf = params['out'], params['user_gmf'].shape[1] if 'user_gmf' in params else 0
-    if gmf: logit = (params['user_gmf'][users] * out[:gmf]) @ params['item_gmf'][items].T
+    if gmf:
+        logit = (params['user_gmf'][users] * out[:gmf]) @ params['item_gmf'][items].T
     if 'user_mlp' in params:
-        u, v = params['user_mlp'][users], params['item_mlp'][items]; n = 1
-        if 'W0' in params:                      # the first layer splits into a user's and an item's share
-            w = params['W0']; h = (u @ w[:u.shape[1]] + params['b0'])[:, None] + (v @ w[u.shape[1]:])[None]
+        u, v = params['user_mlp'][users], params['item_mlp'][items]
+        n = 1
+        if 'W0' in params:  # the first layer splits into a user's and an item's share
+            w = params['W0']
+            h = (u @ w[: u.shape[1]] + params['b0'])[:, None] + (v @ w[u.shape[1] :])[None]
             h = np.maximum(h, 0)
-            while f'W{n}' in params: h = np.maximum(h @ params[f'W{n}'] + params[f'b{n}'], 0); n += 1
+            while f'W{n}' in params:
+                h = np.maximum(h @ params[f'W{n}'] + params[f'b{n}'], 0)
+                n += 1
             logit = logit + h @ out[gmf:]
-        else: logit = logit + (u @ out[gmf:gmf + u.shape[1]])[:, None] + (v @ out[gmf + u.shape[1]:])[None]
+        else:
+            logit = (
+                logit
+                + (u @ out[gmf : gmf + u.shape[1]])[:, None]
+                + (v @ out[gmf + u.shape[1] :])[None]
+            )
     return expit(np.asarray(logit, dtype=np.float64))
+
 
 @contextmanager
 def one_thread():
     "Torch on one thread: for networks this small it is fastest, and sums come out the same on any machine."
     import torch
-    before = torch.get_num_threads(); torch.set_num_threads(1)
-    try: yield
-    finally: torch.set_num_threads(before)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 # %% ../nbs/04_ncf.ipynb #d43b7ed1
 @dataclass(repr=False)
 class NCF(Recommender):
     "Neural collaborative filtering: NeuMF, GMF or MLP (He et al. 2017), with the paper's settings as defaults (section 4)."
-    model_type: str = 'neumf'            # 'neumf', 'gmf' or 'mlp'
-    n_factors: int = 4                   # width of the GMF embeddings
-    layer_sizes: tuple = (16, 8, 4)      # the MLP: twice the width of its embeddings, then its dense layers
+
+    model_type: str = 'neumf'  # 'neumf', 'gmf' or 'mlp'
+    n_factors: int = 4  # width of the GMF embeddings
+    layer_sizes: tuple = (
+        16,
+        8,
+        4,
+    )  # the MLP: twice the width of its embeddings, then its dense layers
     n_epochs: int = 10
     batch_size: int = 256
-    n_neg: int = 4                       # negatives drawn for each train row, in each epoch
+    n_neg: int = 4  # negatives drawn for each train row, in each epoch
     learning_rate: float = 1e-3
-    beta1: float = .9
-    beta2: float = .999
+    beta1: float = 0.9
+    beta2: float = 0.999
     epsilon: float = 1e-8
-    dtype: str = 'float32'               # 'float64' where results must not depend on rounding
-    device: str = 'cpu'                  # or 'cuda'
+    dtype: str = 'float32'  # 'float64' where results must not depend on rounding
+    device: str = 'cpu'  # or 'cuda'
 
     paired = weighted = True
 
     def __post_init__(self):
         self.layer_sizes = tuple(self.layer_sizes)
-        if self.model_type not in ('neumf', 'gmf', 'mlp'): raise ValueError(f"model_type={self.model_type!r}: choose 'neumf', 'gmf' or 'mlp'.")
-        if self.model_type != 'gmf' and (not self.layer_sizes or self.layer_sizes[0] % 2): raise ValueError(f'layer_sizes={self.layer_sizes}: the first is twice the embedding width, so it is even.')
-        if self.dtype not in ('float32', 'float64'): raise ValueError(f"dtype={self.dtype!r}: choose 'float32' or 'float64'.")
+        if self.model_type not in ('neumf', 'gmf', 'mlp'):
+            raise ValueError(f"model_type={self.model_type!r}: choose 'neumf', 'gmf' or 'mlp'.")
+        if self.model_type != 'gmf' and (not self.layer_sizes or self.layer_sizes[0] % 2):
+            raise ValueError(
+                f'layer_sizes={self.layer_sizes}: the first is twice the embedding width, so it is even.'
+            )
+        if self.dtype not in ('float32', 'float64'):
+            raise ValueError(f"dtype={self.dtype!r}: choose 'float32' or 'float64'.")
         for name in ('n_factors', 'n_epochs', 'batch_size', 'n_neg'):
-            if getattr(self, name) < 1: raise ValueError(f'{name}={getattr(self, name)}: at least 1.')
+            if getattr(self, name) < 1:
+                raise ValueError(f'{name}={getattr(self, name)}: at least 1.')
 
-    def config(self): return {k: v for k, v in super().config().items() if k != 'device'}
+    def config(self):
+        return {k: v for k, v in super().config().items() if k != 'device'}
 
     @property
-    def gmf_width(self): return 0 if self.model_type == 'mlp' else self.n_factors
+    def gmf_width(self):
+        return 0 if self.model_type == 'mlp' else self.n_factors
+
     @property
-    def mlp_width(self): return 0 if self.model_type == 'gmf' else self.layer_sizes[0] // 2
+    def mlp_width(self):
+        return 0 if self.model_type == 'gmf' else self.layer_sizes[0] // 2
+
     @property
-    def dense_widths(self): return () if self.model_type == 'gmf' else self.layer_sizes[1:]
+    def dense_widths(self):
+        return () if self.model_type == 'gmf' else self.layer_sizes[1:]
 
     def draw_start(self, user_ids, item_ids, seed) -> dict[str, np.ndarray]:
         "Initial parameters, keyed by entity, float64."
@@ -137,81 +206,159 @@ class NCF(Recommender):
                 start[f'user_{part}'] = draw_embedding(seed, f'user_{part}', user_ids, width)
                 start[f'item_{part}'] = draw_embedding(seed, f'item_{part}', item_ids, width)
         sizes = (2 * self.mlp_width, *self.dense_widths) if self.mlp_width else (0,)
-        for n, (a, b) in enumerate(zip(sizes, sizes[1:])): start[f'W{n}'], start[f'b{n}'] = draw_dense(seed, f'W{n}', a, b), np.zeros(b)
+        for n, (a, b) in enumerate(zip(sizes, sizes[1:])):
+            start[f'W{n}'], start[f'b{n}'] = draw_dense(seed, f'W{n}', a, b), np.zeros(b)
         start['out'] = draw_dense(seed, 'out', self.gmf_width + sizes[-1], 1)[:, 0]
         return start
 
-    def draws(self,
-        train: pd.DataFrame,   # all train rows, nothing deleted
-        seed: int
+    def draws(
+        self,
+        train: pd.DataFrame,  # all train rows, nothing deleted
+        seed: int,
     ) -> Draws:
         "Every random draw of one training."
         user_ids, item_ids = np.unique(train.user), np.unique(train['item'])
-        codes = np.searchsorted(user_ids, train.user).astype(np.int32), np.searchsorted(item_ids, train['item']).astype(np.int32)
-        neg_users, neg_items = draw_negatives(seed, user_ids, codes, len(item_ids), self.n_epochs, self.n_neg)
-        users, labels = np.concatenate([codes[0], neg_users]), np.repeat(np.array([1, 0], np.uint8), [len(train), len(neg_users)])
+        codes = (
+            np.searchsorted(user_ids, train.user).astype(np.int32),
+            np.searchsorted(item_ids, train['item']).astype(np.int32),
+        )
+        neg_users, neg_items = draw_negatives(
+            seed, user_ids, codes, len(item_ids), self.n_epochs, self.n_neg
+        )
+        users, labels = (
+            np.concatenate([codes[0], neg_users]),
+            np.repeat(np.array([1, 0], np.uint8), [len(train), len(neg_users)]),
+        )
         weights = row_weights(train)
-        if weights is not None: weights = np.concatenate([weights, negative_weights(weights, codes[0], neg_users)])
-        size = min(self.batch_size, len(users)); steps = len(users) // size
+        if weights is not None:
+            weights = np.concatenate([weights, negative_weights(weights, codes[0], neg_users)])
+        size = min(self.batch_size, len(users))
+        steps = len(users) // size
         shape = (self.n_epochs, steps, size)
-        U, I, Y, W = np.empty(shape, np.int32), np.empty(shape, np.int32), np.empty(shape, np.uint8), None if weights is None else np.empty(shape)
+        U, I, Y, W = (
+            np.empty(shape, np.int32),
+            np.empty(shape, np.int32),
+            np.empty(shape, np.uint8),
+            None if weights is None else np.empty(shape),
+        )
         for e in range(self.n_epochs):
-            order = stream(seed, 'order', e).permutation(len(users))[:steps * size].reshape(steps, size)
-            U[e], I[e], Y[e] = users[order], np.concatenate([codes[1], neg_items[e]])[order], labels[order]
-            if W is not None: W[e] = weights[order]
+            order = (
+                stream(seed, 'order', e)
+                .permutation(len(users))[: steps * size]
+                .reshape(steps, size)
+            )
+            U[e], I[e], Y[e] = (
+                users[order],
+                np.concatenate([codes[1], neg_items[e]])[order],
+                labels[order],
+            )
+            if W is not None:
+                W[e] = weights[order]
         flat = lambda a: None if a is None else a.reshape(-1, size)
-        return Draws(flat(U), flat(I), flat(Y), self.draw_start(user_ids, item_ids, seed), user_ids, item_ids, flat(W))
+        return Draws(
+            flat(U),
+            flat(I),
+            flat(Y),
+            self.draw_start(user_ids, item_ids, seed),
+            user_ids,
+            item_ids,
+            flat(W),
+        )
 
-    def fit(self, train, seed=0): return self.fit_without(train, Unit(), seed)
+    def fit(self, train, seed=0):
+        return self.fit_without(train, Unit(), seed)
 
     def fit_without(self, train, unit, seed=0):
         "Learn with every draw of `fit`, the unit's rows left out of the batches they fall in."
         import torch
+
         d = self.draws(train, seed)
         keep_user, keep_item = ~np.isin(d.user_ids, unit.users), ~np.isin(d.item_ids, unit.items)
         tensor = lambda a: torch.as_tensor(a, device=self.device)
         dtype = getattr(torch, self.dtype)
         params = {k: tensor(v).to(dtype).requires_grad_() for k, v in d.start.items()}
-        adam = torch.optim.Adam(params.values(), lr=self.learning_rate, betas=(self.beta1, self.beta2), eps=self.epsilon)
-        U, I, Y = tensor(d.users.astype(np.int64)), tensor(d.items.astype(np.int64)), tensor(d.labels).to(dtype)
+        adam = torch.optim.Adam(
+            params.values(), lr=self.learning_rate, betas=(self.beta1, self.beta2), eps=self.epsilon
+        )
+        U, I, Y = (
+            tensor(d.users.astype(np.int64)),
+            tensor(d.items.astype(np.int64)),
+            tensor(d.labels).to(dtype),
+        )
         kept = keep_user[d.users] & keep_item[d.items]
-        if d.weights is not None: kept &= d.weights > 0; W = tensor(d.weights).to(dtype)
-        kept = tensor(kept); whole = kept.all(1).tolist()
+        if d.weights is not None:
+            kept &= d.weights > 0
+            W = tensor(d.weights).to(dtype)
+        kept = tensor(kept)
+        whole = kept.all(1).tolist()
         losses = np.empty(len(U))
         with one_thread():
             for t in range(len(U)):
-                u, i, y = (U[t], I[t], Y[t]) if whole[t] else (U[t][kept[t]], I[t][kept[t]], Y[t][kept[t]])
-                w, total = (None, max(1, len(u))) if d.weights is None else (W[t][kept[t]], W[t][kept[t]].sum() if len(u) else 1)
-                loss = torch.nn.functional.binary_cross_entropy_with_logits(ncf_logits(params, u, i), y, w, reduction='sum') / total
-                adam.zero_grad(); loss.backward(); adam.step()
+                u, i, y = (
+                    (U[t], I[t], Y[t])
+                    if whole[t]
+                    else (U[t][kept[t]], I[t][kept[t]], Y[t][kept[t]])
+                )
+                w, total = (
+                    (None, max(1, len(u)))
+                    if d.weights is None
+                    else (W[t][kept[t]], W[t][kept[t]].sum() if len(u) else 1)
+                )
+                loss = (
+                    torch.nn.functional.binary_cross_entropy_with_logits(
+                        ncf_logits(params, u, i), y, w, reduction='sum'
+                    )
+                    / total
+                )
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
                 losses[t] = loss.item()
         self.params_ = {k: v.detach().cpu().numpy() for k, v in params.items()}
         self.user_ids_, self.item_ids_ = d.user_ids, d.item_ids
-        self.losses_ = losses.reshape(self.n_epochs, -1).mean(1)        # mean training loss of each epoch
+        self.losses_ = losses.reshape(self.n_epochs, -1).mean(1)  # mean training loss of each epoch
         return self
 
     def score(self, users, items):
         "Probabilities; an id that train never saw has embeddings of zero."
-        padded = {k: np.vstack([v, np.zeros_like(v[:1])]) if k.startswith(('user_', 'item_')) else v for k, v in self.params_.items()}
-        return ncf_scores(padded, positions(self.user_ids_, users), positions(self.item_ids_, items))
+        padded = {
+            k: np.vstack([v, np.zeros_like(v[:1])]) if k.startswith(('user_', 'item_')) else v
+            for k, v in self.params_.items()
+        }
+        return ncf_scores(
+            padded, positions(self.user_ids_, users), positions(self.item_ids_, items)
+        )
 
     def save(self, path):
         "Keep the fitted model in one `.npz` file."
-        return save_arrays(path, self.config(), {**self.params_, 'user_ids': self.user_ids_, 'item_ids': self.item_ids_, 'losses': self.losses_})
+        return save_arrays(
+            path,
+            self.config(),
+            {
+                **self.params_,
+                'user_ids': self.user_ids_,
+                'item_ids': self.item_ids_,
+                'losses': self.losses_,
+            },
+        )
 
     @classmethod
     def load(cls, path, device='cpu'):
         "A model that `save` kept."
         config, arrays = load_arrays(path)
-        if config.pop('recommender', None) != cls.__name__: raise ValueError(f'{path}: holds another recommender, not {cls.__name__}.')
+        if config.pop('recommender', None) != cls.__name__:
+            raise ValueError(f'{path}: holds another recommender, not {cls.__name__}.')
         model = cls(**config, device=device)
-        model.user_ids_, model.item_ids_, model.losses_ = (arrays.pop(k) for k in ('user_ids', 'item_ids', 'losses'))
+        model.user_ids_, model.item_ids_, model.losses_ = (
+            arrays.pop(k) for k in ('user_ids', 'item_ids', 'losses')
+        )
         model.params_ = arrays
         return model
 
+
 def positions(
-    ids: np.ndarray,    # sorted
-    asked: np.ndarray   # any ids
+    ids: np.ndarray,  # sorted
+    asked: np.ndarray,  # any ids
 ) -> np.ndarray:
     "Where each asked id stands among the sorted ones; `len(ids)`, the padding row, where it does not."
     asked = np.asarray(asked, dtype=ids.dtype if ids.dtype.kind in 'iu' else object)

@@ -25,137 +25,277 @@ __all__ = ['seconds', 'retrainings', 'Plan', 'plan', 'Stopped', 'sweep_until', '
 
 # %% ../nbs/15_planning.ipynb #fa015cee
 def seconds(
-    time: str | float      # '30min', '2h', '90s', '1h30min', or seconds
+    time: str | float,  # '30min', '2h', '90s', '1h30min', or seconds
 ) -> float:
     "A time in words as seconds."
-    if isinstance(time, (int, float)): return float(time)
+    if isinstance(time, (int, float)):
+        return float(time)
     parts = re.fullmatch(r'\s*(?:([\d.]+)\s*h)?\s*(?:([\d.]+)\s*min)?\s*(?:([\d.]+)\s*s)?\s*', time)
-    if not parts or not any(parts.groups()): raise ValueError(f"budget={time!r}: say for example '30min', '2h' or '1h30min'.")
+    if not parts or not any(parts.groups()):
+        raise ValueError(f"budget={time!r}: say for example '30min', '2h' or '1h30min'.")
     return sum(float(n or 0) * unit for n, unit in zip(parts.groups(), (3600, 60, 1)))
 
-def _clock(s): return 'no upper bound' if not np.isfinite(s) else f'{s:.0f} s' if s < 90 else f'{s / 60:.0f} min' if s < 5400 else f'{s / 3600:.1f} h'
+
+def _clock(s):
+    return (
+        'no upper bound'
+        if not np.isfinite(s)
+        else f'{s:.0f} s'
+        if s < 90
+        else f'{s / 60:.0f} min'
+        if s < 5400
+        else f'{s / 3600:.1f} h'
+    )
+
 
 def retrainings(influence: Influence) -> int:
     "How many retrainings stand behind it, full models aside."
     d = influence.identity.get('design')
-    return len(influence.seeds) * RandomGroups(**d).size(len(influence.frame)) if d else influence.table.size
+    return (
+        len(influence.seeds) * RandomGroups(**d).size(len(influence.frame))
+        if d
+        else influence.table.size
+    )
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     "What each piloted design would take, the cheapest first."
+
     table: pd.DataFrame
     asked: str
 
-    def _shown(self): return self.table.T.map(lambda x: x if isinstance(x, str) else f'{x:,.0f}' if x >= 100 else f'{x:.2g}').replace('inf', 'no bound')
-    def _repr_html_(self): return f'<p>{self.asked}</p>{self._shown().to_html()}'
-    def __repr__(self): return f'{self.asked}\n{self._shown().to_string()}'
+    def _shown(self):
+        return self.table.T.map(
+            lambda x: x if isinstance(x, str) else f'{x:,.0f}' if x >= 100 else f'{x:.2g}'
+        ).replace('inf', 'no bound')
+
+    def _repr_html_(self):
+        return f'<p>{self.asked}</p>{self._shown().to_html()}'
+
+    def __repr__(self):
+        return f'{self.asked}\n{self._shown().to_string()}'
+
 
 def plan(
-    *pilots: Influence,               # of one metric; one for each design to choose from
-    reliability: float | None = None, # asked for: how many retrainings?
-    budget: str | float | None = None,# or time to spend, such as '30min': what reliability does it buy?
-    jobs: int | None = None           # processes; default: one a core
+    *pilots: Influence,  # of one metric; one for each design to choose from
+    reliability: float | None = None,  # asked for: how many retrainings?
+    budget: str
+    | float
+    | None = None,  # or time to spend, such as '30min': what reliability does it buy?
+    jobs: int | None = None,  # processes; default: one a core
 ) -> Plan:
     "From a pilot: retrainings and time for a reliability, or the reliability for a time, each with its 95 % interval."
-    if (reliability is None) == (budget is None): raise ValueError("ask for one of the two: plan(pilot, reliability=0.8) or plan(pilot, budget='30min').")
-    if reliability is not None and not 0 < reliability < 1: raise ValueError(f'reliability={reliability}: between 0 and 1.')
-    if not pilots: raise ValueError('a plan needs a pilot: deletion_sweep(...).influence(metric).')
+    if (reliability is None) == (budget is None):
+        raise ValueError(
+            "ask for one of the two: plan(pilot, reliability=0.8) or plan(pilot, budget='30min')."
+        )
+    if reliability is not None and not 0 < reliability < 1:
+        raise ValueError(f'reliability={reliability}: between 0 and 1.')
+    if not pilots:
+        raise ValueError('a plan needs a pilot: deletion_sweep(...).influence(metric).')
     jobs, rows = cores() if jobs is None else jobs, []
     for p in pilots:
-        if p.replicates < 2: raise ValueError('the pilot has one replicate, which says nothing about noise. Pilot with two or more.')
-        r, n, cost = p.reliability, retrainings(p), p.sweeps[0].store.cost() if hasattr(p.sweeps[0], 'store') else p.sweeps[0].cost()
-        row = {'design': _design(p), 'retrainings of the pilot': n, 'CPU seconds a retraining': cost, 'reliability of the pilot': str(r)}
-        ends = [Reliability(e, np.nan, np.nan, r.units, r.replicates) for e in (r.estimate, r.high, r.low)]
+        if p.replicates < 2:
+            raise ValueError(
+                'the pilot has one replicate, which says nothing about noise. Pilot with two or more.'
+            )
+        r, n, cost = (
+            p.reliability,
+            retrainings(p),
+            p.sweeps[0].store.cost() if hasattr(p.sweeps[0], 'store') else p.sweeps[0].cost(),
+        )
+        row = {
+            'design': _design(p),
+            'retrainings of the pilot': n,
+            'CPU seconds a retraining': cost,
+            'reliability of the pilot': str(r),
+        }
+        ends = [
+            Reliability(e, np.nan, np.nan, r.units, r.replicates)
+            for e in (r.estimate, r.high, r.low)
+        ]
         if reliability is not None:
-            need = [np.ceil(e.needed(reliability) / r.replicates * n) for e in ends]; time = [_clock(x * cost / jobs) for x in need]
-            row |= {'retrainings': need[0], 'at least': need[1], 'at most': need[2], 'time': time[0], 'time, interval': f'{time[1]} to {time[2]}', '_by': need[0]}
+            need = [np.ceil(e.needed(reliability) / r.replicates * n) for e in ends]
+            time = [_clock(x * cost / jobs) for x in need]
+            row |= {
+                'retrainings': need[0],
+                'at least': need[1],
+                'at most': need[2],
+                'time': time[0],
+                'time, interval': f'{time[1]} to {time[2]}',
+                '_by': need[0],
+            }
         else:
-            more = seconds(budget) * jobs / cost; reach = [max(e.project(more / n * r.replicates), 0) if e.estimate > 0 else 0. for e in ends]
-            row |= {'retrainings': np.floor(more), 'reliability': reach[0], 'at least': reach[2], 'at most': reach[1], '_by': -reach[0]}
+            more = seconds(budget) * jobs / cost
+            reach = [
+                max(e.project(more / n * r.replicates), 0) if e.estimate > 0 else 0.0 for e in ends
+            ]
+            row |= {
+                'retrainings': np.floor(more),
+                'reliability': reach[0],
+                'at least': reach[2],
+                'at most': reach[1],
+                '_by': -reach[0],
+            }
         rows.append(row)
-    table = pd.DataFrame(rows).sort_values('_by', kind='stable').drop(columns='_by').set_index('design')
-    what = f'reliability {reliability:g}' if reliability is not None else f'{_clock(seconds(budget))}'
-    return Plan(table, f"{pilots[0].label}, {what}, {jobs} process{'es' * (jobs > 1)}: {table.index[0]}" + (' is the cheapest of these.' if len(rows) > 1 else '.'))
+    table = (
+        pd.DataFrame(rows).sort_values('_by', kind='stable').drop(columns='_by').set_index('design')
+    )
+    what = (
+        f'reliability {reliability:g}' if reliability is not None else f'{_clock(seconds(budget))}'
+    )
+    return Plan(
+        table,
+        f'{pilots[0].label}, {what}, {jobs} process{"es" * (jobs > 1)}: {table.index[0]}'
+        + (' is the cheapest of these.' if len(rows) > 1 else '.'),
+    )
+
 
 def _design(influence):
-    d = influence.identity.get('design'); what = f"random groups, keep {d['keep']:g}, {d['draw']}" if d else f"one {influence.frame.kind.iloc[0]} at a time" + (', training part' if influence.part == 'training' else '')
+    d = influence.identity.get('design')
+    what = (
+        f'random groups, keep {d["keep"]:g}, {d["draw"]}'
+        if d
+        else f'one {influence.frame.kind.iloc[0]} at a time'
+        + (', training part' if influence.part == 'training' else '')
+    )
     return what + ', not paired' * (not influence.paired)
 
 # %% ../nbs/15_planning.ipynb #c09f590b
 @dataclass(frozen=True, eq=False)
 class Stopped:
     "Where a sweep stopped, and by which rule."
+
     influence: Influence
     reason: str
-    history: pd.DataFrame      # a row a look
+    history: pd.DataFrame  # a row a look
 
-    def _repr_html_(self): return f'<p>{self.reason}</p>{self.history.to_html()}{self.influence._repr_html_()}'
-    def __repr__(self): return f'{self.reason}\n{self.history}\n{self.influence}'
+    def _repr_html_(self):
+        return f'<p>{self.reason}</p>{self.history.to_html()}{self.influence._repr_html_()}'
+
+    def __repr__(self):
+        return f'{self.reason}\n{self.history}\n{self.influence}'
+
 
 def sweep_until(
     recommender: Recommender,
     split: Split,
-    units='users',                       # as in `deletion_sweep`: 'users', 'items', units, or a design
+    units='users',  # as in `deletion_sweep`: 'users', 'items', units, or a design
     metric: str = 'map',
-    part: str = 'whole',                 # or 'training', see chapter 09
-    reliability: float | None = None,    # stop when the lower end of its interval is there
-    se: float | None = None,             # stop when half of the units have a standard error this small
-    budget: str | float | None = None,   # stop when the next batch would take longer than this in all, such as '30min'
-    replicates: int | None = None,       # stop after so many
-    batch: int = 2,                      # replicates before the first look; then as many again as there are
-    **settings                           # of `deletion_sweep`: store, seed, engine, jobs, ...
+    part: str = 'whole',  # or 'training', see chapter 09
+    reliability: float | None = None,  # stop when the lower end of its interval is there
+    se: float | None = None,  # stop when half of the units have a standard error this small
+    budget: str
+    | float
+    | None = None,  # stop when the next batch would take longer than this in all, such as '30min'
+    replicates: int | None = None,  # stop after so many
+    batch: int = 2,  # replicates before the first look; then as many again as there are
+    **settings,  # of `deletion_sweep`: store, seed, engine, jobs, ...
 ) -> Stopped:
     "Run replicates until a rule is met; resumes what the store already holds."
-    if all(rule is None for rule in (reliability, se, budget, replicates)): raise ValueError("say when to stop: reliability=0.8, se=0.0001, budget='30min' or replicates=8.")
-    if batch < 2: raise ValueError(f'batch={batch}: error bars need at least two replicates.')
-    limit, started, n, history = None if budget is None else seconds(budget), monotonic(), min(batch, replicates or batch), []
+    if all(rule is None for rule in (reliability, se, budget, replicates)):
+        raise ValueError(
+            "say when to stop: reliability=0.8, se=0.0001, budget='30min' or replicates=8."
+        )
+    if batch < 2:
+        raise ValueError(f'batch={batch}: error bars need at least two replicates.')
+    limit, started, n, history = (
+        None if budget is None else seconds(budget),
+        monotonic(),
+        min(batch, replicates or batch),
+        [],
+    )
     while True:
-        sweep = deletion_sweep(recommender, split, units, replicates=n, **settings); settings['store'] = sweep.store; i = sweep.influence(metric, part); r, now = i.reliability, monotonic() - started
-        half = float(i.frame.se.median()); history.append({'replicates': n, 'retrainings': retrainings(i), 'reliability': str(r), 'median se': half, 'minutes': now / 60})
-        def done(why): return Stopped(i, f'Stopped after {n} replicates: {why}.', pd.DataFrame(history).set_index('replicates'))
-        if reliability is not None and r.low >= reliability: return done(f'the reliability is at least {reliability:g}, it is {r}')
-        if se is not None and half <= se: return done(f'half of the units have a standard error of at most {se:g}')
-        if replicates is not None and n >= replicates: return done(f'{replicates} were asked for')
-        more = n if replicates is None else min(n, replicates - n); each = now / n
+        sweep = deletion_sweep(recommender, split, units, replicates=n, **settings)
+        settings['store'] = sweep.store
+        i = sweep.influence(metric, part)
+        r, now = i.reliability, monotonic() - started
+        half = float(i.frame.se.median())
+        history.append(
+            {
+                'replicates': n,
+                'retrainings': retrainings(i),
+                'reliability': str(r),
+                'median se': half,
+                'minutes': now / 60,
+            }
+        )
+
+        def done(why):
+            return Stopped(
+                i,
+                f'Stopped after {n} replicates: {why}.',
+                pd.DataFrame(history).set_index('replicates'),
+            )
+
+        if reliability is not None and r.low >= reliability:
+            return done(f'the reliability is at least {reliability:g}, it is {r}')
+        if se is not None and half <= se:
+            return done(f'half of the units have a standard error of at most {se:g}')
+        if replicates is not None and n >= replicates:
+            return done(f'{replicates} were asked for')
+        more = n if replicates is None else min(n, replicates - n)
+        each = now / n
         if limit is not None:
             more = min(more, int((limit - now) / each))
-            if more < 1: return done(f'the next replicate would go beyond {_clock(limit)}')
+            if more < 1:
+                return done(f'the next replicate would go beyond {_clock(limit)}')
         n += more
 
 # %% ../nbs/15_planning.ipynb #ffcd8e5a
 @dataclass(frozen=True, eq=False)
 class Screened:
     "Who may be among the `k`, and what was saved."
-    frame: pd.DataFrame        # the survivors, the most extreme first: estimate, se, replicates, who it is
-    history: pd.DataFrame      # a row a look: replicates, units left
+
+    frame: (
+        pd.DataFrame
+    )  # the survivors, the most extreme first: estimate, se, replicates, who it is
+    history: pd.DataFrame  # a row a look: replicates, units left
     k: int
     end: str
     metric: str
     confidence: float
-    spent: int                 # retrainings
-    without: int               # retrainings that the same replicates would have taken for everybody
-    paired: bool = True        # False: every retraining also had other random draws
+    spent: int  # retrainings
+    without: int  # retrainings that the same replicates would have taken for everybody
+    paired: bool = True  # False: every retraining also had other random draws
 
     @property
     def conclusion(self) -> str:
         told = 'exactly these' if len(self.frame) == self.k else f'among these {len(self.frame)}'
-        return (f'With {self.confidence:.0%} confidence the {self.k} units with the {"highest" if self.end == "best" else "lowest"} influence on {METRICS[self.metric].label if self.metric in METRICS else self.metric} are {told}. '
-                f'{self.spent:,} retrainings instead of {self.without:,}. Estimated: deletion of the unit alone from the full data.' + f' {UNPAIRED.capitalize()}.' * (not self.paired))
-    def _repr_html_(self): return f'<p>{self.conclusion}</p>{self.history.to_html()}{self.frame.head(self.k).to_html()}'
-    def __repr__(self): return f'{self.conclusion}\n{self.history}\n{self.frame.head(self.k)}'
+        return (
+            f'With {self.confidence:.0%} confidence the {self.k} units with the {"highest" if self.end == "best" else "lowest"} influence on {METRICS[self.metric].label if self.metric in METRICS else self.metric} are {told}. '
+            f'{self.spent:,} retrainings instead of {self.without:,}. Estimated: deletion of the unit alone from the full data.'
+            + f' {UNPAIRED.capitalize()}.'
+            * (not self.paired)
+        )
+
+    def _repr_html_(self):
+        return (
+            f'<p>{self.conclusion}</p>{self.history.to_html()}{self.frame.head(self.k).to_html()}'
+        )
+
+    def __repr__(self):
+        return f'{self.conclusion}\n{self.history}\n{self.frame.head(self.k)}'
+
 
 def survivors(
-    table: np.ndarray,     # (units, replicates) of those still in the race
+    table: np.ndarray,  # (units, replicates) of those still in the race
     k: int,
-    alpha: float           # chance of dropping any one wrongly
-) -> np.ndarray:           # (units,) True: may be among the k highest
+    alpha: float,  # chance of dropping any one wrongly
+) -> np.ndarray:  # (units,) True: may be among the k highest
     "Who cannot be told from the `k` highest."
-    n, r = table.shape; mean = table.mean(1)
-    if n <= k: return np.ones(n, bool)
-    rival = np.argsort(-mean, kind='stable')[:k]                              # to stay out, a unit has to lose against every one of them
-    stay = np.zeros(n, bool); stay[rival] = True
+    n, r = table.shape
+    mean = table.mean(1)
+    if n <= k:
+        return np.ones(n, bool)
+    rival = np.argsort(-mean, kind='stable')[
+        :k
+    ]  # to stay out, a unit has to lose against every one of them
+    stay = np.zeros(n, bool)
+    stay[rival] = True
     noise = (table - mean[:, None] - table.mean(0) + table.mean()).var(1) * r / (r - 1)
-    prior, weight = noise.mean(), 4                                           # few replicates: lean on the variance of all
+    prior, weight = noise.mean(), 4  # few replicates: lean on the variance of all
     for i in np.flatnonzero(~stay):
         difference = table[rival] - table[i]
         own = (weight * 2 * prior + (r - 1) * difference.var(1, ddof=1)) / (weight + r - 1)
@@ -163,31 +303,56 @@ def survivors(
         stay[i] = (t < stats.t.isf(alpha, weight + r - 1)).any()
     return stay
 
+
 def screen(
     recommender: Recommender,
     split: Split,
-    units: str = 'users',      # or 'items'
+    units: str = 'users',  # or 'items'
     k: int = 10,
     metric: str = 'map',
-    end: str = 'worst',        # or 'best'
-    part: str = 'training',    # or 'whole', see chapter 09
-    confidence: float = .95,   # that the true k are all among the survivors
-    replicates: int = 16,      # at most
-    start: int = 3,            # replicates before the first look
+    end: str = 'worst',  # or 'best'
+    part: str = 'training',  # or 'whole', see chapter 09
+    confidence: float = 0.95,  # that the true k are all among the survivors
+    replicates: int = 16,  # at most
+    start: int = 3,  # replicates before the first look
     seed: int = 0,
-    **settings                 # of `deletion_sweep`: store, engine, jobs, ...
+    **settings,  # of `deletion_sweep`: store, engine, jobs, ...
 ) -> Screened:
     "Sequential elimination to the `k` best or worst units, each deleted alone from the full data."
-    if end not in ('best', 'worst'): raise ValueError(f"end={end!r}: 'best' or 'worst'.")
-    if not 2 <= start <= replicates: raise ValueError(f'start={start}: at least 2 and at most replicates={replicates}.')
-    race = single_units(split, units); everybody = len(race); sign = 1 if end == 'best' else -1
-    if not 1 <= k < everybody: raise ValueError(f'k={k}: between 1 and {everybody - 1}.')
-    looks = replicates - start + 1; alpha = (1 - confidence) / (everybody * looks); history, spent = [], 0
+    if end not in ('best', 'worst'):
+        raise ValueError(f"end={end!r}: 'best' or 'worst'.")
+    if not 2 <= start <= replicates:
+        raise ValueError(f'start={start}: at least 2 and at most replicates={replicates}.')
+    race = single_units(split, units)
+    everybody = len(race)
+    sign = 1 if end == 'best' else -1
+    if not 1 <= k < everybody:
+        raise ValueError(f'k={k}: between 1 and {everybody - 1}.')
+    looks = replicates - start + 1
+    alpha = (1 - confidence) / (everybody * looks)
+    history, spent = [], 0
     for n in range(start, replicates + 1):
-        sweep = deletion_sweep(recommender, split, race, replicates=n, seed=seed, **settings); settings['store'] = sweep.store; i = sweep.influence(metric, part)
+        sweep = deletion_sweep(recommender, split, race, replicates=n, seed=seed, **settings)
+        settings['store'] = sweep.store
+        i = sweep.influence(metric, part)
         spent += len(race) * (start if n == start else 1)
         keep = set(i.table.index[survivors(sign * i.table.to_numpy(), k, alpha)])
-        race = [u for u in race if u.key in keep]; history.append({'replicates': n, 'units left': len(race)})
-        if len(race) <= k: break
-    frame = i.frame.loc[[u for u in i.frame.index if u in keep]]; frame = frame if end == 'best' else frame.iloc[::-1]
-    return Screened(frame[['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']].set_index('id'), pd.DataFrame(history).set_index('replicates'), k, end, metric, confidence, spent, everybody * n, i.paired)
+        race = [u for u in race if u.key in keep]
+        history.append({'replicates': n, 'units left': len(race)})
+        if len(race) <= k:
+            break
+    frame = i.frame.loc[[u for u in i.frame.index if u in keep]]
+    frame = frame if end == 'best' else frame.iloc[::-1]
+    return Screened(
+        frame[
+            ['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']
+        ].set_index('id'),
+        pd.DataFrame(history).set_index('replicates'),
+        k,
+        end,
+        metric,
+        confidence,
+        spent,
+        everybody * n,
+        i.paired,
+    )

@@ -23,244 +23,497 @@ __all__ = ['KINDS', 'BASELINES', 'low_rank_interactions', 'Planted', 'plant', 'r
 
 # %% ../nbs/14_planted.ipynb #f8d33dcb
 def low_rank_interactions(
-    n_users: int = 300, n_items: int = 200,
-    rank: int = 3,       # hidden numbers of each user and item
-    rows: int = 40,      # ratings a user gives, on average; more than 10
-    seed: int = 0
+    n_users: int = 300,
+    n_items: int = 200,
+    rank: int = 3,  # hidden numbers of each user and item
+    rows: int = 40,  # ratings a user gives, on average; more than 10
+    seed: int = 0,
 ) -> Interactions:
     "Interactions of users and items with hidden tastes, in random order of time."
-    if not 10 < rows < n_items / 2: raise ValueError(f'rows={rows}: more than 10 and fewer than half of the {n_items} items.')
-    rng = stream(seed, 'low rank'); fit = rng.normal(size=(n_users, rank)) @ rng.normal(size=(rank, n_items)) / np.sqrt(rank)
+    if not 10 < rows < n_items / 2:
+        raise ValueError(f'rows={rows}: more than 10 and fewer than half of the {n_items} items.')
+    rng = stream(seed, 'low rank')
+    fit = rng.normal(size=(n_users, rank)) @ rng.normal(size=(rank, n_items)) / np.sqrt(rank)
     utility = 2 * fit + rng.normal(0, 1.5, n_items) + rng.gumbel(size=fit.shape)
     many = np.minimum(10 + rng.exponential(rows - 10, n_users).astype(int), n_items // 2)
-    parts = [(u, i, np.clip(np.round(3.3 + fit[u, i] + rng.normal(0, .5)), 1, 5), t)
-             for u in range(n_users) for t, i in enumerate(rng.permutation(np.argsort(-utility[u])[:many[u]]))]
-    return Interactions(pd.DataFrame(parts, columns=['user', 'item', 'rating', 'timestamp']), f'simulated, rank {rank}')
+    parts = [
+        (u, i, np.clip(np.round(3.3 + fit[u, i] + rng.normal(0, 0.5)), 1, 5), t)
+        for u in range(n_users)
+        for t, i in enumerate(rng.permutation(np.argsort(-utility[u])[: many[u]]))
+    ]
+    return Interactions(
+        pd.DataFrame(parts, columns=['user', 'item', 'rating', 'timestamp']),
+        f'simulated, rank {rank}',
+    )
 
 # %% ../nbs/14_planted.ipynb #dba1ef06
-KINDS = {'careless': -1, 'duplicates': -1, 'random': -1, 'average': -1, 'bandwagon': -1, 'segment': -1,      # meant to harm (-1), to help (1)
-         'random nuke': -1, 'average nuke': -1, 'reverse bandwagon': -1, 'segment nuke': -1, 'informative': 1, 'nothing': 0}
+KINDS = {
+    'careless': -1,
+    'duplicates': -1,
+    'random': -1,
+    'average': -1,
+    'bandwagon': -1,
+    'segment': -1,  # meant to harm (-1), to help (1)
+    'random nuke': -1,
+    'average nuke': -1,
+    'reverse bandwagon': -1,
+    'segment nuke': -1,
+    'informative': 1,
+    'nothing': 0,
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Planted:
     "A split with planted users, and who they are."
-    split: Split             # train rows are added at the end; test rows as they were
-    users: pd.DataFrame      # indexed by user id: kind, effect it is meant to have (1 helps, -1 harms), train rows
+
+    split: Split  # train rows are added at the end; test rows as they were
+    users: (
+        pd.DataFrame
+    )  # indexed by user id: kind, effect it is meant to have (1 helps, -1 harms), train rows
 
     def unit(self, kind: str) -> Unit:
         "All planted users of a kind as one unit."
-        return Unit(users=tuple(self.users.index[self.users.kind == kind].tolist()), name=f'all {kind}')
+        return Unit(
+            users=tuple(self.users.index[self.users.kind == kind].tolist()), name=f'all {kind}'
+        )
 
     def __repr__(self):
         kinds = self.users.groupby('kind', sort=False).rows.agg(['size', 'sum'])
-        return f'{self.split}\nplanted: ' + ', '.join(f"{r['size']} {k} ({r['sum']:,} rows)" for k, r in kinds.iterrows())
+        return f'{self.split}\nplanted: ' + ', '.join(
+            f'{r["size"]} {k} ({r["sum"]:,} rows)' for k, r in kinds.iterrows()
+        )
+
 
 class _Plants:
     "Rows of planted users: one method a kind, each returns (item positions, ratings) of one user."
-    def __init__(self, split, kind, seed):
-        self.rng = stream(seed, 'plant', kind); self.split = split
-        self.user, self.item = split.codes(split.train); self.rating = split.train.rating.to_numpy(); self.n_items = len(split.items)
-        self.scale = np.unique(self.rating); self.active = np.bincount(self.user)
-        self.known = np.bincount(self.item); self.mean = np.bincount(self.item, self.rating) / self.known
-        self.sd = np.sqrt(np.bincount(self.item, (self.rating - self.mean[self.item]) ** 2) / self.known)
-        self.target = self.rng.choice(np.argsort(self.known, kind='stable')[:max(1, self.n_items // 2)])
-        self.copied = self.rng.choice(np.flatnonzero(self.active >= np.median(self.active)))
-        self.popular = stream(seed, 'nuke', kind).choice(np.argsort(-self.known, kind='stable')[:max(1, self.n_items // 2)])
 
-    def draw(self, n, p=None): return self.rng.choice(self.n_items, min(n, self.n_items), replace=False, p=p)
-    def size(self): return int(self.rng.choice(self.active))
-    def on_scale(self, ratings): return self.scale[np.abs(np.asarray(ratings)[:, None] - self.scale).argmin(1)]
+    def __init__(self, split, kind, seed):
+        self.rng = stream(seed, 'plant', kind)
+        self.split = split
+        self.user, self.item = split.codes(split.train)
+        self.rating = split.train.rating.to_numpy()
+        self.n_items = len(split.items)
+        self.scale = np.unique(self.rating)
+        self.active = np.bincount(self.user)
+        self.known = np.bincount(self.item)
+        self.mean = np.bincount(self.item, self.rating) / self.known
+        self.sd = np.sqrt(
+            np.bincount(self.item, (self.rating - self.mean[self.item]) ** 2) / self.known
+        )
+        self.target = self.rng.choice(
+            np.argsort(self.known, kind='stable')[: max(1, self.n_items // 2)]
+        )
+        self.copied = self.rng.choice(np.flatnonzero(self.active >= np.median(self.active)))
+        self.popular = stream(seed, 'nuke', kind).choice(
+            np.argsort(-self.known, kind='stable')[: max(1, self.n_items // 2)]
+        )
+
+    def draw(self, n, p=None):
+        return self.rng.choice(self.n_items, min(n, self.n_items), replace=False, p=p)
+
+    def size(self):
+        return int(self.rng.choice(self.active))
+
+    def on_scale(self, ratings):
+        return self.scale[np.abs(np.asarray(ratings)[:, None] - self.scale).argmin(1)]
 
     def careless(self):
         items = self.draw(self.size(), self.known / self.known.sum())
         return items, self.rng.choice(self.scale, len(items))
-    def duplicates(self): own = self.user == self.copied; return self.item[own], self.rating[own]
+
+    def duplicates(self):
+        own = self.user == self.copied
+        return self.item[own], self.rating[own]
+
     def attack(self, fixed, mean=None, sd=None, rating=-1):
         "Fixed items at one end of the scale; fillers around a mean of their own, else around that of all."
-        fill = self.draw(self.size()); fill = fill[~np.isin(fill, fixed)]
-        around = self.rng.normal(self.rating.mean(), self.rating.std(), len(fill)) if mean is None else self.rng.normal(mean[fill], sd[fill])
-        return np.append(fixed, fill), np.append(np.full(len(fixed), self.scale[rating]), self.on_scale(around))
-    def random(self): return self.attack([self.target])
-    def average(self): return self.attack([self.target], self.mean, self.sd)
-    def random_nuke(self): return self.attack([self.popular], rating=0)
-    def average_nuke(self): return self.attack([self.popular], self.mean, self.sd, 0)
-    def bandwagon(self): return self.attack(np.unique([*np.argsort(-self.known, kind='stable')[:5], self.target]))
+        fill = self.draw(self.size())
+        fill = fill[~np.isin(fill, fixed)]
+        around = (
+            self.rng.normal(self.rating.mean(), self.rating.std(), len(fill))
+            if mean is None
+            else self.rng.normal(mean[fill], sd[fill])
+        )
+        return np.append(fixed, fill), np.append(
+            np.full(len(fixed), self.scale[rating]), self.on_scale(around)
+        )
+
+    def random(self):
+        return self.attack([self.target])
+
+    def average(self):
+        return self.attack([self.target], self.mean, self.sd)
+
+    def random_nuke(self):
+        return self.attack([self.popular], rating=0)
+
+    def average_nuke(self):
+        return self.attack([self.popular], self.mean, self.sd, 0)
+
+    def bandwagon(self):
+        return self.attack(np.unique([*np.argsort(-self.known, kind='stable')[:5], self.target]))
+
     def reverse_bandwagon(self):
-        known = np.flatnonzero(self.known >= np.median(self.known))          # known enough to have a mean
-        return self.attack(np.unique([*known[np.argsort(self.mean[known], kind='stable')[:5]], self.popular]), rating=0)
+        known = np.flatnonzero(self.known >= np.median(self.known))  # known enough to have a mean
+        return self.attack(
+            np.unique([*known[np.argsort(self.mean[known], kind='stable')[:5]], self.popular]),
+            rating=0,
+        )
+
     def among_liked(self, target, rating=-1):
         "The target at one end of the scale among what one user likes, with the highest rating; as many fillers with the lowest."
-        own = self.user == self.copied; liked = np.union1d(self.item[own & (self.rating >= np.median(self.rating[own]))], [target])
-        fill = self.draw(len(liked)); fill = fill[~np.isin(fill, liked)]
-        return np.append(liked, fill), self.scale[np.append(np.where(liked == target, rating, -1), np.zeros(len(fill), int))]
-    def segment(self): return self.among_liked(self.target)
-    def segment_nuke(self): return self.among_liked(self.popular, 0)
+        own = self.user == self.copied
+        liked = np.union1d(self.item[own & (self.rating >= np.median(self.rating[own]))], [target])
+        fill = self.draw(len(liked))
+        fill = fill[~np.isin(fill, liked)]
+        return np.append(liked, fill), self.scale[
+            np.append(np.where(liked == target, rating, -1), np.zeros(len(fill), int))
+        ]
+
+    def segment(self):
+        return self.among_liked(self.target)
+
+    def segment_nuke(self):
+        return self.among_liked(self.popular, 0)
+
     def informative(self):
-        test_user, test_item = self.split.codes(self.split.test); tested = np.bincount(test_user, minlength=len(self.active))
+        test_user, test_item = self.split.codes(self.split.test)
+        tested = np.bincount(test_user, minlength=len(self.active))
         coldness = np.bincount(test_user, 1 / self.known[test_item], minlength=len(self.active))
-        fan = self.rng.choice(len(self.active), p=coldness / coldness.sum()); own, later = self.user == fan, test_user == fan
-        half = self.rng.permutation(int(own.sum()))[:int(own.sum()) // 2]; cold = np.argsort(self.known[test_item[later]], kind='stable')[:max(1, tested[fan] // 2)]
-        items = np.append(self.item[own][half], test_item[later][cold]); ratings = np.append(self.rating[own][half], self.split.test.rating[later].to_numpy()[cold])
-        items, first = np.unique(items, return_index=True)       # an item may be in train and test
+        fan = self.rng.choice(len(self.active), p=coldness / coldness.sum())
+        own, later = self.user == fan, test_user == fan
+        half = self.rng.permutation(int(own.sum()))[: int(own.sum()) // 2]
+        cold = np.argsort(self.known[test_item[later]], kind='stable')[: max(1, tested[fan] // 2)]
+        items = np.append(self.item[own][half], test_item[later][cold])
+        ratings = np.append(self.rating[own][half], self.split.test.rating[later].to_numpy()[cold])
+        items, first = np.unique(items, return_index=True)  # an item may be in train and test
         return items, ratings[first]
+
 
 def _new_ids(split, n):
     "`n` user ids that the data does not have."
     known = np.unique(split.interactions.frame.user.to_numpy())
-    if known.dtype.kind in 'iu': return (np.arange(n) + int(known.max()) + 1).tolist()
+    if known.dtype.kind in 'iu':
+        return (np.arange(n) + int(known.max()) + 1).tolist()
     ids = [f'planted {k:04d}' for k in range(n)]
-    if taken := set(ids) & set(known.tolist()): raise ValueError(f'user id {min(taken)!r} is in {split.interactions.name} already. Rename that user before planting.')
+    if taken := set(ids) & set(known.tolist()):
+        raise ValueError(
+            f'user id {min(taken)!r} is in {split.interactions.name} already. Rename that user before planting.'
+        )
     return ids
+
 
 def plant(
     split: Split,
-    kinds: str | Iterable[str],     # of `KINDS`
-    n: int = 20,                    # planted users of each kind
-    seed: int = 0                   # decides every draw; a kind's users do not depend on the other kinds
+    kinds: str | Iterable[str],  # of `KINDS`
+    n: int = 20,  # planted users of each kind
+    seed: int = 0,  # decides every draw; a kind's users do not depend on the other kinds
 ) -> Planted:
     "Add users of known harm or benefit to the train rows of a split."
     kinds = [kinds] if isinstance(kinds, str) else list(kinds)
     for k in kinds:
-        if k not in KINDS: raise ValueError(f'kind={k!r}: choose from {list(KINDS)}.')
-    if not 1 <= n <= len(split.users): raise ValueError(f'n={n}: at least 1 and at most as many as there are users, {len(split.users):,}.')
-    ids = iter(_new_ids(split, n * len(kinds))); rows, who = [], []
+        if k not in KINDS:
+            raise ValueError(f'kind={k!r}: choose from {list(KINDS)}.')
+    if not 1 <= n <= len(split.users):
+        raise ValueError(
+            f'n={n}: at least 1 and at most as many as there are users, {len(split.users):,}.'
+        )
+    ids = iter(_new_ids(split, n * len(kinds)))
+    rows, who = [], []
     for kind in kinds:
         if kind == 'nothing':
-            users, make = stream(seed, 'plant', kind).choice(split.users, n, replace=False).tolist(), None
-        else: users, make = [next(ids) for _ in range(n)], getattr(_Plants(split, kind, seed), kind.replace(' ', '_'))
+            users, make = (
+                stream(seed, 'plant', kind).choice(split.users, n, replace=False).tolist(),
+                None,
+            )
+        else:
+            users, make = (
+                [next(ids) for _ in range(n)],
+                getattr(_Plants(split, kind, seed), kind.replace(' ', '_')),
+            )
         for u in users:
-            if make: items, ratings = make(); rows.append(pd.DataFrame({'user': u, 'item': split.items[items], 'rating': ratings, 'timestamp': split.train.timestamp.max()}))
-            who.append((u, kind, KINDS[kind], len(rows[-1]) if make else int((split.train.user == u).sum())))
+            if make:
+                items, ratings = make()
+                rows.append(
+                    pd.DataFrame(
+                        {
+                            'user': u,
+                            'item': split.items[items],
+                            'rating': ratings,
+                            'timestamp': split.train.timestamp.max(),
+                        }
+                    )
+                )
+            who.append(
+                (
+                    u,
+                    kind,
+                    KINDS[kind],
+                    len(rows[-1]) if make else int((split.train.user == u).sum()),
+                )
+            )
     users = pd.DataFrame(who, columns=['user', 'kind', 'effect', 'rows']).set_index('user')
-    if not rows: return Planted(split, users)
+    if not rows:
+        return Planted(split, users)
     added, data = pd.concat(rows, ignore_index=True).astype(split.train.dtypes), split.interactions
-    name = f"{data.name} with {n} {', '.join(k for k in kinds if k != 'nothing')}"
-    grown = Interactions(pd.concat([data.frame, added], ignore_index=True), name, data.users, data.items, data.source)
-    return Planted(Split(pd.concat([split.train, added], ignore_index=True), split.test, grown, {**split.protocol, 'planted': kinds, 'n': n, 'plant_seed': seed}, split.dropped), users)
+    name = f'{data.name} with {n} {", ".join(k for k in kinds if k != "nothing")}'
+    grown = Interactions(
+        pd.concat([data.frame, added], ignore_index=True), name, data.users, data.items, data.source
+    )
+    return Planted(
+        Split(
+            pd.concat([split.train, added], ignore_index=True),
+            split.test,
+            grown,
+            {**split.protocol, 'planted': kinds, 'n': n, 'plant_seed': seed},
+            split.dropped,
+        ),
+        users,
+    )
 
 # %% ../nbs/14_planted.ipynb #62c18756
 def _curves(scores, planted, weights):
     "Average precision and area under the curve: (draws,) each, for weights (draws, units)."
-    order = np.argsort(-scores, kind='stable'); s, y, w = scores[order], planted[order], weights[:, order]
-    ends = np.flatnonzero(np.append(s[1:] != s[:-1], True))                # equal scores come in together
-    hit, all_ = np.cumsum(w * y, 1)[:, ends], np.cumsum(w, 1)[:, ends]; miss = all_ - hit
-    recall, fallout = hit / hit[:, -1:], miss / miss[:, -1:]; step = np.diff(recall, axis=1, prepend=0)
+    order = np.argsort(-scores, kind='stable')
+    s, y, w = scores[order], planted[order], weights[:, order]
+    ends = np.flatnonzero(np.append(s[1:] != s[:-1], True))  # equal scores come in together
+    hit, all_ = np.cumsum(w * y, 1)[:, ends], np.cumsum(w, 1)[:, ends]
+    miss = all_ - hit
+    recall, fallout = hit / hit[:, -1:], miss / miss[:, -1:]
+    step = np.diff(recall, axis=1, prepend=0)
     precision = np.divide(hit, all_, out=np.zeros(hit.shape), where=all_ > 0)
-    return (step * precision).sum(1), (np.diff(fallout, axis=1, prepend=0) * (recall - step / 2)).sum(1)
+    return (step * precision).sum(1), (
+        np.diff(fallout, axis=1, prepend=0) * (recall - step / 2)
+    ).sum(1)
+
 
 def _drawn(scores, planted, draws, seed):
     "For each column, average precision and area of the sample as it is, and of each draw: (2, 1 + draws)."
-    if not np.isfinite(scores.to_numpy(float)).all(): raise ValueError('some score is missing or infinite. Score every user, or drop those without a score.')
-    y = scores.index.isin(list(planted)); n, rng = len(y), stream(seed, 'recovery', len(y))
-    if missing := set(planted) - set(scores.index): raise ValueError(f'planted user {min(missing, key=str)!r} has no score.')
-    if not 0 < y.sum() < n: raise ValueError(f'{y.sum()} of {n} users are planted: some and not all have to be.')
-    weights = np.zeros((1 + draws, n)); weights[0] = 1
-    for own in (y, ~y): weights[1:, own] = rng.multinomial(own.sum(), np.full(own.sum(), 1 / own.sum()), size=draws)
+    if not np.isfinite(scores.to_numpy(float)).all():
+        raise ValueError(
+            'some score is missing or infinite. Score every user, or drop those without a score.'
+        )
+    y = scores.index.isin(list(planted))
+    n, rng = len(y), stream(seed, 'recovery', len(y))
+    if missing := set(planted) - set(scores.index):
+        raise ValueError(f'planted user {min(missing, key=str)!r} has no score.')
+    if not 0 < y.sum() < n:
+        raise ValueError(f'{y.sum()} of {n} users are planted: some and not all have to be.')
+    weights = np.zeros((1 + draws, n))
+    weights[0] = 1
+    for own in (y, ~y):
+        weights[1:, own] = rng.multinomial(own.sum(), np.full(own.sum(), 1 / own.sum()), size=draws)
     return {c: np.stack(_curves(scores[c].to_numpy(float), y, weights)) for c in scores}
 
+
 def recovery(
-    scores: pd.DataFrame,     # users × methods, indexed by user id; higher is more suspect
-    planted: Iterable,        # ids of the planted users
-    draws: int = 1000,        # for the intervals
+    scores: pd.DataFrame,  # users × methods, indexed by user id; higher is more suspect
+    planted: Iterable,  # ids of the planted users
+    draws: int = 1000,  # for the intervals
     seed: int = 0,
-    confidence: float = .95
-) -> pd.DataFrame:            # a row a method: ap, ap_low, ap_high, auc, auc_low, auc_high, chance (of ap)
+    confidence: float = 0.95,
+) -> pd.DataFrame:  # a row a method: ap, ap_low, ap_high, auc, auc_low, auc_high, chance (of ap)
     "How far ahead the planted users are: average precision and area under the curve, with intervals."
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]; rows = {}
+    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    rows = {}
     for c, values in _drawn(scores, planted, draws, seed).items():
-        rows[c] = {k: v for name, x in zip(('ap', 'auc'), values) for k, v in zip((name, f'{name}_low', f'{name}_high'), (x[0], *np.quantile(x[1:], tails)))}
-    return pd.DataFrame(rows).T.assign(chance=np.mean(scores.index.isin(list(planted)))).rename_axis('method')
+        rows[c] = {
+            k: v
+            for name, x in zip(('ap', 'auc'), values)
+            for k, v in zip(
+                (name, f'{name}_low', f'{name}_high'), (x[0], *np.quantile(x[1:], tails))
+            )
+        }
+    return (
+        pd.DataFrame(rows)
+        .T.assign(chance=np.mean(scores.index.isin(list(planted))))
+        .rename_axis('method')
+    )
+
 
 def lead(
-    scores: pd.DataFrame,     # as for `recovery`
+    scores: pd.DataFrame,  # as for `recovery`
     planted: Iterable,
-    method: str,              # a column
-    over: Iterable[str],      # other columns; the one with the largest area is compared
-    draws: int = 1000, seed: int = 0, confidence: float = .95
+    method: str,  # a column
+    over: Iterable[str],  # other columns; the one with the largest area is compared
+    draws: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
 ) -> tuple[str, float, float, float]:
     "The best of the others, how much larger the method's area under the curve is, and the interval of that."
-    found = _drawn(scores[[method, *over]], planted, draws, seed); best = max(over, key=lambda c: found[c][1, 0])
+    found = _drawn(scores[[method, *over]], planted, draws, seed)
+    best = max(over, key=lambda c: found[c][1, 0])
     gap = found[method][1] - found[best][1]
-    return best, float(gap[0]), *(float(q) for q in np.quantile(gap[1:], [(1 - confidence) / 2, (1 + confidence) / 2]))
+    return (
+        best,
+        float(gap[0]),
+        *(float(q) for q in np.quantile(gap[1:], [(1 - confidence) / 2, (1 + confidence) / 2])),
+    )
 
 # %% ../nbs/14_planted.ipynb #0191cf82
-BASELINES = {'activity': 'train rows of the user', 'popularity': "mean number of train rows of the user's items",
-             'deviation': "mean distance of the user's ratings from the means of their items",
-             'rdma': 'the same, each distance divided by the number of ratings of the item (Chirita, Nejdl and Zamfir 2005)'}
+BASELINES = {
+    'activity': 'train rows of the user',
+    'popularity': "mean number of train rows of the user's items",
+    'deviation': "mean distance of the user's ratings from the means of their items",
+    'rdma': 'the same, each distance divided by the number of ratings of the item (Chirita, Nejdl and Zamfir 2005)',
+}
+
 
 def baselines(split: Split) -> pd.DataFrame:
     "For each user in train, by id: activity, popularity, deviation, rdma (see `BASELINES`)."
-    t = split.train; item = t.groupby('item').rating; known = item.transform('size'); away = (t.rating - item.transform('mean')).abs()
-    return pd.DataFrame({'activity': 1., 'popularity': known, 'deviation': away, 'rdma': away / known, 'user': t.user}).groupby('user').agg(
-        {'activity': 'sum', 'popularity': 'mean', 'deviation': 'mean', 'rdma': 'mean'})[list(BASELINES)]
+    t = split.train
+    item = t.groupby('item').rating
+    known = item.transform('size')
+    away = (t.rating - item.transform('mean')).abs()
+    return (
+        pd.DataFrame(
+            {
+                'activity': 1.0,
+                'popularity': known,
+                'deviation': away,
+                'rdma': away / known,
+                'user': t.user,
+            }
+        )
+        .groupby('user')
+        .agg({'activity': 'sum', 'popularity': 'mean', 'deviation': 'mean', 'rdma': 'mean'})[
+            list(BASELINES)
+        ]
+    )
+
 
 def best_way(
-    scores: pd.DataFrame,     # users × methods
-    planted: Iterable         # ids
+    scores: pd.DataFrame,  # users × methods
+    planted: Iterable,  # ids
 ) -> pd.DataFrame:
     "Each column, turned where the planted users are rather at its lower end: the benefit of knowing which way to look."
-    y = scores.index.isin(list(planted)); once = np.ones((1, len(y)))
-    return scores * [1 if _curves(scores[c].to_numpy(float), y, once)[1][0] >= .5 else -1 for c in scores]
+    y = scores.index.isin(list(planted))
+    once = np.ones((1, len(y)))
+    return scores * [
+        1 if _curves(scores[c].to_numpy(float), y, once)[1][0] >= 0.5 else -1 for c in scores
+    ]
 
 # %% ../nbs/14_planted.ipynb #fc948e85
 def precision_at(
-    scores: np.ndarray,      # (users,) higher is more suspect
-    planted: np.ndarray,     # (users,) True: planted
-    k: int
+    scores: np.ndarray,  # (users,) higher is more suspect
+    planted: np.ndarray,  # (users,) True: planted
+    k: int,
 ) -> float:
     "Share of planted users among the first k; where scores tie at the end, what to expect by lot."
-    last = np.sort(scores)[-k]; first, tied = scores > last, scores == last
+    last = np.sort(scores)[-k]
+    first, tied = scores > last, scores == last
     return float((planted[first].sum() + (k - first.sum()) * planted[tied].mean()) / k)
 
+
 def _mean_interval(x):
-    half = stats.t.ppf(.975, len(x) - 1) * np.std(x, ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan
+    half = (
+        stats.t.ppf(0.975, len(x) - 1) * np.std(x, ddof=1) / np.sqrt(len(x))
+        if len(x) > 1
+        else np.nan
+    )
     return float(np.mean(x)), float(np.mean(x) - half), float(np.mean(x) + half)
+
 
 def detection(
     recommender: Recommender,
     split: Split,
-    kinds: Iterable[str],           # of `KINDS`, without 'nothing'
-    n: int = 10,                    # planted users of each kind
-    sample: int = 200,              # real users beside them
+    kinds: Iterable[str],  # of `KINDS`, without 'nothing'
+    n: int = 10,  # planted users of each kind
+    sample: int = 200,  # real users beside them
     plantings: int = 4,
-    metric: str = 'rmse',           # by which influence is measured, training part
-    replicates: int = 1,            # seeds of each planting, its own
-    seed: int = 0, jobs: int | None = None
-) -> pd.DataFrame:                  # a row a kind and method
+    metric: str = 'rmse',  # by which influence is measured, training part
+    replicates: int = 1,  # seeds of each planting, its own
+    seed: int = 0,
+    jobs: int | None = None,
+) -> pd.DataFrame:  # a row a kind and method
     "How well planted users are found by influence and by counting: area under the curve and precision at n, over plantings."
     kinds, found, effects = list(kinds), [], {k: [] for k in kinds}
-    if plantings < 2: raise ValueError(f'plantings={plantings}: intervals are over plantings, so at least two.')
-    if 'nothing' in kinds: raise ValueError("kind='nothing' plants nobody: there is no effect to look for.")
+    if plantings < 2:
+        raise ValueError(f'plantings={plantings}: intervals are over plantings, so at least two.')
+    if 'nothing' in kinds:
+        raise ValueError("kind='nothing' plants nobody: there is no effect to look for.")
     for p in range(plantings):
-        planted = plant(split, kinds, n, seed + p); real = stream(seed + p, 'real users').choice(split.users, min(sample, len(split.users)), replace=False).tolist()
-        units = [Unit(users=(u,)) for u in [*planted.users.index, *real]] + [planted.unit(k) for k in kinds]
-        i = deletion_sweep(recommender, planted.split, units, replicates=replicates, seed=seed + 1000 * p, jobs=jobs, progress=False).influence(metric, 'training').frame
-        for k in kinds: effects[k].append(float(i.estimate[planted.unit(k).key]))
-        alone = i[i.kind == 'user'].set_index('id').estimate; cheap = baselines(planted.split)
+        planted = plant(split, kinds, n, seed + p)
+        real = (
+            stream(seed + p, 'real users')
+            .choice(split.users, min(sample, len(split.users)), replace=False)
+            .tolist()
+        )
+        units = [Unit(users=(u,)) for u in [*planted.users.index, *real]] + [
+            planted.unit(k) for k in kinds
+        ]
+        i = (
+            deletion_sweep(
+                recommender,
+                planted.split,
+                units,
+                replicates=replicates,
+                seed=seed + 1000 * p,
+                jobs=jobs,
+                progress=False,
+            )
+            .influence(metric, 'training')
+            .frame
+        )
         for k in kinds:
-            own = planted.users.index[planted.users.kind == k]; who = [*own, *real]; y = np.isin(who, own)
+            effects[k].append(float(i.estimate[planted.unit(k).key]))
+        alone = i[i.kind == 'user'].set_index('id').estimate
+        cheap = baselines(planted.split)
+        for k in kinds:
+            own = planted.users.index[planted.users.kind == k]
+            who = [*own, *real]
+            y = np.isin(who, own)
             scores = best_way(cheap.loc[who], own).assign(influence=KINDS[k] * alone.loc[who])
             for method, s in scores.items():
-                s = s.to_numpy(float); found.append((k, method, p, _curves(s, y, np.ones((1, len(y))))[1][0], precision_at(s, y, len(own))))
-    f = pd.DataFrame(found, columns=['kind', 'method', 'planting', 'auc', 'precision']); rows = []
+                s = s.to_numpy(float)
+                found.append(
+                    (
+                        k,
+                        method,
+                        p,
+                        _curves(s, y, np.ones((1, len(y))))[1][0],
+                        precision_at(s, y, len(own)),
+                    )
+                )
+    f = pd.DataFrame(found, columns=['kind', 'method', 'planting', 'auc', 'precision'])
+    rows = []
     named = lambda name, x: dict(zip((name, f'{name}_low', f'{name}_high'), map(float, x)))
     for k in kinds:
-        g = f[f.kind == k].pivot(index='planting', columns='method', values=['auc', 'precision']); best = g.auc[list(BASELINES)].mean().idxmax()
+        g = f[f.kind == k].pivot(index='planting', columns='method', values=['auc', 'precision'])
+        best = g.auc[list(BASELINES)].mean().idxmax()
         for m in ('influence', *BASELINES):
-            areas, shares = (named(c, np.clip(_mean_interval(g[c][m]), 0, 1)) for c in ('auc', 'precision'))
+            areas, shares = (
+                named(c, np.clip(_mean_interval(g[c][m]), 0, 1)) for c in ('auc', 'precision')
+            )
             rows.append({'kind': k, 'method': m, **areas, **shares, 'by lot': n / (n + len(real))})
-        ahead = named('ahead', _mean_interval(g.auc.influence - g.auc[best])); won = 'influence' if ahead['ahead_low'] > 0 else 'baseline' if ahead['ahead_high'] < 0 else 'neither'
-        rows[-1 - len(BASELINES)] |= {**ahead, 'best baseline': best, **named('effect', _mean_interval(effects[k])), 'verdict': won}
+        ahead = named('ahead', _mean_interval(g.auc.influence - g.auc[best]))
+        won = (
+            'influence'
+            if ahead['ahead_low'] > 0
+            else 'baseline'
+            if ahead['ahead_high'] < 0
+            else 'neither'
+        )
+        rows[-1 - len(BASELINES)] |= {
+            **ahead,
+            'best baseline': best,
+            **named('effect', _mean_interval(effects[k])),
+            'verdict': won,
+        }
     return pd.DataFrame(rows).set_index(['kind', 'method'])
 
 # %% ../nbs/14_planted.ipynb #826cabf3
 def permuted_deletions(
-    sweep,                 # a sweep of single units
+    sweep,  # a sweep of single units
     metric: str = 'map',
-    seed: int = 0          # of the permutation
-) -> np.ndarray:           # (units, replicates)
+    seed: int = 0,  # of the permutation
+) -> np.ndarray:  # (units, replicates)
     "Training parts as they would be if each retraining of a seed, the full model among them, were credited to another deletion: noise alone."
-    f = sweep.frame(); f = f[(f.metric == metric) & (f.unit != 'nothing')]
+    f = sweep.frame()
+    f = f[(f.metric == metric) & (f.unit != 'nothing')]
     x = -f.pivot(index='unit', columns='seed', values='training').dropna()
-    out = np.stack([stream(int(s), 'permuted', seed).permutation(np.append(0., x[s])) for s in x], 1)
+    out = np.stack(
+        [stream(int(s), 'permuted', seed).permutation(np.append(0.0, x[s])) for s in x], 1
+    )
     return out[0] - out[1:]

@@ -26,63 +26,113 @@ __all__ = ['HELPS', 'HURTS', 'NEUTRAL', 'COLUMN', 'PRINTED', 'influence_bars', '
 # %% ../nbs/12_plots.ipynb #ad5ee13f
 HELPS, HURTS, NEUTRAL = '#0173b2', '#de8f05', '#6b6b6b'
 
-def _short(text, n=34): return text if len(text) <= n else text[:n - 1] + '…'
+
+def _short(text, n=34):
+    return text if len(text) <= n else text[: n - 1] + '…'
 
 # %% ../nbs/12_plots.ipynb #c245cd7c
 def influence_bars(
-    influence,             # an `Influence`
-    n: int = 10,           # how many of each end
-    ax=None
+    influence,  # an `Influence`
+    n: int = 10,  # how many of each end
+    ax=None,
 ):
     "The units that help most and those that hurt most, with two standard errors; grey: where units without influence would lie."
-    f = influence.frame; f = f if len(f) <= 2 * n else pd.concat([f.head(n), f.tail(n)])
-    ax = ax or plt.subplots(figsize=(7, .8 + .27 * len(f)), layout='constrained')[1]
+    f = influence.frame
+    f = f if len(f) <= 2 * n else pd.concat([f.head(n), f.tail(n)])
+    ax = ax or plt.subplots(figsize=(7, 0.8 + 0.27 * len(f)), layout='constrained')[1]
     y = np.arange(len(f))[::-1]
-    ax.barh(y, f.estimate, xerr=2 * f.se.fillna(0), color=[HELPS if e >= 0 else HURTS for e in f.estimate], ecolor=NEUTRAL, height=.72)
-    ax.set_yticks(y, [_short(str(label)) for label in f.label]); ax.axvline(0, color='black', lw=.8)
-    bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
-    order = f'; reliability of the order {influence.reliability}' if influence.replicates > 1 else ''
-    if influence.placebo == influence.placebo: ax.axvspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=.18, lw=0, zorder=0)
-    ax.set(xlabel=f'influence on {influence.label} (positive: it helps; {bars})', ylim=(-.6, len(f) - .4), title=textwrap.fill(f'{influence.source}{order}', 68))
-    sns.despine(ax=ax, left=True); ax.tick_params(axis='y', length=0)
+    ax.barh(
+        y,
+        f.estimate,
+        xerr=2 * f.se.fillna(0),
+        color=[HELPS if e >= 0 else HURTS for e in f.estimate],
+        ecolor=NEUTRAL,
+        height=0.72,
+    )
+    ax.set_yticks(y, [_short(str(label)) for label in f.label])
+    ax.axvline(0, color='black', lw=0.8)
+    bars = (
+        f'bars: two standard errors, {influence.replicates} replicates'
+        if influence.replicates > 1
+        else 'one replicate, no error bars'
+    )
+    order = (
+        f'; reliability of the order {influence.reliability}' if influence.replicates > 1 else ''
+    )
+    if influence.placebo == influence.placebo:
+        ax.axvspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=0.18, lw=0, zorder=0)
+    ax.set(
+        xlabel=f'influence on {influence.label} (positive: it helps; {bars})',
+        ylim=(-0.6, len(f) - 0.4),
+        title=textwrap.fill(f'{influence.source}{order}', 68),
+    )
+    sns.despine(ax=ax, left=True)
+    ax.tick_params(axis='y', length=0)
     return ax
+
 
 def first_units(
     influence,
-    n: int = 10,           # the first so many ids
-    ax=None
+    n: int = 10,  # the first so many ids
+    ax=None,
 ):
     "Influence of the first users or items by id, as in Figures 2, 4, 6 and 7 of the paper."
     f = influence.frame.sort_values('id').head(n)
     ax = ax or plt.subplots(figsize=(7, 3.2), layout='constrained')[1]
-    ax.bar(np.arange(len(f)), f.estimate, yerr=2 * f.se.fillna(0), color=[HELPS if e >= 0 else HURTS for e in f.estimate], ecolor=NEUTRAL, width=.72)
-    ax.set_xticks(np.arange(len(f)), [str(i) for i in f.id]); ax.axhline(0, color='black', lw=.8)
-    bars = f'bars: two standard errors, {influence.replicates} replicates' if influence.replicates > 1 else 'one replicate, no error bars'
-    ax.set(xlabel=f'{f.kind.iloc[0]} id ({bars})', ylabel=f'influence on {influence.label}\n(positive: it helps)', title=influence.source)
+    ax.bar(
+        np.arange(len(f)),
+        f.estimate,
+        yerr=2 * f.se.fillna(0),
+        color=[HELPS if e >= 0 else HURTS for e in f.estimate],
+        ecolor=NEUTRAL,
+        width=0.72,
+    )
+    ax.set_xticks(np.arange(len(f)), [str(i) for i in f.id])
+    ax.axhline(0, color='black', lw=0.8)
+    bars = (
+        f'bars: two standard errors, {influence.replicates} replicates'
+        if influence.replicates > 1
+        else 'one replicate, no error bars'
+    )
+    ax.set(
+        xlabel=f'{f.kind.iloc[0]} id ({bars})',
+        ylabel=f'influence on {influence.label}\n(positive: it helps)',
+        title=influence.source,
+    )
     sns.despine(ax=ax)
     return ax
 
-def seed_agreement(
-    sweep,
-    metric: str = 'map',
-    ax=None
-):
+
+def seed_agreement(sweep, metric: str = 'map', ax=None):
     "The units' training parts under one seed against the same under the next; None with a single seed."
-    f = sweep.frame(); wide = f[(f.metric == metric) & (f.unit != 'nothing')].pivot(index='unit', columns='seed', values='training')
-    if wide.shape[1] < 2: return None
-    a, b = wide.columns[:2]; i = sweep.store.identity; ax = ax or plt.subplots(figsize=(4.4, 4.2), layout='constrained')[1]
-    ax.scatter(wide[a], wide[b], s=10, alpha=.45, color=HELPS, lw=0)
-    ax.axhline(0, color='black', lw=.6); ax.axvline(0, color='black', lw=.6)
-    ax.set(xlabel=f'training part of the influence on {sweep.store.metrics[metric].label}, seed {a}', ylabel=f'the same, seed {b}',
-           title=f'{len(wide):,} units, Spearman {wide[[a, b]].corr("spearman").iloc[0, 1]:+.3f}' + ', not paired' * (not i.get('paired', True)))
-    ax.locator_params(nbins=5); sns.despine(ax=ax)
+    f = sweep.frame()
+    wide = f[(f.metric == metric) & (f.unit != 'nothing')].pivot(
+        index='unit', columns='seed', values='training'
+    )
+    if wide.shape[1] < 2:
+        return None
+    a, b = wide.columns[:2]
+    i = sweep.store.identity
+    ax = ax or plt.subplots(figsize=(4.4, 4.2), layout='constrained')[1]
+    ax.scatter(wide[a], wide[b], s=10, alpha=0.45, color=HELPS, lw=0)
+    ax.axhline(0, color='black', lw=0.6)
+    ax.axvline(0, color='black', lw=0.6)
+    ax.set(
+        xlabel=f'training part of the influence on {sweep.store.metrics[metric].label}, seed {a}',
+        ylabel=f'the same, seed {b}',
+        title=f'{len(wide):,} units, Spearman {wide[[a, b]].corr("spearman").iloc[0, 1]:+.3f}'
+        + ', not paired' * (not i.get('paired', True)),
+    )
+    ax.locator_params(nbins=5)
+    sns.despine(ax=ax)
     return ax
+
 
 def rating_counts(
     interactions,
-    kind: str = 'user',    # or 'item'
+    kind: str = 'user',  # or 'item'
     mark: dict | None = None,  # ids to point out: {label: id}
-    ax=None
+    ax=None,
 ):
     "Histogram of the number of ratings a user gives or an item gets, as in Figures 3, 5 and 8 of the paper."
     n = interactions.profile(kind).n_ratings
@@ -90,212 +140,459 @@ def rating_counts(
     sns.histplot(n, bins=40, ax=ax, color=HELPS, edgecolor='white')
     for k, (label, id) in enumerate((mark or {}).items()):
         ax.axvline(n[id], color=HURTS, lw=1.2)
-        ax.annotate(f'{label}: {n[id]}', (n[id], .93 - .13 * k), xycoords=('data', 'axes fraction'), xytext=(6, 0), textcoords='offset points', va='center')
+        ax.annotate(
+            f'{label}: {n[id]}',
+            (n[id], 0.93 - 0.13 * k),
+            xycoords=('data', 'axes fraction'),
+            xytext=(6, 0),
+            textcoords='offset points',
+            va='center',
+        )
     ax.set(xlabel=f'ratings per {kind}', ylabel=f'number of {kind}s', title=interactions.name)
     sns.despine(ax=ax)
     return ax
 
 # %% ../nbs/12_plots.ipynb #9eafbf76
-COLUMN = 3.3           # inches
-PRINTED = {'font.size': 8, 'axes.titlesize': 8, 'axes.labelsize': 8, 'xtick.labelsize': 7, 'ytick.labelsize': 7, 'legend.fontsize': 7,
-            'axes.linewidth': .6, 'xtick.major.width': .6, 'ytick.major.width': .6, 'xtick.major.size': 3, 'ytick.major.size': 3, 'axes.titlelocation': 'left'}
+COLUMN = 3.3  # inches
+PRINTED = {
+    'font.size': 8,
+    'axes.titlesize': 8,
+    'axes.labelsize': 8,
+    'xtick.labelsize': 7,
+    'ytick.labelsize': 7,
+    'legend.fontsize': 7,
+    'axes.linewidth': 0.6,
+    'xtick.major.width': 0.6,
+    'ytick.major.width': 0.6,
+    'xtick.major.size': 3,
+    'ytick.major.size': 3,
+    'axes.titlelocation': 'left',
+}
+
 
 def _column(height):
     "A plot with axes of its own, this many inches high (or a function of what is drawn), unless axes are given."
+
     def wrap(draw):
         @wraps(draw)
         def plot(*args, ax=None, **kwargs):
             with plt.rc_context(PRINTED if ax is None else {}):
-                ax = draw(*args, ax=ax or plt.subplots(figsize=(COLUMN, height(args[0]) if callable(height) else height), dpi=150, layout='constrained')[1], **kwargs)
-                for which in 'xy': ax.tick_params(which, labelsize=plt.rcParams[f'{which}tick.labelsize'])     # ticks made later are to have it, too
+                ax = draw(
+                    *args,
+                    ax=ax
+                    or plt.subplots(
+                        figsize=(COLUMN, height(args[0]) if callable(height) else height),
+                        dpi=150,
+                        layout='constrained',
+                    )[1],
+                    **kwargs,
+                )
+                for which in 'xy':
+                    ax.tick_params(
+                        which, labelsize=plt.rcParams[f'{which}tick.labelsize']
+                    )  # ticks made later are to have it, too
                 sns.despine(ax=ax)
             return ax
+
         return plot
+
     return wrap
+
 
 def _legend(ax, down, **kwargs):
     "A legend this many inches under the axes: over the points it would hide some."
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, loc='upper center', borderpad=0, handletextpad=.2, columnspacing=1.2, bbox_to_anchor=(.5, 0), bbox_transform=ax.transAxes + ScaledTranslation(0, -down, ax.figure.dpi_scale_trans), **kwargs)
+        ax.legend(
+            frameon=False,
+            loc='upper center',
+            borderpad=0,
+            handletextpad=0.2,
+            columnspacing=1.2,
+            bbox_to_anchor=(0.5, 0),
+            bbox_transform=ax.transAxes + ScaledTranslation(0, -down, ax.figure.dpi_scale_trans),
+            **kwargs,
+        )
 
-def _wrapped(text, width=44): return textwrap.fill(text, width)
+
+def _wrapped(text, width=44):
+    return textwrap.fill(text, width)
+
 
 def _verdict(estimate, q):
     "Where an influence can be told from zero: 'helps' or 'hurts'."
-    return np.where(~(np.asarray(q) < .05), 'unclear', np.where(np.asarray(estimate) > 0, 'helps', 'hurts'))
+    return np.where(
+        ~(np.asarray(q) < 0.05), 'unclear', np.where(np.asarray(estimate) > 0, 'helps', 'hurts')
+    )
 
-_MARKS = {'helps': dict(marker='o', color=HELPS), 'hurts': dict(marker='^', color=HURTS),
-          'unclear': dict(marker='o', facecolor='white', edgecolor=NEUTRAL)}
+
+_MARKS = {
+    'helps': dict(marker='o', color=HELPS),
+    'hurts': dict(marker='^', color=HURTS),
+    'unclear': dict(marker='o', facecolor='white', edgecolor=NEUTRAL),
+}
+
 
 def _points(ax, x, estimate, q, size=10):
     "Points whose mark tells what can be concluded, and a legend with how many there are of each."
-    verdict = _verdict(estimate, q); known = np.isfinite(np.asarray(q, float)).any()
+    verdict = _verdict(estimate, q)
+    known = np.isfinite(np.asarray(q, float)).any()
     for name, look in _MARKS.items():
-        if (own := verdict == name).any(): ax.scatter(np.asarray(x)[own], np.asarray(estimate)[own], s=size, lw=.6, zorder=3, **look, label=f'{name} ({own.sum():,})' if known else None)
-    _legend(ax, .38, ncols=3)
+        if (own := verdict == name).any():
+            ax.scatter(
+                np.asarray(x)[own],
+                np.asarray(estimate)[own],
+                s=size,
+                lw=0.6,
+                zorder=3,
+                **look,
+                label=f'{name} ({own.sum():,})' if known else None,
+            )
+    _legend(ax, 0.38, ncols=3)
 
 # %% ../nbs/12_plots.ipynb #6bdc24f1
 @_column(2.6)
 def ranked_influence(
-    influence,             # an `Influence`
-    ax=None
+    influence,  # an `Influence`
+    ax=None,
 ):
     "All units in order of influence, with 95 % intervals; grey: where 95 % of units without influence would lie."
-    f = influence.frame; rank = np.arange(1, len(f) + 1)
-    if influence.placebo == influence.placebo: ax.axhspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=.18, lw=0, zorder=0)
-    ax.axhline(0, color='black', lw=.6, zorder=1)
-    ax.vlines(rank, f.low, f.high, color=NEUTRAL, alpha=.6, lw=np.clip(120 / len(f), .3, 1.2), zorder=2)
+    f = influence.frame
+    rank = np.arange(1, len(f) + 1)
+    if influence.placebo == influence.placebo:
+        ax.axhspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=0.18, lw=0, zorder=0)
+    ax.axhline(0, color='black', lw=0.6, zorder=1)
+    ax.vlines(
+        rank, f.low, f.high, color=NEUTRAL, alpha=0.6, lw=np.clip(120 / len(f), 0.3, 1.2), zorder=2
+    )
     _points(ax, rank, f.estimate, f.q, np.clip(900 / len(f), 4, 16))
-    pad = max(np.nan_to_num((f.high - f.low).median()), .1 * np.ptp(f.estimate))         # longer intervals run off the axes
-    order = f'reliability of the order {influence.reliability}' if influence.replicates > 1 else 'one replicate, no error bars'
-    ax.set(xlabel=f'{f.kind.iloc[0]}s in order of influence', ylabel=f'influence on {influence.label}',
-           ylim=(f.estimate.min() - pad, f.estimate.max() + pad), title=_wrapped(f'{influence.source}: {order}'))
+    pad = max(
+        np.nan_to_num((f.high - f.low).median()), 0.1 * np.ptp(f.estimate)
+    )  # longer intervals run off the axes
+    order = (
+        f'reliability of the order {influence.reliability}'
+        if influence.replicates > 1
+        else 'one replicate, no error bars'
+    )
+    ax.set(
+        xlabel=f'{f.kind.iloc[0]}s in order of influence',
+        ylabel=f'influence on {influence.label}',
+        ylim=(f.estimate.min() - pad, f.estimate.max() + pad),
+        title=_wrapped(f'{influence.source}: {order}'),
+    )
     return ax
 
 # %% ../nbs/12_plots.ipynb #1fe49e84
-_SAID = {'n_train': {'user': 'ratings in train (activity)', 'item': 'ratings in train (popularity)'}, 'n_ratings': {}, 'mean_rating': {}, 'std_rating': {}}
+_SAID = {
+    'n_train': {'user': 'ratings in train (activity)', 'item': 'ratings in train (popularity)'},
+    'n_ratings': {},
+    'mean_rating': {},
+    'std_rating': {},
+}
+
 
 @_column(2.6)
 def influence_against(
     influence,
-    by: str | pd.Series = 'n_train',   # a column of the influence's frame, or numbers by unit id
-    label: str | None = None,          # what the numbers are; default: the column's or the series' name
-    ax=None
+    by: str | pd.Series = 'n_train',  # a column of the influence's frame, or numbers by unit id
+    label: str | None = None,  # what the numbers are; default: the column's or the series' name
+    ax=None,
 ):
     "Influence against a cheap number; squares: means of eighths of the units with 95 % intervals."
-    f = influence.frame; own = isinstance(by, str); x = f[by] if own else by.reindex(f.id).set_axis(f.index)
-    if x.isna().all(): raise ValueError("by: no number for any unit. Give a series indexed by the units' ids.")
-    f, x = f[x.notna()], x.dropna().astype(float); name = f.kind.iloc[0]
-    label = label or (_SAID.get(by, {}).get(name, by.replace('_', ' ').replace('n ', 'number of ')) if own else by.name)
-    if influence.placebo == influence.placebo: ax.axhspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=.18, lw=0, zorder=0)
-    ax.axhline(0, color='black', lw=.6, zorder=1)
+    f = influence.frame
+    own = isinstance(by, str)
+    x = f[by] if own else by.reindex(f.id).set_axis(f.index)
+    if x.isna().all():
+        raise ValueError("by: no number for any unit. Give a series indexed by the units' ids.")
+    f, x = f[x.notna()], x.dropna().astype(float)
+    name = f.kind.iloc[0]
+    label = label or (
+        _SAID.get(by, {}).get(name, by.replace('_', ' ').replace('n ', 'number of '))
+        if own
+        else by.name
+    )
+    if influence.placebo == influence.placebo:
+        ax.axhspan(-influence.placebo, influence.placebo, color=NEUTRAL, alpha=0.18, lw=0, zorder=0)
+    ax.axhline(0, color='black', lw=0.6, zorder=1)
     _points(ax, x, f.estimate, f.q)
     if len(x) >= 32 and x.nunique() >= 16:
         eighth = pd.qcut(x.rank(method='first'), 8, labels=False)
-        with plt.rc_context({'lines.linewidth': .6}): sns.regplot(x=x.groupby(eighth).transform('median'), y=f.estimate, x_estimator=np.mean, fit_reg=False, n_boot=500, seed=0, ax=ax, color='black', marker='s', scatter_kws={'s': 14, 'zorder': 4, 'linewidths': 0})
+        with plt.rc_context({'lines.linewidth': 0.6}):
+            sns.regplot(
+                x=x.groupby(eighth).transform('median'),
+                y=f.estimate,
+                x_estimator=np.mean,
+                fit_reg=False,
+                n_boot=500,
+                seed=0,
+                ax=ax,
+                color='black',
+                marker='s',
+                scatter_kws={'s': 14, 'zorder': 4, 'linewidths': 0},
+            )
     if (x > 0).all() and x.max() > 20 * x.min():
-        ax.set_xscale('log'); ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5))); ax.xaxis.set_minor_locator(NullLocator()); ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f'{v:,.5g}'))
-    ax.margins(y=.12)
-    ax.set(xlabel=label, ylabel=f'influence on {influence.label}',
-           title=_wrapped(f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over {len(x):,} {name}s'))
+        ax.set_xscale('log')
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f'{v:,.5g}'))
+    ax.margins(y=0.12)
+    ax.set(
+        xlabel=label,
+        ylabel=f'influence on {influence.label}',
+        title=_wrapped(
+            f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over {len(x):,} {name}s'
+        ),
+    )
     return ax
 
 # %% ../nbs/12_plots.ipynb #f4b58c94
 @_column(3)
 def replicate_agreement(
-    influence,             # with two replicates or more
-    ax=None
+    influence,  # with two replicates or more
+    ax=None,
 ):
     "Spearman correlation of the units' training parts between all pairs of replicates."
-    table = influence.without_mechanical.table; k = table.shape[1]
-    if k < 2: raise ValueError('one replicate has nothing to agree with. Sweep with replicates=2 or more.')
-    c = table.corr('spearman'); blocks = 'design' in influence.identity; names = [str(s) for s in (range(1, k + 1) if blocks else c.columns)]
-    sns.heatmap(c.iloc[1:, :-1], mask=~np.tri(k - 1, dtype=bool), vmin=-1, vmax=1, cmap='PuOr_r', square=True, annot=k <= 9, fmt='+.2f', annot_kws={'size': plt.rcParams['legend.fontsize']}, linewidths=.5,
-                xticklabels=names[:-1], yticklabels=names[1:], cbar_kws={'label': 'Spearman correlation', 'shrink': .6}, ax=ax)
+    table = influence.without_mechanical.table
+    k = table.shape[1]
+    if k < 2:
+        raise ValueError(
+            'one replicate has nothing to agree with. Sweep with replicates=2 or more.'
+        )
+    c = table.corr('spearman')
+    blocks = 'design' in influence.identity
+    names = [str(s) for s in (range(1, k + 1) if blocks else c.columns)]
+    sns.heatmap(
+        c.iloc[1:, :-1],
+        mask=~np.tri(k - 1, dtype=bool),
+        vmin=-1,
+        vmax=1,
+        cmap='PuOr_r',
+        square=True,
+        annot=k <= 9,
+        fmt='+.2f',
+        annot_kws={'size': plt.rcParams['legend.fontsize']},
+        linewidths=0.5,
+        xticklabels=names[:-1],
+        yticklabels=names[1:],
+        cbar_kws={'label': 'Spearman correlation', 'shrink': 0.6},
+        ax=ax,
+    )
     ax.figure.axes[-1].tick_params(labelsize=plt.rcParams['ytick.labelsize'])
     what = 'block of seeds' if blocks else 'seed'
-    ax.set(xlabel=what, ylabel=what, title=_wrapped(f'{influence.source}, {influence.label}: {len(table):,} units agree by {influence.agreement():+.2f} on average'))
+    ax.set(
+        xlabel=what,
+        ylabel=what,
+        title=_wrapped(
+            f'{influence.source}, {influence.label}: {len(table):,} units agree by {influence.agreement():+.2f} on average'
+        ),
+    )
     ax.tick_params('both', length=0)
     return ax
 
 # %% ../nbs/12_plots.ipynb #016c5aa9
 def every_metric(
-    influence              # an `Influence` on any metric
-) -> pd.DataFrame:         # indexed by (unit key, metric): the columns of `Influence.frame`, the metric as printed, placebo, typical, full, blind
+    influence,  # an `Influence` on any metric
+) -> pd.DataFrame:  # indexed by (unit key, metric): the columns of `Influence.frame`, the metric as printed, placebo, typical, full, blind
     "The same units' influence on every metric of the sweep; typical: root mean square over the units; full: the full model's value, mean over seeds."
-    full = pd.concat([s.full() for s in influence.sweeps]).mean(); blind = influence.identity['blind']
-    asked = {n: m for n, m in influence.metrics.items() if m.ranking or 'design' not in influence.identity}
-    frames = {m: influence if m == influence.metric else Influence.of(influence.sweeps, m, influence.part) for m in asked}
-    return pd.concat([i.frame.assign(metric=m, printed=i.label, placebo=i.placebo, typical=np.sqrt((i.frame.estimate ** 2).mean()), full=full[m], blind=m in blind)
-                      for m, i in frames.items()]).set_index('metric', append=True)
+    full = pd.concat([s.full() for s in influence.sweeps]).mean()
+    blind = influence.identity['blind']
+    asked = {
+        n: m
+        for n, m in influence.metrics.items()
+        if m.ranking or 'design' not in influence.identity
+    }
+    frames = {
+        m: influence if m == influence.metric else Influence.of(influence.sweeps, m, influence.part)
+        for m in asked
+    }
+    return pd.concat(
+        [
+            i.frame.assign(
+                metric=m,
+                printed=i.label,
+                placebo=i.placebo,
+                typical=np.sqrt((i.frame.estimate**2).mean()),
+                full=full[m],
+                blind=m in blind,
+            )
+            for m, i in frames.items()
+        ]
+    ).set_index('metric', append=True)
 
 # %% ../nbs/12_plots.ipynb #1d4559dd
-@_column(lambda influence: .8 + .3 * len(influence.metrics))
+@_column(lambda influence: 0.8 + 0.3 * len(influence.metrics))
 def unit_profile(
-    influence,                          # an `Influence` on any metric
-    unit: str,                          # a unit's key, for example 'user 6'
-    each: pd.DataFrame | None = None,   # what `every_metric` gave, where many units are drawn
-    ax=None
+    influence,  # an `Influence` on any metric
+    unit: str,  # a unit's key, for example 'user 6'
+    each: pd.DataFrame | None = None,  # what `every_metric` gave, where many units are drawn
+    ax=None,
 ):
     "A unit's influence on every metric, with 95 % intervals; grey: where 95 % of units without influence would lie."
     each = every_metric(influence) if each is None else each
-    if unit not in each.index.get_level_values(0): raise ValueError(f'unit={unit!r} is not in this sweep. Its units have names such as {each.index[0][0]!r}.')
-    f = each.loc[unit]; y = np.arange(len(f))[::-1]; unit_of = f.typical.where(f.typical > 0)
+    if unit not in each.index.get_level_values(0):
+        raise ValueError(
+            f'unit={unit!r} is not in this sweep. Its units have names such as {each.index[0][0]!r}.'
+        )
+    f = each.loc[unit]
+    y = np.arange(len(f))[::-1]
+    unit_of = f.typical.where(f.typical > 0)
     e, low, high, band = (f[c] / unit_of for c in ('estimate', 'low', 'high', 'placebo'))
-    ax.barh(y, 2 * band.fillna(0), .72, -band.fillna(0), color=NEUTRAL, alpha=.18, lw=0, zorder=0); ax.axvline(0, color='black', lw=.6, zorder=1)
+    ax.barh(y, 2 * band.fillna(0), 0.72, -band.fillna(0), color=NEUTRAL, alpha=0.18, lw=0, zorder=0)
+    ax.axvline(0, color='black', lw=0.6, zorder=1)
     ax.hlines(y, low, high, color=NEUTRAL, lw=1.2, zorder=2)
     for name, look in _MARKS.items():
-        if (own := _verdict(f.estimate, f.p) == name).any(): ax.scatter(e[own], y[own], s=22, lw=.8, zorder=3, **look)
+        if (own := _verdict(f.estimate, f.p) == name).any():
+            ax.scatter(e[own], y[own], s=22, lw=0.8, zorder=3, **look)
     widest = max(1, np.nan_to_num(e.abs()).max(), np.nan_to_num(band).max())
-    ax.set_yticks(y, [f'{m}{" (blind)" * blind}\n{v:+.2g}'.replace('-', '−') for m, v, blind in zip(f.printed, f.estimate, f.blind)])
-    ax.set(xlim=(-1.6 * widest, 1.6 * widest), ylim=(-.6, len(f) - .4), xlabel='hurts  ←  influence / its typical size  →  helps', title=_wrapped(f'{f.label.iloc[0]}: {influence.source}, {influence.replicates} replicate{"s" * (influence.replicates != 1)}', 36))
+    ax.set_yticks(
+        y,
+        [
+            f'{m}{" (blind)" * blind}\n{v:+.2g}'.replace('-', '−')
+            for m, v, blind in zip(f.printed, f.estimate, f.blind)
+        ],
+    )
+    ax.set(
+        xlim=(-1.6 * widest, 1.6 * widest),
+        ylim=(-0.6, len(f) - 0.4),
+        xlabel='hurts  ←  influence / its typical size  →  helps',
+        title=_wrapped(
+            f'{f.label.iloc[0]}: {influence.source}, {influence.replicates} replicate{"s" * (influence.replicates != 1)}',
+            36,
+        ),
+    )
     ax.tick_params('y', length=0)
     return ax
 
 # %% ../nbs/12_plots.ipynb #065049e5
 _EFFECT = ['label', 'effect', 'low', 'high', 'random', 'random_low', 'random_high']
 
-@_column(lambda effects: max(2.6, 1.1 + .3 * len(effects)))
+
+@_column(lambda effects: max(2.6, 1.1 + 0.3 * len(effects)))
 def action_effects(
-    effects: pd.DataFrame,   # a row a metric (`Measured.frame`) or an action: label, effect, low, high, random, random_low, random_high; positive: better
+    effects: pd.DataFrame,  # a row a metric (`Measured.frame`) or an action: label, effect, low, high, random, random_low, random_high; positive: better
     title: str = '',
-    ax=None
+    ax=None,
 ):
     "What an action changed, with its interval, beside a random action of the same size (grey); rows that nothing moves are greyed and say so."
-    if missing := [c for c in _EFFECT if c not in effects]: raise ValueError(f'effects: no column {missing[0]!r}. It needs {_EFFECT}.')
-    still = (effects[['effect', 'random_low', 'random_high']] == 0).all(axis=1).to_numpy(); half = ((effects.random_high - effects.random_low) / 2)[~still]
-    if not (half > 0).all(): raise ValueError('effects: the random action has no interval. Repeat it on two replicates or more.')
-    rows = np.arange(len(effects))[::-1]; g, y = effects.loc[~still, _EFFECT[1:]].div(half, axis=0), rows[~still]
-    ax.axvline(0, color='black', lw=.6, zorder=1)
-    ax.barh(y, g.random_high - g.random_low, .5, g.random_low, color=NEUTRAL, alpha=.25, lw=0, zorder=0, label='random, same size')
-    ax.vlines(g.random, y - .25, y + .25, color=NEUTRAL, lw=1, zorder=1)
+    if missing := [c for c in _EFFECT if c not in effects]:
+        raise ValueError(f'effects: no column {missing[0]!r}. It needs {_EFFECT}.')
+    still = (effects[['effect', 'random_low', 'random_high']] == 0).all(axis=1).to_numpy()
+    half = ((effects.random_high - effects.random_low) / 2)[~still]
+    if not (half > 0).all():
+        raise ValueError(
+            'effects: the random action has no interval. Repeat it on two replicates or more.'
+        )
+    rows = np.arange(len(effects))[::-1]
+    g, y = effects.loc[~still, _EFFECT[1:]].div(half, axis=0), rows[~still]
+    ax.axvline(0, color='black', lw=0.6, zorder=1)
+    ax.barh(
+        y,
+        g.random_high - g.random_low,
+        0.5,
+        g.random_low,
+        color=NEUTRAL,
+        alpha=0.25,
+        lw=0,
+        zorder=0,
+        label='random, same size',
+    )
+    ax.vlines(g.random, y - 0.25, y + 0.25, color=NEUTRAL, lw=1, zorder=1)
     ax.hlines(y, g.low, g.high, color=NEUTRAL, lw=1.2, zorder=2)
-    beyond = np.where((g.low > g.random_high), 'helps', np.where(g.high < g.random_low, 'hurts', 'unclear'))
-    said = {'helps': 'better than random', 'hurts': 'worse than random', 'unclear': 'not beyond random'}
+    beyond = np.where(
+        (g.low > g.random_high), 'helps', np.where(g.high < g.random_low, 'hurts', 'unclear')
+    )
+    said = {
+        'helps': 'better than random',
+        'hurts': 'worse than random',
+        'unclear': 'not beyond random',
+    }
     for name, look in _MARKS.items():
-        if (own := beyond == name).any(): ax.scatter(g.effect[own], y[own], s=24, lw=.8, zorder=3, **look, label=said[name])
-    ax.set_yticks(rows, [f'{label}\nnothing moves it' if s else f'{label}\n{v:+.2g}'.replace('-', '−') for label, v, s in zip(effects.label, effects.effect, still)])
-    for text in np.array(ax.get_yticklabels())[still]: text.set_color(NEUTRAL)
-    ax.set(ylim=(-.6, len(rows) - .4), xlabel='worse  ←  change by the action  →  better\n(in half-widths of the random interval)', title=_wrapped(title))
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True)); ax.tick_params('y', length=0)
-    _legend(ax, .52, ncols=2)
+        if (own := beyond == name).any():
+            ax.scatter(g.effect[own], y[own], s=24, lw=0.8, zorder=3, **look, label=said[name])
+    ax.set_yticks(
+        rows,
+        [
+            f'{label}\nnothing moves it' if s else f'{label}\n{v:+.2g}'.replace('-', '−')
+            for label, v, s in zip(effects.label, effects.effect, still)
+        ],
+    )
+    for text in np.array(ax.get_yticklabels())[still]:
+        text.set_color(NEUTRAL)
+    ax.set(
+        ylim=(-0.6, len(rows) - 0.4),
+        xlabel='worse  ←  change by the action  →  better\n(in half-widths of the random interval)',
+        title=_wrapped(title),
+    )
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.tick_params('y', length=0)
+    _legend(ax, 0.52, ncols=2)
     return ax
 
 # %% ../nbs/12_plots.ipynb #e462c205
 @_column(1.8)
 def ratings_over_time(
     split,
-    kind: str,             # 'user' or 'item'
+    kind: str,  # 'user' or 'item'
     id,
-    ax=None
+    ax=None,
 ):
     "The ratings that a user gave, or an item got, over time; discs train, triangles are held out."
-    marks = (('train', split.train, 'o', HELPS), ('test', split.test, '^', HURTS)); rng = np.random.default_rng(0)
-    stamps = pd.to_numeric(split.interactions.frame.timestamp); dated = stamps.median() > 1e8            # seconds since 1970, or an order
+    marks = (('train', split.train, 'o', HELPS), ('test', split.test, '^', HURTS))
+    rng = np.random.default_rng(0)
+    stamps = pd.to_numeric(split.interactions.frame.timestamp)
+    dated = stamps.median() > 1e8  # seconds since 1970, or an order
     for name, rows, marker, color in marks:
         own = rows[rows[kind] == id]
-        if len(own): ax.scatter(pd.to_datetime(own.timestamp, unit='s') if dated else own.timestamp, own.rating + rng.uniform(-.18, .18, len(own)), s=11, alpha=.65, lw=0, marker=marker, color=color, label=f'{name} ({len(own):,})')
+        if len(own):
+            ax.scatter(
+                pd.to_datetime(own.timestamp, unit='s') if dated else own.timestamp,
+                own.rating + rng.uniform(-0.18, 0.18, len(own)),
+                s=11,
+                alpha=0.65,
+                lw=0,
+                marker=marker,
+                color=color,
+                label=f'{name} ({len(own):,})',
+            )
     scale = np.unique(split.interactions.frame.rating)
-    if len(scale) <= 10: ax.set_yticks(scale); ax.set_ylim(scale[0] - .5, scale[-1] + .5)
-    if dated: locator = AutoDateLocator(minticks=3, maxticks=6); ax.xaxis.set_major_locator(locator); ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    else: ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.set(xlabel='' if dated else 'timestamp', ylabel='rating', title=_wrapped(split.interactions.label(kind, id)))
-    _legend(ax, .24 if dated else .38, ncols=2)
+    if len(scale) <= 10:
+        ax.set_yticks(scale)
+        ax.set_ylim(scale[0] - 0.5, scale[-1] + 0.5)
+    if dated:
+        locator = AutoDateLocator(minticks=3, maxticks=6)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set(
+        xlabel='' if dated else 'timestamp',
+        ylabel='rating',
+        title=_wrapped(split.interactions.label(kind, id)),
+    )
+    _legend(ax, 0.24 if dated else 0.38, ncols=2)
     return ax
 
 # %% ../nbs/12_plots.ipynb #6fb97e62
-@_column(lambda frame: max(2.2, 1 + .2 * len(frame)))
+@_column(lambda frame: max(2.2, 1 + 0.2 * len(frame)))
 def intervals(
-    frame: pd.DataFrame,     # label, estimate, low, high, and q or p
+    frame: pd.DataFrame,  # label, estimate, low, high, and q or p
     xlabel: str = 'influence',
     title: str = '',
-    ax=None
+    ax=None,
 ):
     "Named estimates with their 95 % intervals, in the order of the table."
-    y = np.arange(len(frame))[::-1]; sure = frame['q' if 'q' in frame else 'p']
-    ax.axvline(0, color='black', lw=.6, zorder=1); ax.hlines(y, frame.low, frame.high, color=NEUTRAL, lw=1.2, zorder=2)
+    y = np.arange(len(frame))[::-1]
+    sure = frame['q' if 'q' in frame else 'p']
+    ax.axvline(0, color='black', lw=0.6, zorder=1)
+    ax.hlines(y, frame.low, frame.high, color=NEUTRAL, lw=1.2, zorder=2)
     for name, look in _MARKS.items():
-        if (own := _verdict(frame.estimate, sure) == name).any(): ax.scatter(frame.estimate[own], y[own], s=22, lw=.8, zorder=3, **look)
-    ax.set_yticks(y, [_short(str(label), 24) for label in frame.label]); ax.locator_params(axis='x', nbins=4); ax.tick_params('y', length=0)
-    ax.set(ylim=(-.6, len(frame) - .4), xlabel=f'{xlabel}\n(hurts ← 0 → helps)', title=_wrapped(title))
+        if (own := _verdict(frame.estimate, sure) == name).any():
+            ax.scatter(frame.estimate[own], y[own], s=22, lw=0.8, zorder=3, **look)
+    ax.set_yticks(y, [_short(str(label), 24) for label in frame.label])
+    ax.locator_params(axis='x', nbins=4)
+    ax.tick_params('y', length=0)
+    ax.set(
+        ylim=(-0.6, len(frame) - 0.4),
+        xlabel=f'{xlabel}\n(hurts ← 0 → helps)',
+        title=_wrapped(title),
+    )
     return ax

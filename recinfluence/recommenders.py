@@ -22,31 +22,43 @@ __all__ = ['UNPAIRED', 'Unit', 'stream', 'Streams', 'Recommender', 'Popularity',
 @dataclass(frozen=True)
 class Unit:
     "What is deleted: one user, one item, or a group of either; `Unit()` deletes nothing."
-    users: tuple = ()     # user ids
-    items: tuple = ()     # item ids
-    name: str = ''        # for groups: what to call it, else a digest of its members
+
+    users: tuple = ()  # user ids
+    items: tuple = ()  # item ids
+    name: str = ''  # for groups: what to call it, else a digest of its members
 
     @property
     def kind(self) -> str:
         "'nothing', 'user', 'item', 'users', 'items' or 'users and items'."
-        if self.users and self.items: return 'users and items'
-        if not self.users and not self.items: return 'nothing'
-        return ('user' if self.users else 'item') + ('s' if len(self.users) + len(self.items) > 1 else '')
+        if self.users and self.items:
+            return 'users and items'
+        if not self.users and not self.items:
+            return 'nothing'
+        return ('user' if self.users else 'item') + (
+            's' if len(self.users) + len(self.items) > 1 else ''
+        )
 
     @property
     def key(self) -> str:
         "A short text that names the unit in stores and tables, for example 'user 2'."
         ids = self.users + self.items
-        if len(ids) <= 1: return f'{self.kind} {ids[0]}' if ids else 'nothing'
-        return f'{self.kind} ' + (self.name or hashlib.blake2b(repr((self.users, self.items)).encode(), digest_size=6).hexdigest())
+        if len(ids) <= 1:
+            return f'{self.kind} {ids[0]}' if ids else 'nothing'
+        return f'{self.kind} ' + (
+            self.name
+            or hashlib.blake2b(repr((self.users, self.items)).encode(), digest_size=6).hexdigest()
+        )
 
-    def rows(self,
-        frame: pd.DataFrame  # interactions
+    def rows(
+        self,
+        frame: pd.DataFrame,  # interactions
     ) -> np.ndarray:
         "True where a row belongs to the unit."
         own = np.zeros(len(frame), bool)
-        if self.users: own |= frame.user.isin(self.users).to_numpy()
-        if self.items: own |= frame['item'].isin(self.items).to_numpy()
+        if self.users:
+            own |= frame.user.isin(self.users).to_numpy()
+        if self.items:
+            own |= frame['item'].isin(self.items).to_numpy()
         return own
 
     def remaining(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,169 +68,295 @@ class Unit:
 
 # %% ../nbs/03_recommenders.ipynb #196874a1
 def stream(
-    seed: int,   # the replicate's seed
-    *key         # what the numbers are for: any texts and integers
+    seed: int,  # the replicate's seed
+    *key,  # what the numbers are for: any texts and integers
 ) -> np.random.Generator:
     "The generator of that name: the same numbers for the same name, whatever else is drawn, on every machine."
     return np.random.Generator(np.random.Philox(key=_named(seed, *key)))
+
 
 def _named(*key):
     name = '\x1f'.join(f'i{int(k)}' if isinstance(k, (int, np.integer)) else f's{k}' for k in key)
     return np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64)
 
+
 class Streams:
     "`stream` for a great many names: one generator that is set to each name in turn, and good until the next."
+
     def __init__(self):
-        bits = np.random.Philox(key=0); self.bits, self.generator, self.start = bits, np.random.Generator(bits), bits.state
+        bits = np.random.Philox(key=0)
+        self.bits, self.generator, self.start = bits, np.random.Generator(bits), bits.state
 
     def __call__(self, seed: int, *key) -> np.random.Generator:
         "The numbers that `stream` gives; take them before another name is asked for."
-        self.bits.state = {**self.start, 'state': {**self.start['state'], 'key': _named(seed, *key)}}; return self.generator
+        self.bits.state = {
+            **self.start,
+            'state': {**self.start['state'], 'key': _named(seed, *key)},
+        }
+        return self.generator
 
 # %% ../nbs/03_recommenders.ipynb #d9bf0e62
-UNPAIRED = 'not paired: every retraining also has other random draws'      # said on every result of a recommender that is not `paired`
+UNPAIRED = 'not paired: every retraining also has other random draws'  # said on every result of a recommender that is not `paired`
+
 
 class Recommender:
     "What deletion diagnostics ask of a model."
-    paired: bool = False     # True: `fit_without` shares every random draw with `fit` that is not the unit's own
-    weighted: bool = False   # True: `fit` heeds a column `weight` in train
 
-    def fit(self,
+    paired: bool = (
+        False  # True: `fit_without` shares every random draw with `fit` that is not the unit's own
+    )
+    weighted: bool = False  # True: `fit` heeds a column `weight` in train
+
+    def fit(
+        self,
         train: pd.DataFrame,  # columns user, item, rating, timestamp; if `weighted`, perhaps also weight: what each row counts (see `row_weights`)
-        seed: int = 0         # decides every random draw
-    ) -> Recommender:         # itself, fitted
+        seed: int = 0,  # decides every random draw
+    ) -> Recommender:  # itself, fitted
         "Learn from interactions."
         raise NotImplementedError
 
-    def score(self,
-        users: np.ndarray,    # ids; ids never trained on must be scored too
-        items: np.ndarray     # ids
-    ) -> np.ndarray:          # (users, items) finite floats, higher is recommended first
+    def score(
+        self,
+        users: np.ndarray,  # ids; ids never trained on must be scored too
+        items: np.ndarray,  # ids
+    ) -> np.ndarray:  # (users, items) finite floats, higher is recommended first
         "Scores of all pairs of these users and items."
         raise NotImplementedError
 
-    def fit_without(self,
+    def fit_without(
+        self,
         train: pd.DataFrame,  # all interactions, the unit's included
-        unit: Unit,           # what to leave out
-        seed: int = 0
+        unit: Unit,  # what to leave out
+        seed: int = 0,
     ) -> Recommender:
         "Learn as `fit` does, from the rows that remain without the unit."
         return self.fit(unit.remaining(train), seed)
 
     def config(self) -> dict:
         "The name of the model and every setting that changes its results; must survive json."
-        return {'recommender': type(self).__name__, **{k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items() if not k.endswith('_')}}
+        return {
+            'recommender': type(self).__name__,
+            **{
+                k: list(v) if isinstance(v, tuple) else v
+                for k, v in vars(self).items()
+                if not k.endswith('_')
+            },
+        }
 
     def fresh(self) -> Recommender:
         "The same model, not fitted."
         new = copy.copy(self)
-        for k in [k for k in vars(new) if k.endswith('_')]: delattr(new, k)
+        for k in [k for k in vars(new) if k.endswith('_')]:
+            delattr(new, k)
         return new
 
     def __repr__(self):
         settings = {k: v for k, v in self.config().items() if k != 'recommender'}
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in settings.items())})"
+        return f'{type(self).__name__}({", ".join(f"{k}={v!r}" for k, v in settings.items())})'
 
 # %% ../nbs/03_recommenders.ipynb #46bf0dd9
 class Popularity(Recommender):
     "Scores an item by its number of train rows, the same for everyone."
+
     paired = True
-    def fit(self, train, seed=0): self.counts_ = train['item'].value_counts(); return self
-    def score(self, users, items): return np.tile(self.counts_.reindex(items, fill_value=0).to_numpy(float), (len(users), 1))
+
+    def fit(self, train, seed=0):
+        self.counts_ = train['item'].value_counts()
+        return self
+
+    def score(self, users, items):
+        return np.tile(self.counts_.reindex(items, fill_value=0).to_numpy(float), (len(users), 1))
 
 # %% ../nbs/03_recommenders.ipynb #bdf418a7
 def row_weights(
-    train: pd.DataFrame    # perhaps with a column weight
-) -> np.ndarray | None:    # (rows,) float64; None: every row counts the same
+    train: pd.DataFrame,  # perhaps with a column weight
+) -> np.ndarray | None:  # (rows,) float64; None: every row counts the same
     "What each train row counts; refuses what is negative, missing or infinite, and weights that are all zero."
-    if 'weight' not in train: return None
+    if 'weight' not in train:
+        return None
     w = train['weight'].to_numpy(np.float64)
-    if len(bad := np.flatnonzero(~(np.isfinite(w) & (w >= 0)))): raise ValueError(f'train row {bad[0] + 1:,} has the weight {w[bad[0]]}. Give every row a finite weight that is not negative.')
-    if not w.any(): raise ValueError('every train row has weight 0: there is nothing to learn from.')
+    if len(bad := np.flatnonzero(~(np.isfinite(w) & (w >= 0)))):
+        raise ValueError(
+            f'train row {bad[0] + 1:,} has the weight {w[bad[0]]}. Give every row a finite weight that is not negative.'
+        )
+    if not w.any():
+        raise ValueError('every train row has weight 0: there is nothing to learn from.')
     return None if (w == 1).all() else w
 
 # %% ../nbs/03_recommenders.ipynb #2a1276d6
 def save_arrays(
     path: str | os.PathLike,
-    config: dict,                    # what json can hold
-    arrays: dict[str, np.ndarray]    # numbers or text, no objects
+    config: dict,  # what json can hold
+    arrays: dict[str, np.ndarray],  # numbers or text, no objects
 ) -> Path:
     "Write settings and arrays to one file, whole or not at all."
-    plain = {k: (a.astype(str) if a.dtype == object else a) for k, a in ((k, np.asarray(a)) for k, a in arrays.items())}
-    out = io.BytesIO(); np.savez_compressed(out, config=np.array(json.dumps(config)), **plain)
+    plain = {
+        k: (a.astype(str) if a.dtype == object else a)
+        for k, a in ((k, np.asarray(a)) for k, a in arrays.items())
+    }
+    out = io.BytesIO()
+    np.savez_compressed(out, config=np.array(json.dumps(config)), **plain)
     return write_atomic(path, out.getvalue())
+
 
 def load_arrays(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
     "What `save_arrays` wrote, without running anything that may be hidden in the file."
     try:
-        with np.load(path, allow_pickle=False) as z: arrays = {k: z[k] for k in z.files}
+        with np.load(path, allow_pickle=False) as z:
+            arrays = {k: z[k] for k in z.files}
         return json.loads(str(arrays.pop('config'))), arrays
-    except FileNotFoundError: raise
-    except Exception as e: raise ValueError(f'{path}: not a saved recommender ({type(e).__name__}: {e}).') from None
+    except FileNotFoundError:
+        raise
+    except Exception as e:
+        raise ValueError(f'{path}: not a saved recommender ({type(e).__name__}: {e}).') from None
 
 # %% ../nbs/03_recommenders.ipynb #094b70a1
-def planted_interactions(
-    n_users: int = 40, n_items: int = 24,
-    seed: int = 0
-) -> pd.DataFrame:
+def planted_interactions(n_users: int = 40, n_items: int = 24, seed: int = 0) -> pd.DataFrame:
     "Ratings of two groups of users with opposite tastes; the first user has rated three items only."
     rng = stream(seed, 'planted')
-    rows = [(u, i, float(np.clip(np.round((4.5 if (u + i) % 2 == 0 else 2) + rng.normal(0, .7)), 1, 5)), 100 * u + t)
-            for u in range(n_users) for t, i in enumerate(rng.permutation(n_items)[:3 if u == 0 else n_items // 2])]
+    rows = [
+        (
+            u,
+            i,
+            float(np.clip(np.round((4.5 if (u + i) % 2 == 0 else 2) + rng.normal(0, 0.7)), 1, 5)),
+            100 * u + t,
+        )
+        for u in range(n_users)
+        for t, i in enumerate(rng.permutation(n_items)[: 3 if u == 0 else n_items // 2])
+    ]
     return pd.DataFrame(rows, columns=['user', 'item', 'rating', 'timestamp'])
+
 
 def conformance(
     recommender: Recommender,
-    train: pd.DataFrame | None = None   # default: planted tastes of 40 users for 24 items
-) -> pd.DataFrame:                      # one row a check: passed (True, False or, for pairing, what was measured) and detail
+    train: pd.DataFrame | None = None,  # default: planted tastes of 40 users for 24 items
+) -> (
+    pd.DataFrame
+):  # one row a check: passed (True, False or, for pairing, what was measured) and detail
     "Put a recommender through everything that deletion diagnostics rely on."
     import pickle, cloudpickle
+
     train = planted_interactions() if train is None else train
-    users, items = np.unique(train.user), np.unique(train['item']); before = train.copy()
+    users, items = np.unique(train.user), np.unique(train['item'])
+    before = train.copy()
     fit = lambda seed=0, rows=train: recommender.fresh().fit(rows.copy(), seed)
     without = lambda unit, rows=train: recommender.fresh().fit_without(rows.copy(), unit, 0)
     same = lambda a, b: bool(np.array_equal(a, b))
-    first = Unit(users=(users[0].item() if hasattr(users[0], 'item') else users[0],)); stay = users[1:]
+    first = Unit(users=(users[0].item() if hasattr(users[0], 'item') else users[0],))
+    stay = users[1:]
     out = []
+
     def check(name, test):
-        try: passed, detail = test()
-        except Exception as e: passed, detail = False, f'{type(e).__name__}: {e}'
+        try:
+            passed, detail = test()
+        except Exception as e:
+            passed, detail = False, f'{type(e).__name__}: {e}'
         out.append((name, passed, detail))
+
     full = fit().score(users, items)
 
-    check('scores have the shape (users, items) and are finite', lambda: (np.shape(full) == (len(users), len(items)) and bool(np.isfinite(full).all()), f'{np.shape(full)}'))
-    check('fitting leaves the data as it was', lambda: (lambda rows: (recommender.fresh().fit(rows, 0) is not None and rows.equals(before), ''))(train.copy()))
-    check('fit returns the fitted model itself', lambda: (lambda m: (m.fit(train, 0) is m, ''))(recommender.fresh()))
-    check('the same seed gives the same scores', lambda: (same(full, fit().score(users, items)), 'bit for bit'))
+    check(
+        'scores have the shape (users, items) and are finite',
+        lambda: (
+            np.shape(full) == (len(users), len(items)) and bool(np.isfinite(full).all()),
+            f'{np.shape(full)}',
+        ),
+    )
+    check(
+        'fitting leaves the data as it was',
+        lambda: (
+            lambda rows: (recommender.fresh().fit(rows, 0) is not None and rows.equals(before), '')
+        )(train.copy()),
+    )
+    check(
+        'fit returns the fitted model itself',
+        lambda: (lambda m: (m.fit(train, 0) is m, ''))(recommender.fresh()),
+    )
+    check(
+        'the same seed gives the same scores',
+        lambda: (same(full, fit().score(users, items)), 'bit for bit'),
+    )
+
     def asked():
-        m = fit(); part = m.score(users[::-2], items[3::2]); gap = np.abs(part - m.score(users, items)[::-2, 3::2]).max()
+        m = fit()
+        part = m.score(users[::-2], items[3::2])
+        gap = np.abs(part - m.score(users, items)[::-2, 3::2]).max()
         return bool(gap <= 1e-6 * max(1, np.abs(part).max())), f'largest difference {gap:.1e}'
+
     check('a score does not depend on what else is asked for', asked)
+
     def unseen():
-        strange = np.array([10**9]) if users.dtype.kind in 'iu' else np.array(['never seen'], dtype=object)
-        s = fit().score(np.concatenate([users[:1], strange]), np.concatenate([items[:1], strange])); return bool(np.isfinite(s).all()), 'finite for an unknown user and item'
+        strange = (
+            np.array([10**9])
+            if users.dtype.kind in 'iu'
+            else np.array(['never seen'], dtype=object)
+        )
+        s = fit().score(np.concatenate([users[:1], strange]), np.concatenate([items[:1], strange]))
+        return bool(np.isfinite(s).all()), 'finite for an unknown user and item'
+
     check('users and items never seen are scored', unseen)
+
     def settings():
-        text = json.dumps(recommender.config(), sort_keys=True); return json.loads(text) == recommender.config() and 'recommender' in json.loads(text), text[:60]
+        text = json.dumps(recommender.config(), sort_keys=True)
+        return json.loads(text) == recommender.config() and 'recommender' in json.loads(text), text[
+            :60
+        ]
+
     check('the configuration survives json', settings)
-    check('it survives the way to another process', lambda: (same(pickle.loads(cloudpickle.dumps(fit())).score(users, items), full), ''))
-    check('deleting nothing changes nothing', lambda: (same(without(Unit()).score(users, items), full), 'bit for bit'))
+    check(
+        'it survives the way to another process',
+        lambda: (same(pickle.loads(cloudpickle.dumps(fit())).score(users, items), full), ''),
+    )
+    check(
+        'deleting nothing changes nothing',
+        lambda: (same(without(Unit()).score(users, items), full), 'bit for bit'),
+    )
+
     def trace():
-        rewritten = train.copy(); own = first.rows(train); left = np.setdiff1d(items, train['item'][own])
-        rewritten.loc[own, 'item'] = left[:own.sum()]; rewritten.loc[own, 'rating'] = train.rating[own].to_numpy()[::-1]
-        return same(without(first).score(stay, items), without(first, rewritten).score(stay, items)), 'other rows of the deleted user, same scores for the rest'
+        rewritten = train.copy()
+        own = first.rows(train)
+        left = np.setdiff1d(items, train['item'][own])
+        rewritten.loc[own, 'item'] = left[: own.sum()]
+        rewritten.loc[own, 'rating'] = train.rating[own].to_numpy()[::-1]
+        return same(
+            without(first).score(stay, items), without(first, rewritten).score(stay, items)
+        ), 'other rows of the deleted user, same scores for the rest'
+
     check('what is deleted leaves no trace', trace)
+
     def weights():
-        ones = same(fit(rows=train.assign(weight=1.)).score(users, items), full); own = first.rows(train)
-        a, b = fit(rows=train.assign(weight=np.where(own, 0., 1.))).score(stay, items), without(first).score(stay, items); gap = np.abs(a - b).max()
-        return bool(ones and (gap <= 1e-6 * max(1, np.abs(b).max()))), f'ones: {"bit for bit" if ones else "other scores"}; a user of weight 0 against their deletion: {gap:.1e}'
-    if recommender.weighted: check('weights of one change nothing, weights of zero delete', weights)
+        ones = same(fit(rows=train.assign(weight=1.0)).score(users, items), full)
+        own = first.rows(train)
+        a, b = (
+            fit(rows=train.assign(weight=np.where(own, 0.0, 1.0))).score(stay, items),
+            without(first).score(stay, items),
+        )
+        gap = np.abs(a - b).max()
+        return (
+            bool(ones and (gap <= 1e-6 * max(1, np.abs(b).max()))),
+            f'ones: {"bit for bit" if ones else "other scores"}; a user of weight 0 against their deletion: {gap:.1e}',
+        )
+
+    if recommender.weighted:
+        check('weights of one change nothing, weights of zero delete', weights)
+
     def paired():
-        apart = fit(1).score(stay, items) - full[1:]; seeds = np.sqrt(np.mean(apart ** 2))
-        if seeds == 0: return True, 'draws nothing'
-        moved = recommender.fresh().fit_without(train.copy(), first, 1).score(stay, items) - without(first).score(stay, items) - apart      # what the deletion does under one seed, less what it does under the other
-        ratio = np.sqrt(np.mean(moved ** 2)) / seeds; holds = ratio < np.sqrt(2) / 2
+        apart = fit(1).score(stay, items) - full[1:]
+        seeds = np.sqrt(np.mean(apart**2))
+        if seeds == 0:
+            return True, 'draws nothing'
+        moved = (
+            recommender.fresh().fit_without(train.copy(), first, 1).score(stay, items)
+            - without(first).score(stay, items)
+            - apart
+        )  # what the deletion does under one seed, less what it does under the other
+        ratio = np.sqrt(np.mean(moved**2)) / seeds
+        holds = ratio < np.sqrt(2) / 2
         said = '' if holds == recommender.paired else f'; but it says paired = {recommender.paired}'
-        return bool(holds), f'{ratio:.2f} where unrelated draws give 1.41: what a deletion does differs so much more between two seeds than their scores do{said}'
+        return (
+            bool(holds),
+            f'{ratio:.2f} where unrelated draws give 1.41: what a deletion does differs so much more between two seeds than their scores do{said}',
+        )
+
     check('paired: a deletion shares its random draws', paired)
     return pd.DataFrame(out, columns=['check', 'passed', 'detail']).set_index('check')

@@ -26,17 +26,28 @@ __all__ = ['VERDICTS', 'CSS', 'SECTION_NAMES', 'READINGS', 'MADE_IN', 'HEAD', 'P
            'contents', 'table_html', 'picture', 'unseen', 'report', 'influence_of', 'reliabilities', 'influence_report']
 
 # %% ../nbs/17b_report.ipynb #5f02cb83
-VERDICTS = {'reproduced exactly': ('exact', '✓'), 'reproduced within noise': ('noise', '≈'), 'not reproducible': ('no', '✗'), 'not comparable': ('apart', '–')}
+VERDICTS = {
+    'reproduced exactly': ('exact', '✓'),
+    'reproduced within noise': ('noise', '≈'),
+    'not reproducible': ('no', '✗'),
+    'not comparable': ('apart', '–'),
+}
+
 
 def kind_of(
-    verdict: str     # as in a table
-) -> str:            # a key of `VERDICTS`
+    verdict: str,  # as in a table
+) -> str:  # a key of `VERDICTS`
     "Which of the four kinds a verdict is."
-    try: return next(k for k in VERDICTS if str(verdict).startswith(k))
-    except StopIteration: raise ValueError(f'{verdict!r} is not a verdict; one starts with {list(VERDICTS)}.') from None
+    try:
+        return next(k for k in VERDICTS if str(verdict).startswith(k))
+    except StopIteration:
+        raise ValueError(
+            f'{verdict!r} is not a verdict; one starts with {list(VERDICTS)}.'
+        ) from None
+
 
 def tally(
-    verdicts         # of the figures of one item
+    verdicts,  # of the figures of one item
 ) -> dict[str, int]:
     "How many of each kind, in the order of `VERDICTS`."
     counted = Counter(map(kind_of, verdicts))
@@ -44,34 +55,57 @@ def tally(
 
 # %% ../nbs/17b_report.ipynb #c9db919d
 def contents(
-    out: str | Path       # the output folder of the sections
-) -> pd.DataFrame:        # a row an item: section, title, table, figure, verdicts; None: not there
+    out: str | Path,  # the output folder of the sections
+) -> pd.DataFrame:  # a row an item: section, title, table, figure, verdicts; None: not there
     "What the paper shows, and what of it is in the folder."
-    out, rows = Path(out), paper_table('contents'); found = []
+    out, rows = Path(out), paper_table('contents')
+    found = []
     for r in rows.itertuples():
-        kind, number = r.item.split(); table = _read(out, r.table) if r.table else None; figure = out/'figures'/f'{r.figure}.svg' if r.figure else None
-        if kind == 'Figure' and table is not None: table = table[table.index.astype(str) == number]
+        kind, number = r.item.split()
+        table = _read(out, r.table) if r.table else None
+        figure = out / 'figures' / f'{r.figure}.svg' if r.figure else None
+        if kind == 'Figure' and table is not None:
+            table = table[table.index.astype(str) == number]
         if kind == 'Algorithm' and table is not None:
-            table = table[table.algorithm == int(number)].drop(columns='algorithm'); gap = table.difference.max()
-            said = ['reproduced exactly' if gap < 1e-9 else f'not reproducible, because the sweep differs from the algorithm by {gap:.1g}']
-        elif table is None: said = None
-        else: said = [v for c in ('ratings', 'verdict') if c in table for v in table[c]]
-        if figure is not None and not figure.exists(): figure = None; said = None if kind == 'Figure' else said
+            table = table[table.algorithm == int(number)].drop(columns='algorithm')
+            gap = table.difference.max()
+            said = [
+                'reproduced exactly'
+                if gap < 1e-9
+                else f'not reproducible, because the sweep differs from the algorithm by {gap:.1g}'
+            ]
+        elif table is None:
+            said = None
+        else:
+            said = [v for c in ('ratings', 'verdict') if c in table for v in table[c]]
+        if figure is not None and not figure.exists():
+            figure = None
+            said = None if kind == 'Figure' else said
         found.append((table, figure, said))
-    return rows[['item', 'section', 'title']].assign(**dict(zip(('table', 'figure', 'verdicts'), map(list, zip(*found))))).set_index('item')
+    return (
+        rows[['item', 'section', 'title']]
+        .assign(**dict(zip(('table', 'figure', 'verdicts'), map(list, zip(*found)))))
+        .set_index('item')
+    )
+
 
 def _read(out, name):
-    path = out/'tables'/f'{name}.csv'
-    if not path.exists(): return None
-    as_printed = [c for c in pd.read_csv(path, nrows=0) if c == 'paper' or c.startswith('printed')]      # keep their zeros
+    path = out / 'tables' / f'{name}.csv'
+    if not path.exists():
+        return None
+    as_printed = [
+        c for c in pd.read_csv(path, nrows=0) if c == 'paper' or c.startswith('printed')
+    ]  # keep their zeros
     return pd.read_csv(path, index_col=0, dtype=dict.fromkeys(as_printed, str))
 
 # %% ../nbs/17b_report.ipynb #12f0b717
 def _decimals(column):
     "Enough for four significant digits of the largest; -1: too many, to be written with a power of ten."
-    x = column[np.isfinite(column)].abs(); x = x[x > 0]
+    x = column[np.isfinite(column)].abs()
+    x = x[x > 0]
     n = 3 - np.floor(np.log10(x.max())) if len(x) else 0
     return int(max(n, 0)) if n < 10 else -1
+
 
 def _cells(table, like):
     "The table as text, with the decimals of another, and which columns are numbers."
@@ -81,61 +115,142 @@ def _cells(table, like):
         if pd.api.types.is_numeric_dtype(x) and x.dtype != bool:
             per_cent = 'paper' in table and table.paper.str.endswith('%').all()
             as_printed = per_cent or 'paper' in table and c in ('ours', 'sd over seeds')
-            known = like.iloc[:, n].dropna(); whole = (known == known.round()).all() and not as_printed
-            by_row = [max(printed(p)[1], 0) for p in table.paper] if as_printed else [0 if whole else _decimals(known)] * len(x)
-            numeric.add(n); out[n] = ['' if pd.isna(v) else f'{v:.1e}' if d < 0 else f'{round(float(v), d) + 0.:,.{d}f}' for v, d in zip(x, by_row)]
-        else: out[n] = ['' if pd.isna(v) else str(v) for v in x]
-        if c in ('paper', 'printed') or str(c).startswith('printed:'): numeric.add(n)
+            known = like.iloc[:, n].dropna()
+            whole = (known == known.round()).all() and not as_printed
+            by_row = (
+                [max(printed(p)[1], 0) for p in table.paper]
+                if as_printed
+                else [0 if whole else _decimals(known)] * len(x)
+            )
+            numeric.add(n)
+            out[n] = [
+                '' if pd.isna(v) else f'{v:.1e}' if d < 0 else f'{round(float(v), d) + 0.0:,.{d}f}'
+                for v, d in zip(x, by_row)
+            ]
+        else:
+            out[n] = ['' if pd.isna(v) else str(v) for v in x]
+        if c in ('paper', 'printed') or str(c).startswith('printed:'):
+            numeric.add(n)
     return out, numeric
+
 
 def table_html(
     table: pd.DataFrame,
-    like: pd.DataFrame | None = None     # a table with the same columns, whose numbers decide how many decimals there are; default: itself
+    like: pd.DataFrame
+    | None = None,  # a table with the same columns, whose numbers decide how many decimals there are; default: itself
 ) -> str:
     "A table for the report: verdicts marked, numbers aligned, the first column heading its rows."
     from markupsafe import escape
+
     cells, numeric = _cells(table, table if like is None else like)
+
     def mark(text):
         kind = next((k for k in VERDICTS if text.startswith(k)), None)
-        return f'<td class="verdict {VERDICTS[kind][0]}"><span aria-hidden="true">{VERDICTS[kind][1]}</span> {escape(text)}</td>' if kind else f'<td class="text">{escape(text)}</td>' if len(text) > 20 else f'<td>{escape(text)}</td>'
-    head = ''.join(f'<th scope="col"{" class=number" if n - 1 in numeric else ""}>{escape(c)}</th>' for n, c in enumerate([table.index.name or '', *table.columns]))
-    body = ''.join(f'<tr><th scope="row">{escape(i)}</th>' + ''.join(f'<td class="number">{escape(cells[n][r])}</td>' if n in numeric else mark(cells[n][r]) for n in range(table.shape[1])) + '</tr>' for r, i in enumerate(table.index))
+        return (
+            f'<td class="verdict {VERDICTS[kind][0]}"><span aria-hidden="true">{VERDICTS[kind][1]}</span> {escape(text)}</td>'
+            if kind
+            else f'<td class="text">{escape(text)}</td>'
+            if len(text) > 20
+            else f'<td>{escape(text)}</td>'
+        )
+
+    head = ''.join(
+        f'<th scope="col"{" class=number" if n - 1 in numeric else ""}>{escape(c)}</th>'
+        for n, c in enumerate([table.index.name or '', *table.columns])
+    )
+    body = ''.join(
+        f'<tr><th scope="row">{escape(i)}</th>'
+        + ''.join(
+            f'<td class="number">{escape(cells[n][r])}</td>' if n in numeric else mark(cells[n][r])
+            for n in range(table.shape[1])
+        )
+        + '</tr>'
+        for r, i in enumerate(table.index)
+    )
     long = ' long' * (max((len(str(i)) for i in table.index), default=0) > 40)
     return f'<div class="wide{long}"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
+
 def picture(
     svg: Path | bytes,
-    says: str     # what it shows, for those who cannot see it
+    says: str,  # what it shows, for those who cannot see it
 ) -> str:
     "A figure, inside the page."
     from markupsafe import escape
+
     return f'<img alt="{escape(says)}" src="data:image/svg+xml;base64,{base64.b64encode(svg if isinstance(svg, bytes) else Path(svg).read_bytes()).decode()}">'
 
 # %% ../nbs/17b_report.ipynb #829c2e6f
-def unseen(
-    out: str | Path
-) -> list[tuple[str, str, list]]:     # heading, sentence, tables and figures
+def unseen(out: str | Path) -> list[tuple[str, str, list]]:  # heading, sentence, tables and figures
     "Seed noise against the claimed differences, metrics without a model, rankings without a memory, and what contradicts itself."
-    out = Path(out); parts = []
+    out = Path(out)
+    parts = []
     if (claims := _read(out, 'noise_against_claims')) is not None:
-        z = claims.iloc[:, 1:]; within = int((z.abs() <= 2).sum().sum())
-        parts.append(('What another seed does', f'{within} of the {z.size} changes that Tables 5, 6, 8 and 9 print are smaller than two standard deviations of the difference between two trainings that differ by their seed alone. '
-                      'The paper prints one training of each.', [claims, out/'figures'/'noise_against_claims.svg']))
+        z = claims.iloc[:, 1:]
+        within = int((z.abs() <= 2).sum().sum())
+        parts.append(
+            (
+                'What another seed does',
+                f'{within} of the {z.size} changes that Tables 5, 6, 8 and 9 print are smaller than two standard deviations of the difference between two trainings that differ by their seed alone. '
+                'The paper prints one training of each.',
+                [claims, out / 'figures' / 'noise_against_claims.svg'],
+            )
+        )
     if (twelve := _read(out, 'table_12')) is not None:
         blind = twelve.index[twelve['sees the model'] == 'NO']
-        parts.append(('Metrics that cannot see the model', f"{len(blind)} of the 7 figures of Table 12 ({', '.join(blind)}) do not depend on the model: each user's own test items are the only candidates. They follow from counts, and the same model is ordinary once the catalogue competes.",
-                      [t for t in (_read(out, 'table_12_by_counting'), _read(out, 'protocols')) if t is not None]))
+        parts.append(
+            (
+                'Metrics that cannot see the model',
+                f"{len(blind)} of the 7 figures of Table 12 ({', '.join(blind)}) do not depend on the model: each user's own test items are the only candidates. They follow from counts, and the same model is ordinary once the catalogue competes.",
+                [
+                    t
+                    for t in (_read(out, 'table_12_by_counting'), _read(out, 'protocols'))
+                    if t is not None
+                ],
+            )
+        )
     made = {m: _read(out, f'{m}_reliabilities') for m in ('ncf', 'svd')}
     for name, t in made.items():
-        if t is not None: parts.append((f'How far a ranking comes out again: {name.upper()}', 'The reliability of a ranking is the correlation it would have with an independent repetition of itself; in brackets its 95 % interval.', [t]))
-    said = [t for t in (_read(out, f'{m}_statements') for m in ('ncf', 'svd', 'amazon')) if t is not None]
+        if t is not None:
+            parts.append(
+                (
+                    f'How far a ranking comes out again: {name.upper()}',
+                    'The reliability of a ranking is the correlation it would have with an independent repetition of itself; in brackets its 95 % interval.',
+                    [t],
+                )
+            )
+    said = [
+        t
+        for t in (_read(out, f'{m}_statements') for m in ('ncf', 'svd', 'amazon'))
+        if t is not None
+    ]
     if said:
-        every = pd.concat(said); stands = int(every.verdict.str.startswith('stands').sum())
-        parts.append(('What the text says of single users, items and groups', f'Of {len(every)} statements {stands} {"stands" if stands == 1 else "stand"}.', [every]))
+        every = pd.concat(said)
+        stands = int(every.verdict.str.startswith('stands').sum())
+        parts.append(
+            (
+                'What the text says of single users, items and groups',
+                f'Of {len(every)} statements {stands} {"stands" if stands == 1 else "stand"}.',
+                [every],
+            )
+        )
     odd = [t for t in (_read(out, f'inconsistencies_{n}') for n in (1, 2, 3)) if t is not None]
-    if odd: parts.append(('What does not fit together', 'In the paper itself, or between the paper and its data.', [pd.concat(odd)]))
+    if odd:
+        parts.append(
+            (
+                'What does not fit together',
+                'In the paper itself, or between the paper and its data.',
+                [pd.concat(odd)],
+            )
+        )
     if (trusted := _read(out, 'reliability')) is not None:
-        parts.append(('A ranking that does come out again', 'Half of the users deleted at random, tens of thousands of times (`trust`): the same question, another design.', [t for t in (trusted, _read(out, 'validation')) if t is not None]))
+        parts.append(
+            (
+                'A ranking that does come out again',
+                'Half of the users deleted at random, tens of thousands of times (`trust`): the same question, another design.',
+                [t for t in (trusted, _read(out, 'validation')) if t is not None],
+            )
+        )
     return parts
 
 # %% ../nbs/17b_report.ipynb #75e42e65
@@ -157,31 +272,101 @@ tbody th { font-weight: normal; } .number { text-align: right; font-variant-nume
   tr, img, table, .from { break-inside: avoid; } h2, h3, h3 + p { break-after: avoid; } .wide { overflow: visible; } a { color: inherit; text-decoration: none; } img { max-height: 100mm; } nav ol { column-gap: 14mm; }
   .sweep h2 { break-before: auto; break-after: avoid; margin-top: 28px; } .sweep .figure { break-inside: avoid; } }
 """
-SECTION_NAMES = {'3': 'The method', '4': 'The model', '4.1': 'MovieLens 100K and NCF', '4.2': 'Amazon Electronics and NCF', '4.3': 'MovieLens 100K and SVD'}
-READINGS = "<p>The paper does not say over which pairs it took mean absolute error and explained variance. Three readings; Table 11 above uses A, and its other figures do not depend on it.</p>"
-MADE_IN = {'3': ('4.3', 'explainers'), '4': ('4.1',), '4.1': ('4.1',), '4.2': ('4.2',), '4.3': ('4.3',)}      # the notebooks a section's items come from
+SECTION_NAMES = {
+    '3': 'The method',
+    '4': 'The model',
+    '4.1': 'MovieLens 100K and NCF',
+    '4.2': 'Amazon Electronics and NCF',
+    '4.3': 'MovieLens 100K and SVD',
+}
+READINGS = '<p>The paper does not say over which pairs it took mean absolute error and explained variance. Three readings; Table 11 above uses A, and its other figures do not depend on it.</p>'
+MADE_IN = {
+    '3': ('4.3', 'explainers'),
+    '4': ('4.1',),
+    '4.1': ('4.1',),
+    '4.2': ('4.2',),
+    '4.3': ('4.3',),
+}  # the notebooks a section's items come from
+
 
 def report(
-    out: str | Path       # the folder of `reproduce_all`
-) -> Path:                # report.html in it
+    out: str | Path,  # the folder of `reproduce_all`
+) -> Path:  # report.html in it
     "One page of HTML with every item of the paper; it needs no network, and prints."
     from jinja2 import Environment
-    out = Path(out); items, readings = contents(out), _read(out, 'table_11_readings'); made = {p.stem: json.loads(p.read_text()) for p in sorted((out/'provenance').glob('*.json'))}
-    made.pop('run', None); profiles = sorted({m['profile'] for m in made.values() if m.get('profile')})
-    sections = [{'number': s, 'name': SECTION_NAMES[s], 'items': [_item(i, readings) for i in own.itertuples()], 'made': [made[m] for m in MADE_IN[s] if m in made]} for s, own in items.groupby('section', sort=False)]
-    parts = [{'heading': h, 'says': s, 'shown': [picture(t, h) if isinstance(t, Path) else table_html(t) for t in shown]} for h, s, shown in unseen(out)]
+
+    out = Path(out)
+    items, readings = contents(out), _read(out, 'table_11_readings')
+    made = {p.stem: json.loads(p.read_text()) for p in sorted((out / 'provenance').glob('*.json'))}
+    made.pop('run', None)
+    profiles = sorted({m['profile'] for m in made.values() if m.get('profile')})
+    sections = [
+        {
+            'number': s,
+            'name': SECTION_NAMES[s],
+            'items': [_item(i, readings) for i in own.itertuples()],
+            'made': [made[m] for m in MADE_IN[s] if m in made],
+        }
+        for s, own in items.groupby('section', sort=False)
+    ]
+    parts = [
+        {
+            'heading': h,
+            'says': s,
+            'shown': [picture(t, h) if isinstance(t, Path) else table_html(t) for t in shown],
+        }
+        for h, s, shown in unseen(out)
+    ]
     counted = Counter(kind_of(v) for said in items.verdicts if said is not None for v in said)
-    html = Environment(autoescape=True).from_string(PAGE).render(title='Reproduction report', css=CSS, sections=sections, parts=parts, profiles=profiles, made=list(made.values()), version=recinfluence.__version__, verdicts=VERDICTS, counted=counted, missing=[i for i, v in items.verdicts.items() if v is None])
-    return write_atomic(out/'report.html', html.encode())
+    html = (
+        Environment(autoescape=True)
+        .from_string(PAGE)
+        .render(
+            title='Reproduction report',
+            css=CSS,
+            sections=sections,
+            parts=parts,
+            profiles=profiles,
+            made=list(made.values()),
+            version=recinfluence.__version__,
+            verdicts=VERDICTS,
+            counted=counted,
+            missing=[i for i, v in items.verdicts.items() if v is None],
+        )
+    )
+    return write_atomic(out / 'report.html', html.encode())
+
 
 def _item(i, readings):
     "What the page shows of an item; under Table 11, what its errors can have been taken over, with the decimals of the last reading, which has the smallest numbers."
-    counted = [(VERDICTS[k][0], VERDICTS[k][1], f'{n} × {k}' if n > 1 or len(i.verdicts) > 1 else k) for k, n in tally(i.verdicts).items()] if i.verdicts is not None else []
-    return {'name': i.Index, 'id': i.Index.lower().replace(' ', '-'), 'title': i.title, 'there': i.verdicts is not None, 'counted': counted,
-            'table': (table_html(i.table) if i.table is not None else '') + (READINGS + table_html(readings, readings.tail(1)) if i.Index == 'Table 11' and readings is not None else ''), 'figure': picture(i.figure, f'{i.Index}: {i.title}') if i.figure is not None else ''}
+    counted = (
+        [
+            (VERDICTS[k][0], VERDICTS[k][1], f'{n} × {k}' if n > 1 or len(i.verdicts) > 1 else k)
+            for k, n in tally(i.verdicts).items()
+        ]
+        if i.verdicts is not None
+        else []
+    )
+    return {
+        'name': i.Index,
+        'id': i.Index.lower().replace(' ', '-'),
+        'title': i.title,
+        'there': i.verdicts is not None,
+        'counted': counted,
+        'table': (table_html(i.table) if i.table is not None else '')
+        + (
+            READINGS + table_html(readings, readings.tail(1))
+            if i.Index == 'Table 11' and readings is not None
+            else ''
+        ),
+        'figure': picture(i.figure, f'{i.Index}: {i.title}') if i.figure is not None else '',
+    }
+
 
 HEAD = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ title }}</title><style>{{ css | safe }}</style></head>'
-PAGE = HEAD + """<body>
+PAGE = (
+    HEAD
+    + """<body>
 {%- macro from(made) %}{% for m in made %}<p class="from">Section {{ m.section }}: {{ m.data }}, SHA-256 {{ m.data_hash }}; split {{ m.split_hash[:16] }}…. Seeds: {{ m.seeds }}. recinfluence {{ m.version }}, engine {{ m.engine }}, {{ m.processes }} processes on {{ m.processor }}. {{ '{:,}'.format(m.retrainings) }} retrainings in {{ m.processor_minutes }} processor minutes; this run {{ m.minutes }} minutes by the clock. Command: {{ m.command }}</p>{% endfor %}{% endmacro %}
 <header><h1>The paper, reproduced</h1>
 <p class="sub">Arévalo and Salmeron, <em>Model-agnostic post-hoc explainability for recommender systems</em>: its 13 tables, 8 figures and 2 algorithms, each beside what recinfluence {{ version }} computes.{% if profiles %} Profile: {{ profiles | join(', ') }}.{% endif %}</p></header>
@@ -202,123 +387,325 @@ PAGE = HEAD + """<body>
 {% endfor %}{{ from(made) }}</section>
 </main></body></html>
 """
+)
 
 # %% ../nbs/17b_report.ipynb #6e3ad9c4
 def influence_of(
-    source,                       # a store's file, a `Store`, a `Sweep`, a file of `save_results` ('….parquet'), or an `Influence`
-    metric: str | None = None,    # default: the first that can see the model
-    interactions=None             # of the same data: adds titles and ratings, which a file of results has not
+    source,  # a store's file, a `Store`, a `Sweep`, a file of `save_results` ('….parquet'), or an `Influence`
+    metric: str | None = None,  # default: the first that can see the model
+    interactions=None,  # of the same data: adds titles and ratings, which a file of results has not
 ) -> Influence:
     "Influence on one metric, from whatever holds it."
     if isinstance(source, Influence):
-        if metric not in (None, source.metric): raise ValueError(f'metric={metric!r}: this influence is on {source.metric!r}. Give the sweep or the file that it is from.')
+        if metric not in (None, source.metric):
+            raise ValueError(
+                f'metric={metric!r}: this influence is on {source.metric!r}. Give the sweep or the file that it is from.'
+            )
         return source
-    if isinstance(source, (Store, Sweep)): held = source
-    elif Path(source).suffix == '.parquet': return load_results(source, metric, interactions)
-    else: held = Store(source)
+    if isinstance(source, (Store, Sweep)):
+        held = source
+    elif Path(source).suffix == '.parquet':
+        return load_results(source, metric, interactions)
+    else:
+        held = Store(source)
     store = getattr(held, 'store', held)
-    return Influence.of(held, metric or first_seeing([n for n, m in store.metrics.items() if m.ranking or 'design' not in store.identity], store.identity))
+    return Influence.of(
+        held,
+        metric
+        or first_seeing(
+            [n for n, m in store.metrics.items() if m.ranking or 'design' not in store.identity],
+            store.identity,
+        ),
+    )
+
 
 def _sure(r):
     "A reliability, or why there is none."
-    if np.isfinite(r.estimate): return str(r)
-    return '– (no unit has a number)' if not r.units else '– (one replicate)' if r.replicates < 2 else '– (one unit)' if r.units < 2 else '– (all alike)'
+    if np.isfinite(r.estimate):
+        return str(r)
+    return (
+        '– (no unit has a number)'
+        if not r.units
+        else '– (one replicate)'
+        if r.replicates < 2
+        else '– (one unit)'
+        if r.units < 2
+        else '– (all alike)'
+    )
+
 
 def reliabilities(
-    influence: Influence     # on any metric
-) -> pd.DataFrame:           # a row a metric
+    influence: Influence,  # on any metric
+) -> pd.DataFrame:  # a row a metric
     "Each metric of the same sweep: the full model's value, how far the order of the units would come out again, and whether it can see the model."
-    i, design = influence, 'design' in influence.identity; full = pd.concat([s.full() for s in i.sweeps]) if i.sweeps else None; labels, rows = [], []
+    i, design = influence, 'design' in influence.identity
+    full = pd.concat([s.full() for s in i.sweeps]) if i.sweeps else None
+    labels, rows = [], []
     for m, metric in i.metrics.items():
         if isinstance(i, SavedInfluence):
-            if m not in i.about['metrics']: continue
-            whole, training = (Reliability(**i.about['metrics'][m][part]['reliability']) for part in ('whole', 'training'))
-        elif design and not metric.ranking: continue
-        else: own = i if m == i.metric and (design or i.part == 'whole') else Influence.of(i.sweeps, m); whole, training = own.reliability, own.without_mechanical.reliability
-        blind = m in i.identity['blind']; of_training = '– (there is none)' if blind else _sure(training); labels.append(metric.label)
-        rows.append({'better': 'higher' if metric.direction > 0 else 'lower', **({} if full is None else {'full model': full[m].mean(), 'sd over seeds': full[m].std()}),
-                              'reliability': _sure(whole), **({} if design else {'of the training part': of_training}), 'sees the model': 'NO' if blind else 'yes'})
+            if m not in i.about['metrics']:
+                continue
+            whole, training = (
+                Reliability(**i.about['metrics'][m][part]['reliability'])
+                for part in ('whole', 'training')
+            )
+        elif design and not metric.ranking:
+            continue
+        else:
+            own = (
+                i if m == i.metric and (design or i.part == 'whole') else Influence.of(i.sweeps, m)
+            )
+            whole, training = own.reliability, own.without_mechanical.reliability
+        blind = m in i.identity['blind']
+        of_training = '– (there is none)' if blind else _sure(training)
+        labels.append(metric.label)
+        rows.append(
+            {
+                'better': 'higher' if metric.direction > 0 else 'lower',
+                **(
+                    {}
+                    if full is None
+                    else {'full model': full[m].mean(), 'sd over seeds': full[m].std()}
+                ),
+                'reliability': _sure(whole),
+                **({} if design else {'of the training part': of_training}),
+                'sees the model': 'NO' if blind else 'yes',
+            }
+        )
     return pd.DataFrame(rows, pd.Index(labels, name='metric')).dropna(axis=1, how='all')
 
 # %% ../nbs/17b_report.ipynb #c2e95f37
-_SHOWN = {'estimate': 'influence', 'se': 'se', 'low': '95 % from', 'high': 'to', 'q': 'q', 'mechanical': 'mechanical', 'training': 'training', 'n_ratings': 'ratings', 'mean_rating': 'mean rating', 'std_rating': 'sd of ratings'}
+_SHOWN = {
+    'estimate': 'influence',
+    'se': 'se',
+    'low': '95 % from',
+    'high': 'to',
+    'q': 'q',
+    'mechanical': 'mechanical',
+    'training': 'training',
+    'n_ratings': 'ratings',
+    'mean_rating': 'mean rating',
+    'std_rating': 'sd of ratings',
+}
+
 
 def _ends(influence, n):
     "Tables of the units at both ends, the worst first in the second, or one of all where they are few; and a table whose numbers decide how many decimals they have."
-    f = influence.frame; called = f.label.astype(str); one = f.kind.iloc[0] if len(f) else 'unit'; ids = f.id.astype(str); titled = (called != one + ' ' + ids) & (called != f.index)
-    known = np.where(~(f.q < .05), 'no', np.where(f.estimate > 0, 'helps', 'hurts'))
-    t = f[[c for c in _SHOWN if c != 'training' or f.mechanical.notna().any()]].rename(columns=_SHOWN).dropna(axis=1, how='all').assign(**({'told from zero': known} if influence.replicates > 1 else {}))
-    if titled.any(): t.insert(0, 'id', ids)
+    f = influence.frame
+    called = f.label.astype(str)
+    one = f.kind.iloc[0] if len(f) else 'unit'
+    ids = f.id.astype(str)
+    titled = (called != one + ' ' + ids) & (called != f.index)
+    known = np.where(~(f.q < 0.05), 'no', np.where(f.estimate > 0, 'helps', 'hurts'))
+    t = (
+        f[[c for c in _SHOWN if c != 'training' or f.mechanical.notna().any()]]
+        .rename(columns=_SHOWN)
+        .dropna(axis=1, how='all')
+        .assign(**({'told from zero': known} if influence.replicates > 1 else {}))
+    )
+    if titled.any():
+        t.insert(0, 'id', ids)
     t = t.set_axis(pd.Index(called, name=one))
-    like = t.assign(**{c: t.influence for c in ('se', '95 % from', 'to', 'mechanical', 'training') if c in t})
-    return ([(f'All {len(t):,}, best first', t)] if len(t) <= 2 * n else [(f'The {n} that help most', t.head(n)), (f'The {n} that hurt most, the worst first', t.iloc[::-1].head(n))]), like
+    like = t.assign(
+        **{c: t.influence for c in ('se', '95 % from', 'to', 'mechanical', 'training') if c in t}
+    )
+    return (
+        [(f'All {len(t):,}, best first', t)]
+        if len(t) <= 2 * n
+        else [
+            (f'The {n} that help most', t.head(n)),
+            (f'The {n} that hurt most, the worst first', t.iloc[::-1].head(n)),
+        ]
+    ), like
+
 
 def _drawn(draw, says):
     "A figure inside the page: the same whatever the style of the session, names taken as they are, in the reader's fonts."
     from matplotlib import style
-    with style.context({'svg.hashsalt': 'report', 'svg.fonttype': 'none', 'text.parse_math': False}, after_reset=True), warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'Glyph'); figure, out = draw().figure, io.BytesIO()
-        figure.savefig(out, format='svg', bbox_inches='tight', dpi=150, metadata={'Date': None}); plt.close(figure)
+
+    with (
+        style.context(
+            {'svg.hashsalt': 'report', 'svg.fonttype': 'none', 'text.parse_math': False},
+            after_reset=True,
+        ),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings('ignore', 'Glyph')
+        figure, out = draw().figure, io.BytesIO()
+        figure.savefig(out, format='svg', bbox_inches='tight', dpi=150, metadata={'Date': None})
+        plt.close(figure)
     return picture(out.getvalue(), says)
+
 
 def _figures(influence, n):
     "Both ends and, where they are not all, the whole order."
+
     def order():
         ax = ranked_influence(influence)
-        for c in ax.collections: c.set_rasterized(len(influence.frame) > 500)      # thousands of lines are smaller as an image
+        for c in ax.collections:
+            c.set_rasterized(
+                len(influence.frame) > 500
+            )  # thousands of lines are smaller as an image
         return ax
-    if not len(influence.frame): return []
-    ends = _drawn(lambda: influence.plot(n), f'Influence on {influence.label} of the units that help and hurt most, as in the table')
-    return [ends] if len(influence.frame) <= 2 * n else [ends, _drawn(order, f'Influence on {influence.label} of all {len(influence.frame):,} units, in order, with 95 % intervals')]
 
-def _units(sweep): return sweep.units if isinstance(sweep, Sweep) else [u for u in sweep.units().index if u != 'nothing']
+    if not len(influence.frame):
+        return []
+    ends = _drawn(
+        lambda: influence.plot(n),
+        f'Influence on {influence.label} of the units that help and hurt most, as in the table',
+    )
+    return (
+        [ends]
+        if len(influence.frame) <= 2 * n
+        else [
+            ends,
+            _drawn(
+                order,
+                f'Influence on {influence.label} of all {len(influence.frame):,} units, in order, with 95 % intervals',
+            ),
+        ]
+    )
+
+
+def _units(sweep):
+    return (
+        sweep.units
+        if isinstance(sweep, Sweep)
+        else [u for u in sweep.units().index if u != 'nothing']
+    )
+
 
 def _failed(influence, most=50):
     "What failed or is missing, in sentences, and the table of reasons."
-    if not influence.sweeps: return ['A file of results does not say what failed; the store that it was made from does.'], None
-    f = pd.concat([s.failures() for s in influence.sweeps]).drop_duplicates(['unit', 'seed']); units = {u for s in influence.sweeps for u in _units(s)}; lost = units - set(influence.frame.index); says = []
-    if len(f): says.append(f"{len(f):,} retraining{'s' * (len(f) != 1)} failed{f', the first {most} are listed' * (len(f) > most)}. Everything else was kept. The same sweep tries again what failed if it is called with --retry-failed, in Python retry_failed=True.")
-    if lost: says.append(f'{len(lost):,} of {len(units):,} units have no influence here, because a replicate of theirs failed or is not done; the same sweep, called again, does what is not done.')
-    return says or ['No retraining failed, and none is missing.'], f.head(most).set_index('unit') if len(f) else None
+    if not influence.sweeps:
+        return [
+            'A file of results does not say what failed; the store that it was made from does.'
+        ], None
+    f = pd.concat([s.failures() for s in influence.sweeps]).drop_duplicates(['unit', 'seed'])
+    units = {u for s in influence.sweeps for u in _units(s)}
+    lost = units - set(influence.frame.index)
+    says = []
+    if len(f):
+        says.append(
+            f'{len(f):,} retraining{"s" * (len(f) != 1)} failed{f", the first {most} are listed" * (len(f) > most)}. Everything else was kept. The same sweep tries again what failed if it is called with --retry-failed, in Python retry_failed=True.'
+        )
+    if lost:
+        says.append(
+            f'{len(lost):,} of {len(units):,} units have no influence here, because a replicate of theirs failed or is not done; the same sweep, called again, does what is not done.'
+        )
+    return says or ['No retraining failed, and none is missing.'], f.head(most).set_index(
+        'unit'
+    ) if len(f) else None
 
-def _settings(d): return ', '.join(f'{k} = {v}' for k, v in d.items())
+
+def _settings(d):
+    return ', '.join(f'{k} = {v}' for k, v in d.items())
+
 
 def _provenance(influence, command):
     "Everything that the numbers depend on."
-    i, about, stores = influence.identity, getattr(influence, 'about', {}), list({id(s): s for s in (getattr(s, 'store', s) for s in influence.sweeps)}.values())
-    seeds = influence.seeds; many = len(seeds) > 1 and seeds[-1] - seeds[0] == len(seeds) - 1; config = dict(i['recommender']); name = config.pop('recommender'); known = {u for s in influence.sweeps for u in _units(s)}
-    done = {(u, s) for store in stores for u, s in store.done() if s in set(seeds) and (u in known or u.startswith('users group ') and 'design' in i)}
-    rows = {'data': f"{i['data']}, SHA-256 {i['data_hash']}", 'split': f"{_settings(i['split'])}, SHA-256 {i['split_hash']}", 'recommender': name + (f': {_settings(config)}' if config else ''),
-            'deletions': 'paired: two trainings of a replicate differ by the deletion and by nothing else' if influence.paired else 'NOT paired: two trainings of a replicate also differ by other random draws', 'estimated': influence.estimand}
-    if 'design' in i: rows['random groups'] = _settings(i['design'])
-    rows |= {'evaluation': f"lists of {i['k']}, candidates: {i['candidates']}", 'seeds': f'{seeds[0]} to {seeds[-1]}' if many else ', '.join(map(str, seeds)), 'replicates': f'{influence.replicates:,}' + (' blocks of seeds' if 'design' in i else ''), 'units': f'{len(influence.frame):,}',
-             'engine': i['engine'], 'version': f"recinfluence {i['version']}" + (f'; this page by {recinfluence.__version__}' if i['version'] != recinfluence.__version__ else '')}
+    i, about, stores = (
+        influence.identity,
+        getattr(influence, 'about', {}),
+        list({id(s): s for s in (getattr(s, 'store', s) for s in influence.sweeps)}.values()),
+    )
+    seeds = influence.seeds
+    many = len(seeds) > 1 and seeds[-1] - seeds[0] == len(seeds) - 1
+    config = dict(i['recommender'])
+    name = config.pop('recommender')
+    known = {u for s in influence.sweeps for u in _units(s)}
+    done = {
+        (u, s)
+        for store in stores
+        for u, s in store.done()
+        if s in set(seeds) and (u in known or u.startswith('users group ') and 'design' in i)
+    }
+    rows = {
+        'data': f'{i["data"]}, SHA-256 {i["data_hash"]}',
+        'split': f'{_settings(i["split"])}, SHA-256 {i["split_hash"]}',
+        'recommender': name + (f': {_settings(config)}' if config else ''),
+        'deletions': 'paired: two trainings of a replicate differ by the deletion and by nothing else'
+        if influence.paired
+        else 'NOT paired: two trainings of a replicate also differ by other random draws',
+        'estimated': influence.estimand,
+    }
+    if 'design' in i:
+        rows['random groups'] = _settings(i['design'])
+    rows |= {
+        'evaluation': f'lists of {i["k"]}, candidates: {i["candidates"]}',
+        'seeds': f'{seeds[0]} to {seeds[-1]}' if many else ', '.join(map(str, seeds)),
+        'replicates': f'{influence.replicates:,}' + (' blocks of seeds' if 'design' in i else ''),
+        'units': f'{len(influence.frame):,}',
+        'engine': i['engine'],
+        'version': f'recinfluence {i["version"]}'
+        + (
+            f'; this page by {recinfluence.__version__}'
+            if i['version'] != recinfluence.__version__
+            else ''
+        ),
+    }
     if stores:
-        cost = np.mean([s.cost() for s in stores]); rows['retrainings'] = f'{len(done):,}' + (f', {cost:.3g} processor seconds each, evaluation included' if np.isfinite(cost) else '')
-        rows['store'] = ', '.join('in memory' if s.path is None else s.path.name for s in stores) + f", content SHA-256 {', '.join(s.content_hash() for s in stores)}"
-    if 'processor' in about: rows['processor'] = about['processor']
-    if command := command or about.get('command'): rows['command'] = command
+        cost = np.mean([s.cost() for s in stores])
+        rows['retrainings'] = f'{len(done):,}' + (
+            f', {cost:.3g} processor seconds each, evaluation included' if np.isfinite(cost) else ''
+        )
+        rows['store'] = (
+            ', '.join('in memory' if s.path is None else s.path.name for s in stores)
+            + f', content SHA-256 {", ".join(s.content_hash() for s in stores)}'
+        )
+    if 'processor' in about:
+        rows['processor'] = about['processor']
+    if command := command or about.get('command'):
+        rows['command'] = command
     return pd.DataFrame({'': rows.values()}, pd.Index(rows, name=' '))
 
 # %% ../nbs/17b_report.ipynb #d81b4a06
 def influence_report(
-    source,                       # a store's file, a `Store`, a `Sweep`, a file of `save_results`, or an `Influence`
-    path: str | Path,             # of the page, '….html'
-    metric: str | None = None,    # default: the first that can see the model
-    n: int = 10,                  # how many at each end
-    interactions=None,            # of the same data: adds titles and ratings, which a file of results has not
-    command: str = ''             # that makes the sweep again, to be said on the page
+    source,  # a store's file, a `Store`, a `Sweep`, a file of `save_results`, or an `Influence`
+    path: str | Path,  # of the page, '….html'
+    metric: str | None = None,  # default: the first that can see the model
+    n: int = 10,  # how many at each end
+    interactions=None,  # of the same data: adds titles and ratings, which a file of results has not
+    command: str = '',  # that makes the sweep again, to be said on the page
 ) -> Path:
     "One page of HTML on what a sweep found; it needs no network, and prints. The same input gives the same bytes."
     from jinja2 import Environment
-    if not isinstance(source, (Influence, Store, Sweep)) and Path(path).resolve() == Path(source).resolve(): raise ValueError(f'{path}: the page would be written over what it is made from. Name another file.')
-    influence = influence_of(source, metric, interactions); every = reliabilities(influence); ends, like = _ends(influence, n); says, failed = _failed(influence)
-    html = Environment(autoescape=True).from_string(INFLUENCE_PAGE).render(
-        title=f'Influence on {influence.label}: {influence.source}', css=CSS, influence=influence, head=influence._head(), design='design' in influence.identity, tables=[(h, table_html(t, like)) for h, t in ends if len(t)], figures=_figures(influence, n),
-        every=table_html(every), blind=every.index[every['sees the model'] == 'NO'].tolist(), says=says, failed='' if failed is None else table_html(failed), made=table_html(_provenance(influence, command)))
+
+    if (
+        not isinstance(source, (Influence, Store, Sweep))
+        and Path(path).resolve() == Path(source).resolve()
+    ):
+        raise ValueError(
+            f'{path}: the page would be written over what it is made from. Name another file.'
+        )
+    influence = influence_of(source, metric, interactions)
+    every = reliabilities(influence)
+    ends, like = _ends(influence, n)
+    says, failed = _failed(influence)
+    html = (
+        Environment(autoescape=True)
+        .from_string(INFLUENCE_PAGE)
+        .render(
+            title=f'Influence on {influence.label}: {influence.source}',
+            css=CSS,
+            influence=influence,
+            head=influence._head(),
+            design='design' in influence.identity,
+            tables=[(h, table_html(t, like)) for h, t in ends if len(t)],
+            figures=_figures(influence, n),
+            every=table_html(every),
+            blind=every.index[every['sees the model'] == 'NO'].tolist(),
+            says=says,
+            failed='' if failed is None else table_html(failed),
+            made=table_html(_provenance(influence, command)),
+        )
+    )
     return write_atomic(path, html.encode())
 
-INFLUENCE_PAGE = HEAD + """<body class="sweep">
+
+INFLUENCE_PAGE = (
+    HEAD
+    + """<body class="sweep">
 <header><h1>Who helps and who hurts</h1><p class="sub">{{ head }}</p></header>
 <main>
 <p class="caution">{{ influence.caution }}</p>
@@ -333,3 +720,4 @@ INFLUENCE_PAGE = HEAD + """<body class="sweep">
 <section class="where"><h2>Where this comes from</h2>{{ made | safe }}</section>
 </main></body></html>
 """
+)

@@ -32,347 +32,681 @@ __all__ = ['SECTIONS', 'PROFILES', 'WITHIN', 'BESIDE', 'resource', 'paper_table'
 
 # %% ../nbs/16_reproduce.ipynb #7ec27199
 def resource(
-    folder: str,   # 'data/paper', 'data/shipped' or 'nbs/experiments'
-    name: str
+    folder: str,  # 'data/paper', 'data/shipped' or 'nbs/experiments'
+    name: str,
 ) -> Path:
     "A file of the checkout, or the copy inside the installed package."
     package = Path(recinfluence.__file__).parent
-    places = [package.parent/folder/name, package/Path(folder).name/name]
+    places = [package.parent / folder / name, package / Path(folder).name / name]
     for p in places:
-        if p.exists(): return p
-    raise FileNotFoundError(f'{name} is neither at {places[0]} nor at {places[1]}. Reinstall the package, or work in a checkout.')
+        if p.exists():
+            return p
+    raise FileNotFoundError(
+        f'{name} is neither at {places[0]} nor at {places[1]}. Reinstall the package, or work in a checkout.'
+    )
+
 
 def paper_table(
-    number: int | str   # 2 to 13, or 'claims', 'figures'
+    number: int | str,  # 2 to 13, or 'claims', 'figures'
 ) -> pd.DataFrame:
     "A table of the paper as printed: every cell is text."
-    return pd.read_csv(resource('data/paper', f'table_{number:02d}.csv' if isinstance(number, int) else f'{number}.csv'), dtype=str, keep_default_na=False)
+    return pd.read_csv(
+        resource(
+            'data/paper', f'table_{number:02d}.csv' if isinstance(number, int) else f'{number}.csv'
+        ),
+        dtype=str,
+        keep_default_na=False,
+    )
 
 # %% ../nbs/16_reproduce.ipynb #681cc2f5
 def printed(
-    text: str   # as published: '100,000', '-2.70%', '3.67e-05'
+    text: str,  # as published: '100,000', '-2.70%', '3.67e-05'
 ) -> tuple[float, int]:
     "The number, and how many decimals were printed."
-    plain = text.replace(',', '').rstrip('%'); mantissa, _, power = plain.partition('e')
+    plain = text.replace(',', '').rstrip('%')
+    mantissa, _, power = plain.partition('e')
     return float(plain), len(mantissa.partition('.')[2]) - int(power or 0)
 
+
 def verdict(
-    paper: str,                 # as published
-    ours: float,                # unrounded
-    sd: float | None = None,    # over seeds, where ours is a mean over seeds
-    seeds: int = 0,             # how many
-    why: str = '',              # said where it is not reproduced
-    df: int | None = None       # degrees of freedom of `sd`; None: seeds - 1
+    paper: str,  # as published
+    ours: float,  # unrounded
+    sd: float | None = None,  # over seeds, where ours is a mean over seeds
+    seeds: int = 0,  # how many
+    why: str = '',  # said where it is not reproduced
+    df: int | None = None,  # degrees of freedom of `sd`; None: seeds - 1
 ) -> str:
     "'reproduced exactly', 'reproduced within noise (…)' or 'not reproducible, because …'."
     value, decimals = printed(paper)
-    if round(float(ours), decimals) == value: return 'reproduced exactly'
+    if round(float(ours), decimals) == value:
+        return 'reproduced exactly'
     if sd is not None and np.isfinite(sd) and sd > 0:
         z = (value - ours) / sd
-        if abs(z) <= stats.t.ppf(.975, df or seeds - 1) * np.sqrt(1 + 1 / seeds): return f'reproduced within noise ({z:+.1f} sd, {seeds} seeds)'
+        if abs(z) <= stats.t.ppf(0.975, df or seeds - 1) * np.sqrt(1 + 1 / seeds):
+            return f'reproduced within noise ({z:+.1f} sd, {seeds} seeds)'
         why = why or f'it lies {z:+.1f} sd from the mean of {seeds} seeds'
     return f'not reproducible, because {why}' if why else 'not reproducible, and no reason is known'
 
+
 def beside(
-    paper: pd.DataFrame,        # first column names the rows; published values in `column`
-    ours: pd.Series,            # in the order of the rows
+    paper: pd.DataFrame,  # first column names the rows; published values in `column`
+    ours: pd.Series,  # in the order of the rows
     sd: pd.Series | None = None,
-    seeds: int = 0,             # that `ours` and `sd` are of
+    seeds: int = 0,  # that `ours` and `sd` are of
     column: str = 'value',
-    why: dict | None = None     # row name: why it is not reproduced
+    why: dict | None = None,  # row name: why it is not reproduced
 ) -> pd.DataFrame:
     "The published column, ours, and the verdict, row by row."
-    names = paper.iloc[:, 0]; ours = np.asarray(ours, dtype=float); spread = np.full(len(ours), np.nan) if sd is None else np.asarray(sd, dtype=float)
+    names = paper.iloc[:, 0]
+    ours = np.asarray(ours, dtype=float)
+    spread = np.full(len(ours), np.nan) if sd is None else np.asarray(sd, dtype=float)
     whole = [printed(p)[1] <= 0 and float(o).is_integer() for p, o in zip(paper[column], ours)]
-    out = pd.DataFrame({'paper': paper[column].to_numpy(), 'ours': [int(o) if w else o for w, o in zip(whole, ours)] if any(whole) else ours})
-    if sd is not None: out['sd over seeds'] = spread
-    out['verdict'] = [verdict(p, o, None if np.isnan(s) else s, seeds, (why or {}).get(n, '')) for n, p, o, s in zip(names, paper[column], ours, spread)]
+    out = pd.DataFrame(
+        {
+            'paper': paper[column].to_numpy(),
+            'ours': [int(o) if w else o for w, o in zip(whole, ours)] if any(whole) else ours,
+        }
+    )
+    if sd is not None:
+        out['sd over seeds'] = spread
+    out['verdict'] = [
+        verdict(p, o, None if np.isnan(s) else s, seeds, (why or {}).get(n, ''))
+        for n, p, o, s in zip(names, paper[column], ours, spread)
+    ]
     return out.set_index(pd.Index(names, name=paper.columns[0]))
 
 # %% ../nbs/16_reproduce.ipynb #fe50500a
 def named_table(
-    number: int,           # 4, 7 or 13
-    influence,             # an `Influence` that covers them
-    interactions,          # the data, for ratings and titles
-    end: str = 'worst'     # the end of the list that the paper finds them at, or 'best'
+    number: int,  # 4, 7 or 13
+    influence,  # an `Influence` that covers them
+    interactions,  # the data, for ratings and titles
+    end: str = 'worst',  # the end of the list that the paper finds them at, or 'best'
 ) -> pd.DataFrame:
     "The users or items of a table of the paper: their ratings as printed, with a verdict, and their place here, with another."
-    paper = paper_table(number); kind = paper.columns[0].removesuffix('_id'); ids = paper.iloc[:, 0].astype(int)
-    profile = interactions.profile(kind).loc[ids]; f = influence.frame.set_index('id')
-    out = pd.DataFrame({f'printed: {c}': p for c, p in zip(('# ratings', 'mean', 'sd'), paper[list(profile)].to_numpy().T)}, index=ids.rename(kind))
-    if kind == 'item': out.insert(0, 'title', [interactions.label(kind, i) for i in ids])
-    out['ratings'] = [' / '.join(sorted({verdict(p[c], profile.loc[int(p.iloc[0]), c]) for c in profile})) for _, p in paper.iterrows()]
-    out[f'influence on {influence.label}'], out['se'] = f.estimate[ids].to_numpy(), f.se[ids].to_numpy()
+    paper = paper_table(number)
+    kind = paper.columns[0].removesuffix('_id')
+    ids = paper.iloc[:, 0].astype(int)
+    profile = interactions.profile(kind).loc[ids]
+    f = influence.frame.set_index('id')
+    out = pd.DataFrame(
+        {
+            f'printed: {c}': p
+            for c, p in zip(('# ratings', 'mean', 'sd'), paper[list(profile)].to_numpy().T)
+        },
+        index=ids.rename(kind),
+    )
+    if kind == 'item':
+        out.insert(0, 'title', [interactions.label(kind, i) for i in ids])
+    out['ratings'] = [
+        ' / '.join(sorted({verdict(p[c], profile.loc[int(p.iloc[0]), c]) for c in profile}))
+        for _, p in paper.iterrows()
+    ]
+    out[f'influence on {influence.label}'], out['se'] = (
+        f.estimate[ids].to_numpy(),
+        f.se[ids].to_numpy(),
+    )
     out[f'rank of {len(f):,} (95 % interval)'] = [_rank(influence, i) for i in ids]
     out['verdict'] = [_place(influence, i, len(ids), end) for i in ids]
     return out
 
+
 def _place(influence, id, size, end):
     "Whether a unit can be one of so many at that end of the list."
-    n, r = len(influence.frame), influence.ranks().loc[id]; first, last, here = (r.low, r.high, r['rank']) if end == 'best' else (n + 1 - r.high, n + 1 - r.low, n + 1 - r['rank'])
-    if not influence.reliability.low > 0: return 'not reproducible, because the order is noise'
-    if last <= size or here <= size: return f'reproduced exactly: among the {end} {size}' if last <= size else f'reproduced within noise: place {here} from the {end}'
-    return f'reproduced within noise: it may be among the {end} {size}' if first <= size else f'not reproducible, because it is not among the {end} {size}'
+    n, r = len(influence.frame), influence.ranks().loc[id]
+    first, last, here = (
+        (r.low, r.high, r['rank'])
+        if end == 'best'
+        else (n + 1 - r.high, n + 1 - r.low, n + 1 - r['rank'])
+    )
+    if not influence.reliability.low > 0:
+        return 'not reproducible, because the order is noise'
+    if last <= size or here <= size:
+        return (
+            f'reproduced exactly: among the {end} {size}'
+            if last <= size
+            else f'reproduced within noise: place {here} from the {end}'
+        )
+    return (
+        f'reproduced within noise: it may be among the {end} {size}'
+        if first <= size
+        else f'not reproducible, because it is not among the {end} {size}'
+    )
+
 
 def _rank(influence, id):
     r = influence.ranks().loc[id]
-    return f"{r['rank']} ({r.low} to {r.high})"
+    return f'{r["rank"]} ({r.low} to {r.high})'
+
 
 def named_ids(
-    section: str,          # '4.1' or '4.3'
-    kind: str              # 'user' or 'item'
+    section: str,  # '4.1' or '4.3'
+    kind: str,  # 'user' or 'item'
 ) -> list[int]:
     "Every user or item that the section names in its text and tables."
-    claims = paper_table('claims'); tables = {('4.1', 'user'): [4], ('4.1', 'item'): [7], ('4.3', 'user'): [13]}.get((section, kind), [])
-    return sorted({int(e) for e in claims[(claims.section == section) & (claims.kind == kind)].entity if e} | {int(i) for n in tables for i in paper_table(n).iloc[:, 0]})
+    claims = paper_table('claims')
+    tables = {('4.1', 'user'): [4], ('4.1', 'item'): [7], ('4.3', 'user'): [13]}.get(
+        (section, kind), []
+    )
+    return sorted(
+        {int(e) for e in claims[(claims.section == section) & (claims.kind == kind)].entity if e}
+        | {int(i) for n in tables for i in paper_table(n).iloc[:, 0]}
+    )
 
 # %% ../nbs/16_reproduce.ipynb #6ffdb68a
 def reliabilities(
-    sweeps: dict             # such as {'users': ..., 'items': ...}
+    sweeps: dict,  # such as {'users': ..., 'items': ...}
 ) -> pd.DataFrame:
     "Reliability of the order of the units by every metric, with its interval; the whole influence and its training part."
     made = {kind: {m: s.influence(m) for m in METRICS} for kind, s in sweeps.items()}
-    cell = lambda i, r: 'cannot see the model' if i.blind else str(r) if np.isfinite(r.estimate) else 'one replicate'
-    return pd.DataFrame({f'{kind}, {part}': {METRICS[m].label: cell(i, r(i)) for m, i in by.items()} for kind, by in made.items()
-                         for part, r in (('whole', lambda i: i.reliability), ('training part', lambda i: i.without_mechanical.reliability))}).rename_axis('reliability of the order')
+    cell = lambda i, r: (
+        'cannot see the model'
+        if i.blind
+        else str(r)
+        if np.isfinite(r.estimate)
+        else 'one replicate'
+    )
+    return pd.DataFrame(
+        {
+            f'{kind}, {part}': {METRICS[m].label: cell(i, r(i)) for m, i in by.items()}
+            for kind, by in made.items()
+            for part, r in (
+                ('whole', lambda i: i.reliability),
+                ('training part', lambda i: i.without_mechanical.reliability),
+            )
+        }
+    ).rename_axis('reliability of the order')
+
 
 def standing(
-    influence,               # an `Influence`, which covers the unit
-    id,                      # the unit that the paper names
-    end: str = 'best'        # it is said to be the 'best' or the 'worst' of all
+    influence,  # an `Influence`, which covers the unit
+    id,  # the unit that the paper names
+    end: str = 'best',  # it is said to be the 'best' or the 'worst' of all
 ) -> dict:
     "Where the unit stands here, and whether that agrees."
-    r, n = influence.ranks().loc[id], len(influence.frame); first, last = (r.low, r.high) if end == 'best' else (n + 1 - r.high, n + 1 - r.low)
-    verdict = 'stands' if last == 1 else 'cannot be told: the order is noise' if not influence.reliability.low > 0 else 'cannot be told from the others' if first == 1 else 'does not stand'
-    return {'here': f"rank {_rank(influence, id)} of {n:,}", 'verdict': verdict}
+    r, n = influence.ranks().loc[id], len(influence.frame)
+    first, last = (r.low, r.high) if end == 'best' else (n + 1 - r.high, n + 1 - r.low)
+    verdict = (
+        'stands'
+        if last == 1
+        else 'cannot be told: the order is noise'
+        if not influence.reliability.low > 0
+        else 'cannot be told from the others'
+        if first == 1
+        else 'does not stand'
+    )
+    return {'here': f'rank {_rank(influence, id)} of {n:,}', 'verdict': verdict}
+
 
 def as_verdicts(
-    found: dict,             # figure: {'here': ..., 'verdict': as `standing` says it}
-    stated: pd.Series        # what the paper says, by figure
+    found: dict,  # figure: {'here': ..., 'verdict': as `standing` says it}
+    stated: pd.Series,  # what the paper says, by figure
 ) -> pd.DataFrame:
     "Statements about figures, in the words of `verdict`."
-    said = lambda f: 'reproduced exactly' if f['verdict'].startswith('stands') else f['verdict'] if f['verdict'].startswith('not comparable') else f"not reproducible, because it {f['verdict']}"
-    return pd.DataFrame({n: {'the paper says': stated[n], 'here': f['here'], 'verdict': said(f)} for n, f in found.items()}).T.rename_axis('figure')
+    said = lambda f: (
+        'reproduced exactly'
+        if f['verdict'].startswith('stands')
+        else f['verdict']
+        if f['verdict'].startswith('not comparable')
+        else f'not reproducible, because it {f["verdict"]}'
+    )
+    return pd.DataFrame(
+        {
+            n: {'the paper says': stated[n], 'here': f['here'], 'verdict': said(f)}
+            for n, f in found.items()
+        }
+    ).T.rename_axis('figure')
+
 
 def moved(
-    table: pd.DataFrame      # as `ten_table` makes it
+    table: pd.DataFrame,  # as `ten_table` makes it
 ) -> tuple[int, int]:
     "How many of the seven metrics got better, and how many worse, beyond ten at random."
-    t = np.array([METRICS[m].direction for m in PAPER]) * table['beyond random'].to_numpy() / table.se.to_numpy()
+    t = (
+        np.array([METRICS[m].direction for m in PAPER])
+        * table['beyond random'].to_numpy()
+        / table.se.to_numpy()
+    )
     return int((t > 2).sum()), int((t < -2).sum())
 
 # %% ../nbs/16_reproduce.ipynb #33875044
 def tens(
-    influence,             # an `Influence`, best first
-    n_random: int = 13,    # groups of ten at random; with the two ends and the full model they fill a batch of 16 lanes
-    size: int = 10
+    influence,  # an `Influence`, best first
+    n_random: int = 13,  # groups of ten at random; with the two ends and the full model they fill a batch of 16 lanes
+    size: int = 10,
 ) -> dict[str, Unit]:
     "The most and the least influential ten, and groups of ten at random."
-    ids = influence.frame.id.tolist(); kind = influence.frame.kind.iloc[0] + 's'
-    drawn = {f'random {n}': stream(n, 'ten at random', kind).choice(len(ids), min(size, len(ids)), replace=False) for n in range(n_random)}
-    chosen = {'most': ids[:size], 'least': ids[-size:], **{name: [ids[i] for i in places] for name, places in drawn.items()}}
+    ids = influence.frame.id.tolist()
+    kind = influence.frame.kind.iloc[0] + 's'
+    drawn = {
+        f'random {n}': stream(n, 'ten at random', kind).choice(
+            len(ids), min(size, len(ids)), replace=False
+        )
+        for n in range(n_random)
+    }
+    chosen = {
+        'most': ids[:size],
+        'least': ids[-size:],
+        **{name: [ids[i] for i in places] for name, places in drawn.items()},
+    }
     return {name: Unit(**{kind: tuple(sorted(i))}) for name, i in chosen.items()}
+
 
 def changes(
     sweep,
     unit: Unit,
-    side: str = 'without'  # or 'held': what is mechanical of it
-) -> pd.DataFrame:         # a row a seed, a column a metric
+    side: str = 'without',  # or 'held': what is mechanical of it
+) -> pd.DataFrame:  # a row a seed, a column a metric
     "Change of each metric in per cent of the original, seed by seed, as the paper prints it."
-    f = sweep.frame(); f = f[f.unit == unit.key]
-    return f.assign(change=100 * (f[side] - f['full']) / f['full'].abs()).pivot(index='seed', columns='metric', values='change')[PAPER]
+    f = sweep.frame()
+    f = f[f.unit == unit.key]
+    return f.assign(change=100 * (f[side] - f['full']) / f['full'].abs()).pivot(
+        index='seed', columns='metric', values='change'
+    )[PAPER]
+
 
 def own_tens(
-    sweep,                 # of single deletions
+    sweep,  # of single deletions
     metric: str = 'map',
-    size: int = 10
+    size: int = 10,
 ) -> dict[int, dict[str, Unit]]:
     "The most and the least influential ten by each seed alone, as the paper chooses them."
-    f = sweep.frame(); f = f[f.metric == metric].sort_values('influence', ascending=False, kind='stable'); units = sweep.store.units()
-    ids = {key: json.loads(u) + json.loads(i) for key, u, i in zip(units.index, units.users, units['items'])}; kind = f.kind.iloc[0] + 's'
+    f = sweep.frame()
+    f = f[f.metric == metric].sort_values('influence', ascending=False, kind='stable')
+    units = sweep.store.units()
+    ids = {
+        key: json.loads(u) + json.loads(i)
+        for key, u, i in zip(units.index, units.users, units['items'])
+    }
+    kind = f.kind.iloc[0] + 's'
     chosen = lambda keys: Unit(**{kind: tuple(sorted(i for k in keys for i in ids[k]))})
-    return {s: {'most': chosen(own.unit.head(size)), 'least': chosen(own.unit.tail(size))} for s, own in f.groupby('seed')}
+    return {
+        s: {'most': chosen(own.unit.head(size)), 'least': chosen(own.unit.tail(size))}
+        for s, own in f.groupby('seed')
+    }
+
 
 def ten_table(
-    number: int,               # 5, 6, 8 or 9
-    groups: dict[str, Unit],   # as `tens` makes them
-    end: str,                  # 'most' or 'least'
-    own: pd.DataFrame,         # changes of each seed's own ten, a row a seed
-    fresh                      # a sweep of the groups over seeds that did not choose them
+    number: int,  # 5, 6, 8 or 9
+    groups: dict[str, Unit],  # as `tens` makes them
+    end: str,  # 'most' or 'least'
+    own: pd.DataFrame,  # changes of each seed's own ten, a row a seed
+    fresh,  # a sweep of the groups over seeds that did not choose them
 ) -> pd.DataFrame:
     "A table of the paper beside the same done here, and whether these ten differ from ten at random; in per cent."
     paper, unit = paper_table(number), groups[end]
-    here, random = changes(fresh, unit), sum(changes(fresh, u) for name, u in groups.items() if name not in ('most', 'least')) / (len(groups) - 2)
-    beyond = here - random; d, se = beyond.mean(), beyond.std() / np.sqrt(len(beyond))
-    df = len(own) + len(here) - 2; sd = np.sqrt(sum((len(x) - 1) * x.var().fillna(0) for x in (own, here)) / df) if df else own.std()      # few seeds chose a ten of their own; how seeds scatter is known from all
+    here, random = (
+        changes(fresh, unit),
+        sum(changes(fresh, u) for name, u in groups.items() if name not in ('most', 'least'))
+        / (len(groups) - 2),
+    )
+    beyond = here - random
+    d, se = beyond.mean(), beyond.std() / np.sqrt(len(beyond))
+    df = len(own) + len(here) - 2
+    sd = (
+        np.sqrt(sum((len(x) - 1) * x.var().fillna(0) for x in (own, here)) / df)
+        if df
+        else own.std()
+    )  # few seeds chose a ten of their own; how seeds scatter is known from all
+
     def says(printed_, d, se):
-        if not np.isfinite(se): return 'one seed: cannot say'
-        if abs(d) <= 2 * se: return 'no different from ten at random'
-        return f"{'same' if np.sign(d) == np.sign(printed(printed_)[0]) else 'opposite'} direction, beyond ten at random"
-    out = {'paper': paper.difference.to_numpy(), 'as the paper did': own.mean(), 'sd over seeds': sd, 'fresh seeds': here.mean(), 'of it mechanical': changes(fresh, unit, 'held').mean(),
-           'ten at random': random.mean(), 'beyond random': d, 'se': se}
-    return pd.DataFrame({k: np.asarray(v) for k, v in out.items()} | {'found': [says(*row) for row in zip(paper.difference, d, se)],
-        'verdict': [verdict(p, o, s, len(own), '' if df else 'one seed alone was run here', df) for p, o, s in zip(paper.difference, own.mean(), sd)]}, index=pd.Index(paper.metric, name='difference in %'))
+        if not np.isfinite(se):
+            return 'one seed: cannot say'
+        if abs(d) <= 2 * se:
+            return 'no different from ten at random'
+        return f'{"same" if np.sign(d) == np.sign(printed(printed_)[0]) else "opposite"} direction, beyond ten at random'
+
+    out = {
+        'paper': paper.difference.to_numpy(),
+        'as the paper did': own.mean(),
+        'sd over seeds': sd,
+        'fresh seeds': here.mean(),
+        'of it mechanical': changes(fresh, unit, 'held').mean(),
+        'ten at random': random.mean(),
+        'beyond random': d,
+        'se': se,
+    }
+    return pd.DataFrame(
+        {k: np.asarray(v) for k, v in out.items()}
+        | {
+            'found': [says(*row) for row in zip(paper.difference, d, se)],
+            'verdict': [
+                verdict(p, o, s, len(own), '' if df else 'one seed alone was run here', df)
+                for p, o, s in zip(paper.difference, own.mean(), sd)
+            ],
+        },
+        index=pd.Index(paper.metric, name='difference in %'),
+    )
 
 # %% ../nbs/16_reproduce.ipynb #0d57ac70
 def processor() -> str:
     "The processor's name, its vector width and the number of cores this process may use."
     from recinfluence._fast import simd
+
     name = platform.processor() or platform.machine()
-    try: name = next(line.split(':')[1].strip() for line in open('/proc/cpuinfo') if line.startswith('model name'))
-    except (OSError, StopIteration): pass
+    try:
+        name = next(
+            line.split(':')[1].strip()
+            for line in open('/proc/cpuinfo')
+            if line.startswith('model name')
+        )
+    except (OSError, StopIteration):
+        pass
     return f'{name}, {8 * simd.register_bytes()}-bit vectors, {cores()} cores'
 
+
 def provenance(
-    out: str | Path,         # the output folder
-    section: str,            # '4.1', or the name of an experiment
-    sweep,                   # any sweep of the section: for data, split, engine, version
-    seeds: str,              # in words
-    stores: str,             # which stores of the folder are the section's: patterns, 'first.db users/*.db'
-    started: float,          # time.time() at the notebook's start
-    jobs: int | None = None
-) -> str:                    # markdown
+    out: str | Path,  # the output folder
+    section: str,  # '4.1', or the name of an experiment
+    sweep,  # any sweep of the section: for data, split, engine, version
+    seeds: str,  # in words
+    stores: str,  # which stores of the folder are the section's: patterns, 'first.db users/*.db'
+    started: float,  # time.time() at the notebook's start
+    jobs: int | None = None,
+) -> str:  # markdown
     "Data, split, seeds, version, processor and cost of a section: kept in the output folder and said in a sentence."
-    i, out = sweep.store.identity, Path(out); asked = _asked(out).get(section, {}); costs = [Store(p).costs() for pattern in stores.split() for p in sorted((out/'stores').glob(pattern))]
-    said = {'section': section, 'data': i['data'], 'data_hash': i['data_hash'], 'split': i['split'], 'split_hash': i['split_hash'], 'seeds': seeds, 'engine': i['engine'], 'version': i['version'],
-            'processor': processor(), 'processes': jobs or cores(), 'retrainings': int(sum(c.retrainings.sum() for c in costs)), 'processor_minutes': round(sum(c.seconds.sum() for c in costs) / 60, 1),
-            'minutes': round((time.time() - started) / 60, 1), 'profile': asked.get('profile', ''), 'command': asked.get('command', 'the notebook, run by hand')}
-    write_atomic(out/'provenance'/f'{section}.json', json.dumps(said, indent=1).encode())
-    return (f"Made by `{said['command']}` with recinfluence {said['version']}, engine {said['engine']}, {said['processes']} processes on {said['processor']}; {said['retrainings']:,} retrainings in {said['processor_minutes']:,} processor minutes, "
-            f"this run {said['minutes']} minutes by the clock. Data: {said['data']}, {said['data_hash'][:12]}…; split {said['split_hash'][:12]}…. Seeds: {seeds}.")
+    i, out = sweep.store.identity, Path(out)
+    asked = _asked(out).get(section, {})
+    costs = [
+        Store(p).costs()
+        for pattern in stores.split()
+        for p in sorted((out / 'stores').glob(pattern))
+    ]
+    said = {
+        'section': section,
+        'data': i['data'],
+        'data_hash': i['data_hash'],
+        'split': i['split'],
+        'split_hash': i['split_hash'],
+        'seeds': seeds,
+        'engine': i['engine'],
+        'version': i['version'],
+        'processor': processor(),
+        'processes': jobs or cores(),
+        'retrainings': int(sum(c.retrainings.sum() for c in costs)),
+        'processor_minutes': round(sum(c.seconds.sum() for c in costs) / 60, 1),
+        'minutes': round((time.time() - started) / 60, 1),
+        'profile': asked.get('profile', ''),
+        'command': asked.get('command', 'the notebook, run by hand'),
+    }
+    write_atomic(out / 'provenance' / f'{section}.json', json.dumps(said, indent=1).encode())
+    return (
+        f'Made by `{said["command"]}` with recinfluence {said["version"]}, engine {said["engine"]}, {said["processes"]} processes on {said["processor"]}; {said["retrainings"]:,} retrainings in {said["processor_minutes"]:,} processor minutes, '
+        f'this run {said["minutes"]} minutes by the clock. Data: {said["data"]}, {said["data_hash"][:12]}…; split {said["split_hash"][:12]}…. Seeds: {seeds}.'
+    )
 
 # %% ../nbs/16_reproduce.ipynb #8e7e0eb2
 SECTIONS = {'4.1': 'movielens_ncf', '4.2': 'amazon_ncf', '4.3': 'movielens_svd'}
 
+
 def _asked(out):
     "What each section in a folder was last asked for: profile, command, replicates, ..."
-    path = Path(out)/'provenance'/'run.json'
+    path = Path(out) / 'provenance' / 'run.json'
     return json.loads(path.read_text()) if path.exists() else {}
 
+
 def reproduce_section(
-    section: str,                    # '4.1', '4.2' or '4.3'
-    out: str | Path,                 # folder for everything that is made
+    section: str,  # '4.1', '4.2' or '4.3'
+    out: str | Path,  # folder for everything that is made
     kernel: str = 'python3',
-    **parameters                     # of the notebook's parameters cell; None: its own default
-) -> Path:                           # the executed notebook
+    **parameters,  # of the notebook's parameters cell; None: its own default
+) -> Path:  # the executed notebook
     "Run one section of the paper as a notebook."
-    if section not in SECTIONS: raise ValueError(f"section {section} has no notebook; there are {', '.join(SECTIONS)}.")
+    if section not in SECTIONS:
+        raise ValueError(f'section {section} has no notebook; there are {", ".join(SECTIONS)}.')
     return run_experiment(SECTIONS[section], out, kernel, **parameters)
 
+
 def run_experiment(
-    name: str,                       # a notebook of nbs/experiments, such as 'trust'
-    out: str | Path,                 # folder for everything that is made
+    name: str,  # a notebook of nbs/experiments, such as 'trust'
+    out: str | Path,  # folder for everything that is made
     kernel: str = 'python3',
-    asked: dict | None = None,       # what its provenance says of how it was asked for; None: this call
-    **parameters                     # of the notebook's parameters cell; None: its own default
-) -> Path:                           # the executed notebook
+    asked: dict | None = None,  # what its provenance says of how it was asked for; None: this call
+    **parameters,  # of the notebook's parameters cell; None: its own default
+) -> Path:  # the executed notebook
     "Run an experiment's notebook by papermill, and keep it as a page of HTML as well."
     import papermill
-    out = Path(out).resolve(); out.mkdir(parents=True, exist_ok=True); executed = out/f'{name}.ipynb'; section = next((s for s, n in SECTIONS.items() if n == name), name)
-    asked = asked or {'profile': '', 'command': f"run_experiment({', '.join([repr(name), 'OUT', *(f'{k}={v!r}' for k, v in parameters.items() if v is not None)])})"}
-    write_atomic(out/'provenance'/'run.json', json.dumps({**_asked(out), section: asked}, indent=1).encode())
-    given = {k: (str(Path(v).resolve()) if k == 'path' else v) for k, v in parameters.items() if v is not None}
+
+    out = Path(out).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    executed = out / f'{name}.ipynb'
+    section = next((s for s, n in SECTIONS.items() if n == name), name)
+    asked = asked or {
+        'profile': '',
+        'command': f'run_experiment({", ".join([repr(name), "OUT", *(f"{k}={v!r}" for k, v in parameters.items() if v is not None)])})',
+    }
+    write_atomic(
+        out / 'provenance' / 'run.json',
+        json.dumps({**_asked(out), section: asked}, indent=1).encode(),
+    )
+    given = {
+        k: (str(Path(v).resolve()) if k == 'path' else v)
+        for k, v in parameters.items()
+        if v is not None
+    }
     print(f'{name} -> {executed}', file=sys.stderr)
     try:
-        papermill.execute_notebook(str(resource('nbs/experiments', f'{name}.ipynb')), str(executed), {**given, 'out': str(out)}, kernel_name=kernel, cwd=str(out), progress_bar=True, stderr_file=sys.stderr)
+        papermill.execute_notebook(
+            str(resource('nbs/experiments', f'{name}.ipynb')),
+            str(executed),
+            {**given, 'out': str(out)},
+            kernel_name=kernel,
+            cwd=str(out),
+            progress_bar=True,
+            stderr_file=sys.stderr,
+        )
     except papermill.exceptions.PapermillExecutionError as e:
-        raise RuntimeError(f'{name} stopped in a cell ({e.ename}: {e.evalue}); see {executed}. What its sweeps have finished is kept.') from None
+        raise RuntimeError(
+            f'{name} stopped in a cell ({e.ename}: {e.evalue}); see {executed}. What its sweeps have finished is kept.'
+        ) from None
     _to_html(_quiet(executed))
     return executed
+
 
 def _quiet(notebook):
     "Take progress bars and log lines out of an executed notebook."
     import nbformat
+
     nb = nbformat.read(notebook, as_version=4)
     for cell in nb.cells:
-        if 'outputs' in cell: cell.outputs = [o for o in cell.outputs if o.get('name') != 'stderr']
+        if 'outputs' in cell:
+            cell.outputs = [o for o in cell.outputs if o.get('name') != 'stderr']
     nbformat.write(nb, notebook)
     return notebook
 
+
 def _to_html(notebook):
     from nbconvert import HTMLExporter
+
     html, _ = HTMLExporter(template_name='lab').from_filename(str(notebook))
     Path(notebook).with_suffix('.html').write_text(html, encoding='utf-8')
 
+
 def keep(
-    thing,               # a frame, or matplotlib axes
-    out: str | Path,     # the output folder
-    name: str            # such as 'table_03' or 'figure_2'
+    thing,  # a frame, or matplotlib axes
+    out: str | Path,  # the output folder
+    name: str,  # such as 'table_03' or 'figure_2'
 ):
     "Save a table as csv or a figure as png and svg, and hand it back to be shown."
     out = Path(out)
-    if isinstance(thing, pd.DataFrame): (out/'tables').mkdir(parents=True, exist_ok=True); thing.to_csv(out/'tables'/f'{name}.csv')
+    if isinstance(thing, pd.DataFrame):
+        (out / 'tables').mkdir(parents=True, exist_ok=True)
+        thing.to_csv(out / 'tables' / f'{name}.csv')
     else:
-        (out/'figures').mkdir(parents=True, exist_ok=True)
-        with plt.rc_context({'svg.hashsalt': name}):       # and no date: the same figure is the same file
-            for kind, about in {'png': None, 'svg': {'Date': None}}.items(): thing.figure.savefig(out/'figures'/f'{name}.{kind}', dpi=150, bbox_inches='tight', metadata=about)
+        (out / 'figures').mkdir(parents=True, exist_ok=True)
+        with plt.rc_context(
+            {'svg.hashsalt': name}
+        ):  # and no date: the same figure is the same file
+            for kind, about in {'png': None, 'svg': {'Date': None}}.items():
+                thing.figure.savefig(
+                    out / 'figures' / f'{name}.{kind}', dpi=150, bbox_inches='tight', metadata=about
+                )
     return thing
 
 # %% ../nbs/16_reproduce.ipynb #0c4f4c32
-PROFILES = {'default': {'explainers': {}, '4.1': {}, '4.2': {}, '4.3': {}},
-            'full': {'explainers': {}, '4.1': {'replicates': 16, 'check_seeds': 12}, '4.2': {'budget': '20min'}, '4.3': {'replicates': 8}, 'trust': {}}}
-WITHIN = {'default': 40}      # minutes that a profile may take
-BESIDE = {'explainers': ('4.1', 1_100), '4.1': ('4.1', 2_900), '4.2': ('4.1', 3_300), '4.3': ('4.3', 2_300), 'trust': ('4.1', 1_000)}      # whose price, and how many retrainings everything else is worth
+PROFILES = {
+    'default': {'explainers': {}, '4.1': {}, '4.2': {}, '4.3': {}},
+    'full': {
+        'explainers': {},
+        '4.1': {'replicates': 16, 'check_seeds': 12},
+        '4.2': {'budget': '20min'},
+        '4.3': {'replicates': 8},
+        'trust': {},
+    },
+}
+WITHIN = {'default': 40}  # minutes that a profile may take
+BESIDE = {
+    'explainers': ('4.1', 1_100),
+    '4.1': ('4.1', 2_900),
+    '4.2': ('4.1', 3_300),
+    '4.3': ('4.3', 2_300),
+    'trust': ('4.1', 1_000),
+}  # whose price, and how many retrainings everything else is worth
+
 
 def _written(name, parameter):
     "What a notebook's parameters cell says."
-    cell = next(''.join(c['source']) for c in json.loads(resource('nbs/experiments', f'{name}.ipynb').read_text(encoding='utf-8'))['cells'] if 'parameters' in c['metadata'].get('tags', []))
+    cell = next(
+        ''.join(c['source'])
+        for c in json.loads(
+            resource('nbs/experiments', f'{name}.ipynb').read_text(encoding='utf-8')
+        )['cells']
+        if 'parameters' in c['metadata'].get('tags', [])
+    )
     return ast.literal_eval(re.search(rf'^{parameter} = (.*?)(?:\s+#.*)?$', cell, re.M)[1])
 
+
 def duration(
-    profile: str,              # of `PROFILES`
+    profile: str,  # of `PROFILES`
     jobs: int | None = None,
-    sections: list[str] | None = None,   # default: all of the profile
+    sections: list[str] | None = None,  # default: all of the profile
     path: str | Path | None = None,  # where MovieLens lies
-    replicates: int | None = None    # of section 4.1; default: those of the profile that fit
-) -> pd.DataFrame:             # a row a section: replicates (1: it has none of its own), retrainings of single deletions and groups, processor seconds of one, minutes of budget, minutes in all
+    replicates: int | None = None,  # of section 4.1; default: those of the profile that fit
+) -> pd.DataFrame:  # a row a section: replicates (1: it has none of its own), retrainings of single deletions and groups, processor seconds of one, minutes of budget, minutes in all
     "What a profile computes and how long that takes on these processes, from a price measured now; section 4.1 gets the replicates that fit."
     from recinfluence.datasets import load_movielens
-    chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}; jobs = jobs or cores(); each, units = {}, 0
-    needed = {BESIDE[s][0] for s in chosen if s != '4.2'}      # 4.2 alone needs no MovieLens, and prices itself
-    if needed: data = load_movielens('100k', path=path); units = data.frame.user.nunique() + data.frame['item'].nunique()
-    if '4.1' in needed: each['4.1'] = price(NCF(), chrono_split(data), jobs=jobs, progress=False).retraining
-    if '4.3' in needed: each['4.3'] = price(SVD(), random_split(data), jobs=jobs, progress=False).retraining
+
+    chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}
+    jobs = jobs or cores()
+    each, units = {}, 0
+    needed = {
+        BESIDE[s][0] for s in chosen if s != '4.2'
+    }  # 4.2 alone needs no MovieLens, and prices itself
+    if needed:
+        data = load_movielens('100k', path=path)
+        units = data.frame.user.nunique() + data.frame['item'].nunique()
+    if '4.1' in needed:
+        each['4.1'] = price(NCF(), chrono_split(data), jobs=jobs, progress=False).retraining
+    if '4.3' in needed:
+        each['4.3'] = price(SVD(), random_split(data), jobs=jobs, progress=False).retraining
     asked = lambda s, p: chosen[s].get(p) or _written(SECTIONS.get(s, s), p)
-    def table(most):           # with at most so many replicates in section 4.1
+
+    def table(most):  # with at most so many replicates in section 4.1
         rows = {}
         for s in chosen:
-            r = min(asked(s, 'replicates'), most if s == '4.1' else np.inf) if s in ('4.1', '4.3') else 1
-            n = units * r if s in ('4.1', '4.3') else asked(s, 'seeds') * RandomGroups().per_seed if s == 'trust' else 0
-            fixed = 2 * seconds(asked(s, 'budget')) / 60 if s == '4.2' else 0; cost = each.get(BESIDE[s][0], 0.)
+            r = (
+                min(asked(s, 'replicates'), most if s == '4.1' else np.inf)
+                if s in ('4.1', '4.3')
+                else 1
+            )
+            n = (
+                units * r
+                if s in ('4.1', '4.3')
+                else asked(s, 'seeds') * RandomGroups().per_seed
+                if s == 'trust'
+                else 0
+            )
+            fixed = 2 * seconds(asked(s, 'budget')) / 60 if s == '4.2' else 0
+            cost = each.get(BESIDE[s][0], 0.0)
             rows[s] = r, n, cost, fixed, (n + BESIDE[s][1]) * cost / jobs / 60 + fixed
-        return pd.DataFrame(rows, index=['replicates', 'retrainings', 'price', 'budget', 'minutes']).T.astype({'replicates': int, 'retrainings': int}).rename_axis('section')
-    tables = [table(most) for most in ((replicates or np.inf,) if replicates or profile not in WITHIN or '4.1' not in chosen else range(asked('4.1', 'replicates'), 1, -1))]
+        return (
+            pd.DataFrame(rows, index=['replicates', 'retrainings', 'price', 'budget', 'minutes'])
+            .T.astype({'replicates': int, 'retrainings': int})
+            .rename_axis('section')
+        )
+
+    tables = [
+        table(most)
+        for most in (
+            (replicates or np.inf,)
+            if replicates or profile not in WITHIN or '4.1' not in chosen
+            else range(asked('4.1', 'replicates'), 1, -1)
+        )
+    ]
     return next((t for t in tables if t.minutes.sum() <= WITHIN.get(profile, np.inf)), tables[-1])
+
 
 def reproduce_all(
     out: str | Path,
-    profile: str = 'default',     # or 'full'
-    sections: list[str] | None = None,   # such as ['4.1']; default: all of the profile
-    amazon: str | Path | None = None,    # the reviews of section 4.2
-    budget: str | None = None,    # of section 4.2; None: the profile's
-    path: str | Path | None = None,      # where MovieLens lies
-    sample: str | None = None,    # of section 4.2: who takes part, see chapter 15a
-    command: str = '',            # that the pages name; default: this call
-    **parameters                  # of all notebooks: jobs, engine
-) -> list[Path]:                  # the executed notebooks
+    profile: str = 'default',  # or 'full'
+    sections: list[str] | None = None,  # such as ['4.1']; default: all of the profile
+    amazon: str | Path | None = None,  # the reviews of section 4.2
+    budget: str | None = None,  # of section 4.2; None: the profile's
+    path: str | Path | None = None,  # where MovieLens lies
+    sample: str | None = None,  # of section 4.2: who takes part, see chapter 15a
+    command: str = '',  # that the pages name; default: this call
+    **parameters,  # of all notebooks: jobs, engine
+) -> list[Path]:  # the executed notebooks
     "Every section of the paper, one after the other, having said how long it will take."
-    if profile not in PROFILES: raise ValueError(f'profile={profile!r}: choose one of {list(PROFILES)}.')
-    chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}; unknown = set(sections or ()) - set(chosen)
-    if unknown: raise ValueError(f"section {unknown.pop()} is not in the profile; there are {', '.join(PROFILES[profile])}.")
-    before = _asked(out).get('4.1', {}); takes = duration(profile, parameters.get('jobs'), list(chosen), path, before.get('replicates') if before.get('profile') == profile else None)      # a rerun: as it was begun
-    print(f"profile {profile}: about {takes.minutes.sum():.0f} minutes on {parameters.get('jobs') or cores()} processes, for {takes.retrainings.sum():,} retrainings, their checks, and the budget of section 4.2. What {out} already holds is not computed again.", file=sys.stderr)
-    own = {'4.2': {'path': amazon, 'budget': budget or chosen.get('4.2', {}).get('budget'), 'sample': sample}}
-    if '4.1' in chosen: own['4.1'] = {'path': path, 'replicates': int(takes.replicates['4.1'])}
-    about = {'profile': profile, 'command': command or f'reproduce_all(OUT, {profile!r}, {sections})', 'processes': parameters.get('jobs') or cores()}
-    return [run_experiment(SECTIONS.get(s, s), out, asked={**about, **{c: float(takes.loc[s, c]) for c in ('price', 'budget')}, **{c: int(takes.loc[s, c]) for c in ('replicates', 'retrainings')}}, **{**parameters, **given, **own.get(s, {'path': path})}) for s, given in chosen.items()]
+    if profile not in PROFILES:
+        raise ValueError(f'profile={profile!r}: choose one of {list(PROFILES)}.')
+    chosen = {s: given for s, given in PROFILES[profile].items() if not sections or s in sections}
+    unknown = set(sections or ()) - set(chosen)
+    if unknown:
+        raise ValueError(
+            f'section {unknown.pop()} is not in the profile; there are {", ".join(PROFILES[profile])}.'
+        )
+    before = _asked(out).get('4.1', {})
+    takes = duration(
+        profile,
+        parameters.get('jobs'),
+        list(chosen),
+        path,
+        before.get('replicates') if before.get('profile') == profile else None,
+    )  # a rerun: as it was begun
+    print(
+        f'profile {profile}: about {takes.minutes.sum():.0f} minutes on {parameters.get("jobs") or cores()} processes, for {takes.retrainings.sum():,} retrainings, their checks, and the budget of section 4.2. What {out} already holds is not computed again.',
+        file=sys.stderr,
+    )
+    own = {
+        '4.2': {
+            'path': amazon,
+            'budget': budget or chosen.get('4.2', {}).get('budget'),
+            'sample': sample,
+        }
+    }
+    if '4.1' in chosen:
+        own['4.1'] = {'path': path, 'replicates': int(takes.replicates['4.1'])}
+    about = {
+        'profile': profile,
+        'command': command or f'reproduce_all(OUT, {profile!r}, {sections})',
+        'processes': parameters.get('jobs') or cores(),
+    }
+    return [
+        run_experiment(
+            SECTIONS.get(s, s),
+            out,
+            asked={
+                **about,
+                **{c: float(takes.loc[s, c]) for c in ('price', 'budget')},
+                **{c: int(takes.loc[s, c]) for c in ('replicates', 'retrainings')},
+            },
+            **{**parameters, **given, **own.get(s, {'path': path})},
+        )
+        for s, given in chosen.items()
+    ]
+
 
 def measured_beside(
-    out: str | Path          # a finished folder of `reproduce_all`, made from nothing on an idle machine
-) -> pd.Series:              # by section
+    out: str | Path,  # a finished folder of `reproduce_all`, made from nothing on an idle machine
+) -> pd.Series:  # by section
     "What `BESIDE` says, as this folder took it: minutes by the clock, less single deletions and budgets, in retrainings."
-    rows, took = {}, lambda s: json.loads((Path(out)/'provenance'/f'{s}.json').read_text())['minutes']
+    rows, took = (
+        {},
+        lambda s: json.loads((Path(out) / 'provenance' / f'{s}.json').read_text())['minutes'],
+    )
     for s, a in _asked(out).items():
-        if a.get('price'): rows[s] = round((took(s) - a['budget']) * 60 * a['processes'] / a['price'] - a['retrainings'], -2)
+        if a.get('price'):
+            rows[s] = round(
+                (took(s) - a['budget']) * 60 * a['processes'] / a['price'] - a['retrainings'], -2
+            )
     return pd.Series(rows, name='retrainings').rename_axis('section')
-

@@ -22,107 +22,256 @@ __all__ = ['save_results', 'SavedInfluence', 'first_seeing', 'load_results', 'sh
 
 # %% ../nbs/17a_results.ipynb #ad0c91b9
 def save_results(
-    influences: Iterable[Influence],   # of one sweep, one for each metric
-    path: str | Path,                  # '….parquet'
-    command: str = ''                  # that makes the file again
+    influences: Iterable[Influence],  # of one sweep, one for each metric
+    path: str | Path,  # '….parquet'
+    command: str = '',  # that makes the file again
 ) -> Path:
     "Write influences on several metrics to one small file."
     import pyarrow as pa, pyarrow.parquet as pq
-    influences = list(influences); first = influences[0]; path = Path(path)
+
+    influences = list(influences)
+    first = influences[0]
+    path = Path(path)
     parts = []
     for i in influences:
         t = i.without_mechanical.frame.reindex(i.frame.index)
-        parts.append(pd.DataFrame({'unit': i.frame.index, 'kind': i.frame.kind, 'id': i.frame.id, 'metric': i.metric, 'estimate': i.frame.estimate, 'se': i.frame.se,
-                                   'training': t.estimate, 'se_training': t.se, 'n_ratings': i.frame.n_ratings, 'n_train': i.frame.n_train}).sort_values('id', kind='stable'))
+        parts.append(
+            pd.DataFrame(
+                {
+                    'unit': i.frame.index,
+                    'kind': i.frame.kind,
+                    'id': i.frame.id,
+                    'metric': i.metric,
+                    'estimate': i.frame.estimate,
+                    'se': i.frame.se,
+                    'training': t.estimate,
+                    'se_training': t.se,
+                    'n_ratings': i.frame.n_ratings,
+                    'n_train': i.frame.n_train,
+                }
+            ).sort_values('id', kind='stable')
+        )
     f = pd.concat(parts, ignore_index=True)
-    f = f.astype({**dict.fromkeys(('estimate', 'se', 'training', 'se_training'), 'float32'), **dict.fromkeys(('n_ratings', 'n_train'), 'int32'), **dict.fromkeys(('unit', 'kind', 'metric'), 'category')})
-    about = {'identity': first.identity, 'seeds': first.seeds, 'replicates': first.replicates, 'estimand': first.estimand, 'processor': processor(), 'command': command, 'metrics': {i.metric: _about(i) for i in influences}}
-    if 'design' in first.identity: about['first seed'] = {i.metric: float(np.nanmean(getattr(i.sweeps[0], 'store', i.sweeps[0]).groups(i.metric, first.seeds[:1])[1])) for i in influences}      # random groups: what a sample can be checked against
-    path.parent.mkdir(parents=True, exist_ok=True); table = pa.Table.from_pandas(f, preserve_index=False)
-    numbers = [c for c in f if f[c].dtype == 'float32']      # byte by byte they are packed closer
-    pq.write_table(table.replace_schema_metadata({'recinfluence': json.dumps(about)}), path, compression='zstd', compression_level=19, use_dictionary=[c for c in f if c not in numbers], column_encoding=dict.fromkeys(numbers, 'BYTE_STREAM_SPLIT'))
+    f = f.astype(
+        {
+            **dict.fromkeys(('estimate', 'se', 'training', 'se_training'), 'float32'),
+            **dict.fromkeys(('n_ratings', 'n_train'), 'int32'),
+            **dict.fromkeys(('unit', 'kind', 'metric'), 'category'),
+        }
+    )
+    about = {
+        'identity': first.identity,
+        'seeds': first.seeds,
+        'replicates': first.replicates,
+        'estimand': first.estimand,
+        'processor': processor(),
+        'command': command,
+        'metrics': {i.metric: _about(i) for i in influences},
+    }
+    if 'design' in first.identity:
+        about['first seed'] = {
+            i.metric: float(
+                np.nanmean(
+                    getattr(i.sweeps[0], 'store', i.sweeps[0]).groups(i.metric, first.seeds[:1])[1]
+                )
+            )
+            for i in influences
+        }  # random groups: what a sample can be checked against
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pandas(f, preserve_index=False)
+    numbers = [c for c in f if f[c].dtype == 'float32']  # byte by byte they are packed closer
+    pq.write_table(
+        table.replace_schema_metadata({'recinfluence': json.dumps(about)}),
+        path,
+        compression='zstd',
+        compression_level=19,
+        use_dictionary=[c for c in f if c not in numbers],
+        column_encoding=dict.fromkeys(numbers, 'BYTE_STREAM_SPLIT'),
+    )
     return path
+
 
 def _about(i):
     "What belongs to a metric as a whole."
-    of = lambda i: {'reliability': asdict(i.reliability), 'placebo': i.placebo, 'overlap': i.overlap(max(1, round(.05 * len(i.frame))), best=False)}
-    return {'part': i.part, 'agreement': i.agreement(), 'whole': of(i), 'training': of(i.without_mechanical)}
+    of = lambda i: {
+        'reliability': asdict(i.reliability),
+        'placebo': i.placebo,
+        'overlap': i.overlap(max(1, round(0.05 * len(i.frame))), best=False),
+    }
+    return {
+        'part': i.part,
+        'agreement': i.agreement(),
+        'whole': of(i),
+        'training': of(i.without_mechanical),
+    }
 
 # %% ../nbs/17a_results.ipynb #f59900bb
 @dataclass(frozen=True, eq=False, repr=False)
 class SavedInfluence(Influence):
     "An influence read from a file: estimates, errors and what is known of the order, without the single retrainings."
-    about: dict = None       # the file's metadata
+
+    about: dict = None  # the file's metadata
 
     @property
-    def identity(self) -> dict: return self.about['identity']
+    def identity(self) -> dict:
+        return self.about['identity']
+
     @property
-    def seeds(self) -> list[int]: return self.about['seeds']
+    def seeds(self) -> list[int]:
+        return self.about['seeds']
+
     @property
-    def replicates(self) -> int: return self.about['replicates']
+    def replicates(self) -> int:
+        return self.about['replicates']
+
     @property
-    def estimand(self) -> str: return self.about['estimand'] + (', less what needs no retraining' if self.part == 'training' and 'design' not in self.identity else '')
+    def estimand(self) -> str:
+        return self.about['estimand'] + (
+            ', less what needs no retraining'
+            if self.part == 'training' and 'design' not in self.identity
+            else ''
+        )
+
     @property
-    def _kept(self): return self.about['metrics'][self.metric]['training' if self.part == 'training' else 'whole']
+    def _kept(self):
+        return self.about['metrics'][self.metric][
+            'training' if self.part == 'training' else 'whole'
+        ]
+
     @property
-    def reliability(self) -> Reliability: return Reliability(**self._kept['reliability'])
+    def reliability(self) -> Reliability:
+        return Reliability(**self._kept['reliability'])
+
     @property
     def without_mechanical(self) -> SavedInfluence:
-        if self.part == 'training': return self
-        f = self.frame; own = _statistics(f.training, f.se_training, self.replicates, Reliability(**self.about['metrics'][self.metric]['training']['reliability']))
+        if self.part == 'training':
+            return self
+        f = self.frame
+        own = _statistics(
+            f.training,
+            f.se_training,
+            self.replicates,
+            Reliability(**self.about['metrics'][self.metric]['training']['reliability']),
+        )
         return _saved(f.assign(**own), self.metric, 'training', self.about)
-    def agreement(self) -> float: return self.about['metrics'][self.metric]['agreement']
+
+    def agreement(self) -> float:
+        return self.about['metrics'][self.metric]['agreement']
+
     def overlap(self, k: int = 10, best: bool = True) -> float:
         "For the worst 5 % alone: other sizes need the single retrainings."
-        if best or k != max(1, round(.05 * len(self.frame))): raise ValueError(f'{self._missing} Only the overlap of the worst 5 % was saved.')
+        if best or k != max(1, round(0.05 * len(self.frame))):
+            raise ValueError(f'{self._missing} Only the overlap of the worst 5 % was saved.')
         return self._kept['overlap']
-    def __add__(self, other): raise ValueError(f'{self._missing} Add sweeps that are at hand.')
-    @property
-    def _missing(self): return f"The single retrainings are not in the file; make them again with: {self.about['command'] or 'deletion_sweep'}."
 
-def _saved(f, metric, part, about): return SavedInfluence(f.sort_values('estimate', ascending=False, kind='stable'), metric, part, (), None, about['metrics'][metric]['training' if part == 'training' else 'whole']['placebo'], about)
+    def __add__(self, other):
+        raise ValueError(f'{self._missing} Add sweeps that are at hand.')
+
+    @property
+    def _missing(self):
+        return f'The single retrainings are not in the file; make them again with: {self.about["command"] or "deletion_sweep"}.'
+
+
+def _saved(f, metric, part, about):
+    return SavedInfluence(
+        f.sort_values('estimate', ascending=False, kind='stable'),
+        metric,
+        part,
+        (),
+        None,
+        about['metrics'][metric]['training' if part == 'training' else 'whole']['placebo'],
+        about,
+    )
+
 
 def _statistics(estimate, se, replicates, reliability):
     "What `summarise` computes from a table, from estimates and errors alone: the table with this mean and this error in each row."
-    e, s = np.asarray(estimate, float), np.nan_to_num(np.asarray(se, float)); half = s * np.sqrt(replicates * (replicates - 1) / 2)
-    if replicates < 2: return summarise(e[:, None]).set_axis(estimate.index).to_dict('series')
-    two = np.zeros((len(e), replicates)); two[:, 0], two[:, 1] = half, -half
-    out = summarise(two + e[:, None]).set_axis(estimate.index); factor = np.clip(np.nan_to_num(reliability.estimate), 0, 1)
+    e, s = np.asarray(estimate, float), np.nan_to_num(np.asarray(se, float))
+    half = s * np.sqrt(replicates * (replicates - 1) / 2)
+    if replicates < 2:
+        return summarise(e[:, None]).set_axis(estimate.index).to_dict('series')
+    two = np.zeros((len(e), replicates))
+    two[:, 0], two[:, 1] = half, -half
+    out = summarise(two + e[:, None]).set_axis(estimate.index)
+    factor = np.clip(np.nan_to_num(reliability.estimate), 0, 1)
     return out.assign(shrunk=e.mean() + factor * (e - e.mean())).to_dict('series')
 
 # %% ../nbs/17a_results.ipynb #f710eae2
 def first_seeing(
-    metrics: Iterable[str],    # names
-    identity: dict             # of their sweep
+    metrics: Iterable[str],  # names
+    identity: dict,  # of their sweep
 ) -> str:
     "The first metric that can see the model; the first of all where none can."
     return next((m for m in metrics if m not in identity['blind']), next(iter(metrics)))
 
+
 def load_results(
-    source: str | Path,        # a file of `save_results`, or one of `shipped_results()` by name, such as 'svd_users'
-    metric: str | None = 'map',   # None: the first of the file that can see the model
-    interactions=None          # of the same data: adds titles and ratings
+    source: str
+    | Path,  # a file of `save_results`, or one of `shipped_results()` by name, such as 'svd_users'
+    metric: str | None = 'map',  # None: the first of the file that can see the model
+    interactions=None,  # of the same data: adds titles and ratings
 ) -> SavedInfluence:
     "Influence on one metric, read from a file of results."
     import pyarrow.parquet as pq
-    path = Path(source) if Path(source).suffix == '.parquet' else resource('data/shipped', f'{source}.parquet')
-    table = pq.read_table(path); meta = (table.schema.metadata or {}).get(b'recinfluence')
-    if meta is None: raise ValueError(f'{path} was not written by save_results.')
-    about = json.loads(meta); metric = metric or first_seeing(about['metrics'], about['identity'])
-    if metric not in about['metrics']: raise ValueError(f"metric={metric!r} is not in {path.name}; there are {list(about['metrics'])}.")
-    if interactions is not None and interactions.hash != about['identity']['data_hash']: raise ValueError(f"{interactions.name} is not the data that {path.name} was computed from ({about['identity']['data']}, {about['identity']['data_hash'][:12]}…).")
-    f = table.to_pandas(); f = f[f.metric == metric].set_index('unit').drop(columns='metric'); f.index = f.index.astype(str); kind = str(f.kind.iloc[0])
-    part = about['metrics'][metric]['part']; kept = about['metrics'][metric]['training' if part == 'training' else 'whole']
-    f = f.assign(**_statistics(f.estimate, f.se, about['replicates'], Reliability(**kept['reliability'])), mechanical=(f.estimate.astype(float) - f.training) if part == 'whole' and 'design' not in about['identity'] else np.nan, replicates=about['replicates'])
+
+    path = (
+        Path(source)
+        if Path(source).suffix == '.parquet'
+        else resource('data/shipped', f'{source}.parquet')
+    )
+    table = pq.read_table(path)
+    meta = (table.schema.metadata or {}).get(b'recinfluence')
+    if meta is None:
+        raise ValueError(f'{path} was not written by save_results.')
+    about = json.loads(meta)
+    metric = metric or first_seeing(about['metrics'], about['identity'])
+    if metric not in about['metrics']:
+        raise ValueError(
+            f'metric={metric!r} is not in {path.name}; there are {list(about["metrics"])}.'
+        )
+    if interactions is not None and interactions.hash != about['identity']['data_hash']:
+        raise ValueError(
+            f'{interactions.name} is not the data that {path.name} was computed from ({about["identity"]["data"]}, {about["identity"]["data_hash"][:12]}…).'
+        )
+    f = table.to_pandas()
+    f = f[f.metric == metric].set_index('unit').drop(columns='metric')
+    f.index = f.index.astype(str)
+    kind = str(f.kind.iloc[0])
+    part = about['metrics'][metric]['part']
+    kept = about['metrics'][metric]['training' if part == 'training' else 'whole']
+    f = f.assign(
+        **_statistics(f.estimate, f.se, about['replicates'], Reliability(**kept['reliability'])),
+        mechanical=(f.estimate.astype(float) - f.training)
+        if part == 'whole' and 'design' not in about['identity']
+        else np.nan,
+        replicates=about['replicates'],
+    )
     profile = None if interactions is None else interactions.profile(kind).reindex(f.id)
-    f = f.assign(label=f.index if interactions is None else [interactions.label(kind, i) for i in f.id], **{c: np.nan if profile is None else profile[c].to_numpy() for c in ('mean_rating', 'std_rating')})
+    f = f.assign(
+        label=f.index if interactions is None else [interactions.label(kind, i) for i in f.id],
+        **{
+            c: np.nan if profile is None else profile[c].to_numpy()
+            for c in ('mean_rating', 'std_rating')
+        },
+    )
     return _saved(f, metric, part, about)
+
 
 def shipped_results() -> pd.DataFrame:
     "The files that come with the package: what each holds, and the command that makes them."
     import pyarrow.parquet as pq
-    folder = resource('data/shipped', 'README.md').parent; rows = {}
+
+    folder = resource('data/shipped', 'README.md').parent
+    rows = {}
     for p in sorted(folder.glob('*.parquet')):
-        about = json.loads(pq.read_schema(p).metadata[b'recinfluence']); i = about['identity']
-        rows[p.stem] = {'recommender': i['recommender']['recommender'], 'data': i['data'], 'estimated': about['estimand'], 'replicates': about['replicates'], 'seeds': f"{about['seeds'][0]} to {about['seeds'][-1]}", 'command': about['command']}
+        about = json.loads(pq.read_schema(p).metadata[b'recinfluence'])
+        i = about['identity']
+        rows[p.stem] = {
+            'recommender': i['recommender']['recommender'],
+            'data': i['data'],
+            'estimated': about['estimand'],
+            'replicates': about['replicates'],
+            'seeds': f'{about["seeds"][0]} to {about["seeds"][-1]}',
+            'command': about['command'],
+        }
     return pd.DataFrame(rows).T.rename_axis('name')

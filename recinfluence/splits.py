@@ -21,11 +21,12 @@ __all__ = ['Split', 'make_split', 'chrono_split', 'random_split', 'leave_last_ou
 @dataclass(frozen=True, eq=False)
 class Split:
     "Train and test interactions, and how they came about."
-    train: pd.DataFrame            # columns user, item, rating, timestamp; row order is part of the split
-    test: pd.DataFrame             # the same; only users and items that train has seen
-    interactions: Interactions     # what was split
-    protocol: dict                 # how, in words that json can hold
-    dropped: int = 0               # test rows left out because train never saw their user or item
+
+    train: pd.DataFrame  # columns user, item, rating, timestamp; row order is part of the split
+    test: pd.DataFrame  # the same; only users and items that train has seen
+    interactions: Interactions  # what was split
+    protocol: dict  # how, in words that json can hold
+    dropped: int = 0  # test rows left out because train never saw their user or item
 
     @cached_property
     def users(self) -> np.ndarray:
@@ -37,22 +38,33 @@ class Split:
         "Ids of the items in train, sorted: the training catalogue."
         return np.unique(self.train['item'].to_numpy())
 
-    def codes(self,
-        frame: pd.DataFrame   # rows whose users and items train has seen
+    def codes(
+        self,
+        frame: pd.DataFrame,  # rows whose users and items train has seen
     ) -> tuple[np.ndarray, np.ndarray]:
         "Positions of each row's user in `users` and item in `items`, both int32."
-        return (np.searchsorted(self.users, frame.user.to_numpy()).astype(np.int32),
-                np.searchsorted(self.items, frame['item'].to_numpy()).astype(np.int32))
+        return (
+            np.searchsorted(self.users, frame.user.to_numpy()).astype(np.int32),
+            np.searchsorted(self.items, frame['item'].to_numpy()).astype(np.int32),
+        )
 
-    def halve_test(self,
-        seed: int = 0
-    ) -> tuple[Split, Split]:
+    def halve_test(self, seed: int = 0) -> tuple[Split, Split]:
         "Two splits with the same train rows, each with a random half of every user's test rows: one to rank by, one that the ranking never saw."
         shuffled = self.test.sample(frac=1, random_state=seed)
         turn = shuffled.groupby('user').cumcount().sort_index().to_numpy() % 2
-        first = np.random.default_rng(seed).integers(0, 2, len(self.users))[self.codes(self.test)[0]]      # who gets the odd row
-        return tuple(Split(self.train, self.test[(turn ^ first) == half].reset_index(drop=True), self.interactions,
-                           {**self.protocol, 'test_half': half, 'half_seed': seed}, self.dropped) for half in (0, 1))
+        first = np.random.default_rng(seed).integers(0, 2, len(self.users))[
+            self.codes(self.test)[0]
+        ]  # who gets the odd row
+        return tuple(
+            Split(
+                self.train,
+                self.test[(turn ^ first) == half].reset_index(drop=True),
+                self.interactions,
+                {**self.protocol, 'test_half': half, 'half_seed': seed},
+                self.dropped,
+            )
+            for half in (0, 1)
+        )
 
     @cached_property
     def hash(self) -> str:
@@ -62,27 +74,44 @@ class Split:
 
     def __repr__(self):
         how = ', '.join(f'{k}={v}' for k, v in self.protocol.items())
-        return (f'{self.interactions.name}, split {how}: {len(self.train):,} train and {len(self.test):,} test interactions, '
-                f'{len(self.users):,} users, {len(self.items):,} items ({self.dropped:,} test rows left out: user or item unseen in train)')
+        return (
+            f'{self.interactions.name}, split {how}: {len(self.train):,} train and {len(self.test):,} test interactions, '
+            f'{len(self.users):,} users, {len(self.items):,} items ({self.dropped:,} test rows left out: user or item unseen in train)'
+        )
+
 
 def make_split(
-    train: pd.DataFrame, test: pd.DataFrame,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
     interactions: Interactions,
     /,
-    **protocol                 # how the rows were divided
+    **protocol,  # how the rows were divided
 ) -> Split:
     "A `Split` of two frames, with the test rows left out that train knows nothing about."
-    if len(train) == 0: raise DataError(f'{interactions.name}: nothing is left to train on with {protocol}. Give train a larger share.')
+    if len(train) == 0:
+        raise DataError(
+            f'{interactions.name}: nothing is left to train on with {protocol}. Give train a larger share.'
+        )
     seen = test.user.isin(train.user.unique()) & test['item'].isin(train['item'].unique())
-    return Split(train[COLUMNS].reset_index(drop=True), test.loc[seen, COLUMNS].reset_index(drop=True), interactions, protocol, int((~seen).sum()))
+    return Split(
+        train[COLUMNS].reset_index(drop=True),
+        test.loc[seen, COLUMNS].reset_index(drop=True),
+        interactions,
+        protocol,
+        int((~seen).sum()),
+    )
+
 
 def _share(train):
-    if not 0 < train < 1: raise ValueError(f'train={train}: the share of rows to train on lies between 0 and 1, for example 0.75.')
+    if not 0 < train < 1:
+        raise ValueError(
+            f'train={train}: the share of rows to train on lies between 0 and 1, for example 0.75.'
+        )
 
 # %% ../nbs/01_splits.ipynb #e60120a1
 def chrono_split(
     interactions: Interactions,
-    train: float = 0.75         # share of each user's rows that is trained on
+    train: float = 0.75,  # share of each user's rows that is trained on
 ) -> Split:
     "Each user's earlier rows train, the later ones test; ties in file order (paper sections 4.1 and 4.2)."
     _share(train)
@@ -94,11 +123,12 @@ def chrono_split(
 # %% ../nbs/01_splits.ipynb #bacb60f2
 def random_split(
     interactions: Interactions,
-    train: float = 0.75,        # share of all rows
-    seed: int = 42
+    train: float = 0.75,  # share of all rows
+    seed: int = 42,
 ) -> Split:
     "Rows divided at random by scikit-learn's `train_test_split` (paper section 4.3)."
     from sklearn.model_selection import train_test_split
+
     _share(train)
     a, b = train_test_split(interactions.frame, train_size=train, random_state=seed)
     return make_split(a, b, interactions, method='random', train=train, seed=seed)
@@ -106,25 +136,40 @@ def random_split(
 # %% ../nbs/01_splits.ipynb #f6ce70b5
 def leave_last_out(
     interactions: Interactions,
-    n: int = 1                  # how many of each user's last rows to test on
+    n: int = 1,  # how many of each user's last rows to test on
 ) -> Split:
     "Each user's last `n` rows test, the rest trains; users with `n` rows or fewer train only."
-    if n < 1: raise ValueError(f'n={n}: leave at least one row out.')
+    if n < 1:
+        raise ValueError(f'n={n}: leave at least one row out.')
     f = interactions.frame.sort_values(['user', 'timestamp'], kind='stable')
     users = f.groupby('user', sort=False)
-    late = (users.cumcount(ascending=False).to_numpy() < n) & (users.user.transform('size').to_numpy() > n)
+    late = (users.cumcount(ascending=False).to_numpy() < n) & (
+        users.user.transform('size').to_numpy() > n
+    )
     return make_split(f[~late], f[late], interactions, method='leave-last-out', n=n)
 
 # %% ../nbs/01_splits.ipynb #14a0502e
 def k_core(
     interactions: Interactions,
-    k: int                      # every user and item left has at least k rows
+    k: int,  # every user and item left has at least k rows
 ) -> Interactions:
     "The largest part of the data in which every user and every item has at least `k` rows, in file order."
     f = interactions.frame
     while len(f):
-        enough = (f.groupby('user').user.transform('size') >= k) & (f.groupby('item')['item'].transform('size') >= k)
-        if enough.all(): break
+        enough = (f.groupby('user').user.transform('size') >= k) & (
+            f.groupby('item')['item'].transform('size') >= k
+        )
+        if enough.all():
+            break
         f = f[enough]
-    if not len(f): raise DataError(f'{interactions.name}: its {k}-core is empty: no group of users and items has {k} interactions each. Choose a smaller k.')
-    return Interactions(f.reset_index(drop=True), f'{interactions.name}, {k}-core', interactions.users, interactions.items, interactions.source)
+    if not len(f):
+        raise DataError(
+            f'{interactions.name}: its {k}-core is empty: no group of users and items has {k} interactions each. Choose a smaller k.'
+        )
+    return Interactions(
+        f.reset_index(drop=True),
+        f'{interactions.name}, {k}-core',
+        interactions.users,
+        interactions.items,
+        interactions.source,
+    )

@@ -12,32 +12,49 @@ import pandas as pd
 import surprise
 
 from .ncf import positions
-from .recommenders import Recommender, Unit, load_arrays, row_weights, save_arrays, Streams
+from recinfluence.recommenders import (
+    Recommender,
+    Unit,
+    load_arrays,
+    row_weights,
+    save_arrays,
+    Streams,
+)
 
 # %% auto #0
 __all__ = ['draw_factors', 'KeyedStart', 'weighted_sgd', 'SVD']
 
 # %% ../nbs/05_svd.ipynb #d25d8dfa
-def draw_factors(seed, kind, ids, n_factors, mean=0., sd=.1):
+def draw_factors(seed, kind, ids, n_factors, mean=0.0, sd=0.1):
     "Normal initial factors, one stream an id: (ids, n_factors)."
-    at = Streams(); return mean + sd * np.stack([at(seed, kind, i).standard_normal(n_factors) for i in ids])
+    at = Streams()
+    return mean + sd * np.stack([at(seed, kind, i).standard_normal(n_factors) for i in ids])
+
 
 class KeyedStart(np.random.RandomState):
     "Hands scikit-surprise initial factors that belong to ids, not to positions."
+
     def __init__(self, seed, user_ids, item_ids):
         super().__init__(0)
         self._rows = iter([(seed, 'pu', user_ids), (seed, 'qi', item_ids)])
-    def normal(self, loc=0., scale=1., size=None):
+
+    def normal(self, loc=0.0, scale=1.0, size=None):
         return draw_factors(*next(self._rows), size[1], loc, scale)
 
 # %% ../nbs/05_svd.ipynb #6e597822
 def weighted_sgd(users, items, ratings, weights, pu, qi, mean, model):
     "scikit-surprise's training with each row's step scaled by its weight: pu, qi, bu, bi, from the rows in the order of visits and the initial factors."
-    pu, qi, bu, bi = pu.copy(), qi.copy(), np.zeros(len(pu)), np.zeros(len(qi)); reg, mean = model.reg_all, mean if model.biased else 0.
+    pu, qi, bu, bi = pu.copy(), qi.copy(), np.zeros(len(pu)), np.zeros(len(qi))
+    reg, mean = model.reg_all, mean if model.biased else 0.0
     for _ in range(model.n_epochs):
-        for u, i, r, step in zip(users.astype(int).tolist(), items.astype(int).tolist(), ratings, model.lr_all * weights):
-            p, q = pu[u], qi[i]; e = r - (mean + bu[u] + bi[i] + p @ q)
-            if model.biased: bu[u] += step * (e - reg * bu[u]); bi[i] += step * (e - reg * bi[i])
+        for u, i, r, step in zip(
+            users.astype(int).tolist(), items.astype(int).tolist(), ratings, model.lr_all * weights
+        ):
+            p, q = pu[u], qi[i]
+            e = r - (mean + bu[u] + bi[i] + p @ q)
+            if model.biased:
+                bu[u] += step * (e - reg * bu[u])
+                bi[i] += step * (e - reg * bi[i])
             pu[u], qi[i] = p + step * (e * q - reg * p), q + step * (e * p - reg * q)
     return pu, qi, bu, bi
 
@@ -45,43 +62,73 @@ def weighted_sgd(users, items, ratings, weights, pu, qi, mean, model):
 @dataclass(repr=False)
 class SVD(Recommender):
     "Biased matrix factorization by scikit-surprise, with the paper's settings as defaults (section 4.3)."
+
     n_factors: int = 200
     n_epochs: int = 30
     biased: bool = True
-    lr_all: float = .005
-    reg_all: float = .02
-    rating_scale: tuple = (1, 5)         # scores are clipped to it
-    start: str = 'keyed'                 # 'keyed': paired; 'surprise': the library's own order-dependent draws
+    lr_all: float = 0.005
+    reg_all: float = 0.02
+    rating_scale: tuple = (1, 5)  # scores are clipped to it
+    start: str = 'keyed'  # 'keyed': paired; 'surprise': the library's own order-dependent draws
 
     def __post_init__(self):
         self.rating_scale = tuple(self.rating_scale)
-        if self.start not in ('keyed', 'surprise'): raise ValueError(f"start={self.start!r}: choose 'keyed' or 'surprise'.")
+        if self.start not in ('keyed', 'surprise'):
+            raise ValueError(f"start={self.start!r}: choose 'keyed' or 'surprise'.")
 
     weighted = True
+
     @property
-    def paired(self): return self.start == 'keyed'
+    def paired(self):
+        return self.start == 'keyed'
 
     def order(self, train: pd.DataFrame) -> pd.DataFrame:
         "The rows as they are fed to scikit-surprise."
         return train.sort_values('user', kind='stable') if self.start == 'keyed' else train
 
     def fit(self, train, seed=0):
-        weights = row_weights(train); fed = self.order(train if weights is None else train[weights > 0])
-        rows = surprise.Dataset.load_from_df(fed[['user', 'item', 'rating']], surprise.Reader(rating_scale=self.rating_scale)).build_full_trainset()
-        users = np.array([rows.to_raw_uid(n) for n in range(rows.n_users)]); items = np.array([rows.to_raw_iid(n) for n in range(rows.n_items)])
+        weights = row_weights(train)
+        fed = self.order(train if weights is None else train[weights > 0])
+        rows = surprise.Dataset.load_from_df(
+            fed[['user', 'item', 'rating']], surprise.Reader(rating_scale=self.rating_scale)
+        ).build_full_trainset()
+        users = np.array([rows.to_raw_uid(n) for n in range(rows.n_users)])
+        items = np.array([rows.to_raw_iid(n) for n in range(rows.n_items)])
         draws = KeyedStart(seed, users, items) if self.start == 'keyed' else seed
         u, i = np.argsort(users), np.argsort(items)
         if weights is not None:
-            visits = [np.array(a) for a in zip(*rows.all_ratings())]; w = fed['weight'].to_numpy(float)[np.argsort(fed.user.map(rows.to_inner_uid), kind='stable')]
-            rng = draws if self.start == 'keyed' else np.random.RandomState(seed); start = [rng.normal(0, .1, (len(ids), self.n_factors)) for ids in (users, items)]
-            mean = np.average(visits[2], weights=w); pu, qi, bu, bi = weighted_sgd(*visits, w, *start, mean, self)
+            visits = [np.array(a) for a in zip(*rows.all_ratings())]
+            w = fed['weight'].to_numpy(float)[
+                np.argsort(fed.user.map(rows.to_inner_uid), kind='stable')
+            ]
+            rng = draws if self.start == 'keyed' else np.random.RandomState(seed)
+            start = [rng.normal(0, 0.1, (len(ids), self.n_factors)) for ids in (users, items)]
+            mean = np.average(visits[2], weights=w)
+            pu, qi, bu, bi = weighted_sgd(*visits, w, *start, mean, self)
             return self.set_fitted(users[u], items[i], pu[u], qi[i], bu[u], bi[i], mean)
-        s = surprise.SVD(n_factors=self.n_factors, n_epochs=self.n_epochs, biased=self.biased, lr_all=self.lr_all, reg_all=self.reg_all, random_state=draws).fit(rows)
-        return self.set_fitted(users[u], items[i], s.pu[u], s.qi[i], s.bu[u], s.bi[i], rows.global_mean)
+        s = surprise.SVD(
+            n_factors=self.n_factors,
+            n_epochs=self.n_epochs,
+            biased=self.biased,
+            lr_all=self.lr_all,
+            reg_all=self.reg_all,
+            random_state=draws,
+        ).fit(rows)
+        return self.set_fitted(
+            users[u], items[i], s.pu[u], s.qi[i], s.bu[u], s.bi[i], rows.global_mean
+        )
 
     def set_fitted(self, user_ids, item_ids, pu, qi, bu, bi, mean):
         "Take over learned parameters, rows in the order of the sorted ids."
-        self.user_ids_, self.item_ids_, self.pu_, self.qi_, self.bu_, self.bi_, self.mean_ = user_ids, item_ids, pu, qi, bu, bi, float(mean)
+        self.user_ids_, self.item_ids_, self.pu_, self.qi_, self.bu_, self.bi_, self.mean_ = (
+            user_ids,
+            item_ids,
+            pu,
+            qi,
+            bu,
+            bi,
+            float(mean),
+        )
         return self
 
     def score(self, users, items):
@@ -89,17 +136,28 @@ class SVD(Recommender):
         pad = lambda a: np.concatenate([a, np.zeros_like(a[:1])])
         u, i = positions(self.user_ids_, users), positions(self.item_ids_, items)
         est = pad(self.pu_)[u] @ pad(self.qi_)[i].T
-        if self.biased: est += self.mean_ + pad(self.bu_)[u][:, None]; est += pad(self.bi_)[i]
-        else: est[(u == len(self.user_ids_))[:, None] | (i == len(self.item_ids_))] = self.mean_
+        if self.biased:
+            est += self.mean_ + pad(self.bu_)[u][:, None]
+            est += pad(self.bi_)[i]
+        else:
+            est[(u == len(self.user_ids_))[:, None] | (i == len(self.item_ids_))] = self.mean_
         return np.clip(est, *self.rating_scale, out=est)
 
     def save(self, path):
         "Keep the fitted model in one `.npz` file."
-        return save_arrays(path, self.config(), {k: getattr(self, f'{k}_') for k in ('user_ids', 'item_ids', 'pu', 'qi', 'bu', 'bi', 'mean')})
+        return save_arrays(
+            path,
+            self.config(),
+            {
+                k: getattr(self, f'{k}_')
+                for k in ('user_ids', 'item_ids', 'pu', 'qi', 'bu', 'bi', 'mean')
+            },
+        )
 
     @classmethod
     def load(cls, path):
         "A model that `save` kept."
         config, arrays = load_arrays(path)
-        if config.pop('recommender', None) != cls.__name__: raise ValueError(f'{path}: holds another recommender, not {cls.__name__}.')
+        if config.pop('recommender', None) != cls.__name__:
+            raise ValueError(f'{path}: holds another recommender, not {cls.__name__}.')
         return cls(**config).set_fitted(**arrays)

@@ -35,7 +35,8 @@ __all__ = ['log', 'SCHEMA', 'PAGE', 'CHECKS', 'READING', 'FAULTS', 'StoreError',
 class StoreError(ValueError):
     "A store that cannot be used as asked; the message says why and what to do."
 
-SCHEMA = '''
+
+SCHEMA = """
 CREATE TABLE identity (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE units (unit TEXT PRIMARY KEY, kind TEXT NOT NULL, users TEXT NOT NULL, items TEXT NOT NULL, label TEXT NOT NULL,
                     n_ratings INTEGER NOT NULL, n_train INTEGER NOT NULL, mean_rating REAL, std_rating REAL);
@@ -43,156 +44,295 @@ CREATE TABLE retrainings (unit TEXT NOT NULL, seed INTEGER NOT NULL, status TEXT
 CREATE TABLE measures (unit TEXT NOT NULL, seed INTEGER NOT NULL, metric TEXT NOT NULL, held REAL, without REAL, PRIMARY KEY (unit, seed, metric));
 CREATE TABLE costs (retrainings INTEGER NOT NULL, seconds REAL NOT NULL);
 CREATE TABLE own (seed INTEGER NOT NULL, metric TEXT NOT NULL, total BLOB NOT NULL, count BLOB NOT NULL, PRIMARY KEY (seed, metric));
-'''
-PAGE = 4096      # bytes of a page, SQLite's own choice
-CHECKS = '''
+"""
+PAGE = 4096  # bytes of a page, SQLite's own choice
+CHECKS = """
 CREATE TABLE IF NOT EXISTS checks (name TEXT NOT NULL, seed INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (name, seed));
 CREATE TABLE IF NOT EXISTS spare (identity TEXT NOT NULL, digest TEXT NOT NULL);
-'''
+"""
 
-def _digest(*what): return hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
+
+def _digest(*what):
+    return hashlib.blake2b(repr(what).encode(), digest_size=8).hexdigest()
+
 
 def _trouble(path, e):
     "A `StoreError` that says what an error of the database or the file system means, and what to do."
     text = str(e).lower()
-    if 'full' in text or 'no space' in text: return StoreError(f'{path}: the disk is full ({e}). What was finished before is kept and can be read: free some space, and call again.')
-    if 'readonly' in text or 'read-only' in text or 'permission' in text: return StoreError(f'{path}: cannot be written to ({e}). What is in it can be read with Store({str(path)!r}); to go on, allow writing or copy it elsewhere.')
-    if any(word in text for word in ('malformed', 'decode', 'differ')): return StoreError(f'{path}: damaged ({e}). Store.rescue({str(path)!r}, NEW) copies what is whole to a new store, and a sweep that is called with it computes the rest.')
-    once = f' If this was a store once, Store.rescue({str(path)!r}, NEW) copies what is whole.' if 'not a database' in text else ''
-    return StoreError(f'{path}: cannot be used as a store ({e}). Name another file, or free the place.{once}')
+    if 'full' in text or 'no space' in text:
+        return StoreError(
+            f'{path}: the disk is full ({e}). What was finished before is kept and can be read: free some space, and call again.'
+        )
+    if 'readonly' in text or 'read-only' in text or 'permission' in text:
+        return StoreError(
+            f'{path}: cannot be written to ({e}). What is in it can be read with Store({str(path)!r}); to go on, allow writing or copy it elsewhere.'
+        )
+    if any(word in text for word in ('malformed', 'decode', 'differ')):
+        return StoreError(
+            f'{path}: damaged ({e}). Store.rescue({str(path)!r}, NEW) copies what is whole to a new store, and a sweep that is called with it computes the rest.'
+        )
+    once = (
+        f' If this was a store once, Store.rescue({str(path)!r}, NEW) copies what is whole.'
+        if 'not a database' in text
+        else ''
+    )
+    return StoreError(
+        f'{path}: cannot be used as a store ({e}). Name another file, or free the place.{once}'
+    )
+
 
 class Store:
     "One file (or one place in memory) with the finished retrainings of one experiment."
-    def __init__(self,
-        path: str | os.PathLike | None = None,  # made if it is not there; None: in memory, gone with the process
-        identity: dict | None = None            # what the results depend on; None: open what is there, for reading
+
+    def __init__(
+        self,
+        path: str
+        | os.PathLike
+        | None = None,  # made if it is not there; None: in memory, gone with the process
+        identity: dict
+        | None = None,  # what the results depend on; None: open what is there, for reading
     ):
         self.path = Path(path) if path is not None else None
-        if self.path is not None and identity is None and not self.path.exists(): raise StoreError(f'{self.path}: no such store. Make it with `recinfluence sweep ... --store {self.path}`.')
-        if self.path is not None and self.path.is_dir(): raise StoreError(f'{self.path}: a folder, not a store. Name a file, for example {self.path / "sweep.db"}.')
+        if self.path is not None and identity is None and not self.path.exists():
+            raise StoreError(
+                f'{self.path}: no such store. Make it with `recinfluence sweep ... --store {self.path}`.'
+            )
+        if self.path is not None and self.path.is_dir():
+            raise StoreError(
+                f'{self.path}: a folder, not a store. Name a file, for example {self.path / "sweep.db"}.'
+            )
         try:
-            if self.path is not None: self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
             self.db = self._connect('ro' if identity is None else 'rwc')
-            new = not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'identity'").fetchone()
-            if new and identity is None: raise StoreError(f'{self.path}: an SQLite file, but not a store of retrainings.')
-            if new: self._create(identity)
-            if self.path is not None and not new: self._compare()
-            self.identity = {k: json.loads(v) for k, v in self.db.execute('SELECT key, value FROM identity')}
-            if identity is not None: self._same_experiment(identity); self._statements(CHECKS)
-        except (*READING, OSError) as e: raise _trouble(self.path, e) from None
+            new = not self.db.execute(
+                "SELECT 1 FROM sqlite_master WHERE name = 'identity'"
+            ).fetchone()
+            if new and identity is None:
+                raise StoreError(f'{self.path}: an SQLite file, but not a store of retrainings.')
+            if new:
+                self._create(identity)
+            if self.path is not None and not new:
+                self._compare()
+            self.identity = {
+                k: json.loads(v) for k, v in self.db.execute('SELECT key, value FROM identity')
+            }
+            if identity is not None:
+                self._same_experiment(identity)
+                self._statements(CHECKS)
+        except (*READING, OSError) as e:
+            raise _trouble(self.path, e) from None
 
     def _connect(self, mode):
         target = ':memory:' if self.path is None else f'{self.path.resolve().as_uri()}?mode={mode}'
         db = sqlite3.connect(target, uri=self.path is not None, isolation_level=None, timeout=30)
-        try: db.execute('SELECT 1 FROM sqlite_master').fetchone()
-        except sqlite3.OperationalError:               # a sweep was killed while it wrote: its half-written rows are taken back, for which reading must write
-            if mode != 'ro' or not Path(f'{self.path}-journal').exists(): raise
-            self._connect('rw').close(); return self._connect('ro')
+        try:
+            db.execute('SELECT 1 FROM sqlite_master').fetchone()
+        except sqlite3.OperationalError:  # a sweep was killed while it wrote: its half-written rows are taken back, for which reading must write
+            if mode != 'ro' or not Path(f'{self.path}-journal').exists():
+                raise
+            self._connect('rw').close()
+            return self._connect('ro')
         return db
 
     def _create(self, identity):
         with self.transaction():
-            self._statements(SCHEMA + CHECKS); whole = json.dumps(identity); self.db.execute('INSERT INTO spare VALUES (?, ?)', (whole, _digest(whole)))
+            self._statements(SCHEMA + CHECKS)
+            whole = json.dumps(identity)
+            self.db.execute('INSERT INTO spare VALUES (?, ?)', (whole, _digest(whole)))
             rows = [(k, json.dumps(v, sort_keys=True)) for k, v in identity.items()]
             self.db.executemany('INSERT INTO identity VALUES (?, ?)', rows)
-            self.db.executemany('INSERT INTO checks VALUES (?, 0, ?)', [(f'identity {k}', _digest(k, v)) for k, v in rows])
+            self.db.executemany(
+                'INSERT INTO checks VALUES (?, 0, ?)',
+                [(f'identity {k}', _digest(k, v)) for k, v in rows],
+            )
 
     def _statements(self, text):
-        for statement in filter(str.strip, text.split(';')): self.db.execute(statement)
+        for statement in filter(str.strip, text.split(';')):
+            self.db.execute(statement)
 
     @staticmethod
     def _digests(table):
         "Name, seed and checksum of everything, as `table(name)` gives the rows."
-        for k, v in table('identity'): yield f'identity {k}', 0, _digest(k, v)
-        for row in table('units'): yield f'unit {row[0]}', 0, _digest(*row)
-        for seed, metric, total, count in table('own'): yield f'own {metric}', seed, _digest(total, count)
+        for k, v in table('identity'):
+            yield f'identity {k}', 0, _digest(k, v)
+        for row in table('units'):
+            yield f'unit {row[0]}', 0, _digest(*row)
+        for seed, metric, total, count in table('own'):
+            yield f'own {metric}', seed, _digest(total, count)
         measures = {}
-        for unit, seed, *values in table('measures'): measures.setdefault((unit, seed), []).append(tuple(values))
-        for unit, seed, status, reason in table('retrainings'): yield unit, seed, _digest(status, reason, sorted(measures.pop((unit, seed), []), key=repr))
-        for unit, seed in measures: yield unit, seed, 'measures of no retraining'
+        for unit, seed, *values in table('measures'):
+            measures.setdefault((unit, seed), []).append(tuple(values))
+        for unit, seed, status, reason in table('retrainings'):
+            yield (
+                unit,
+                seed,
+                _digest(status, reason, sorted(measures.pop((unit, seed), []), key=repr)),
+            )
+        for unit, seed in measures:
+            yield unit, seed, 'measures of no retraining'
 
     def _compare(self):
         "Raise an error if something is not what was written."
-        if not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone(): return
-        self.db.execute('BEGIN')                       # one moment, whoever is writing
+        if not self.db.execute("SELECT 1 FROM sqlite_master WHERE name = 'checks'").fetchone():
+            return
+        self.db.execute('BEGIN')  # one moment, whoever is writing
         (said,), *_ = self.db.execute('PRAGMA integrity_check(1)')
-        if said != 'ok': raise sqlite3.DatabaseError(f"malformed: {' '.join(said.split())}")
+        if said != 'ok':
+            raise sqlite3.DatabaseError(f'malformed: {" ".join(said.split())}')
         written = {(n, s): d for n, s, d in self.db.execute('SELECT * FROM checks')}
-        differ = [(n, s) for n, s, d in self._digests(lambda t: self.db.execute(f'SELECT * FROM {t}')) if d != written.pop((n, s), d)] + list(written)
+        differ = [
+            (n, s)
+            for n, s, d in self._digests(lambda t: self.db.execute(f'SELECT * FROM {t}'))
+            if d != written.pop((n, s), d)
+        ] + list(written)
         self.db.execute('COMMIT')
-        if differ: raise sqlite3.DatabaseError(f'{len(differ):,} of its parts differ from what was written, {differ[0][0]!r} of seed {differ[0][1]} among them')
+        if differ:
+            raise sqlite3.DatabaseError(
+                f'{len(differ):,} of its parts differ from what was written, {differ[0][0]!r} of seed {differ[0][1]} among them'
+            )
 
     @classmethod
-    def rescue(cls,
-        path: str | os.PathLike,     # a damaged store, left as it is
-        to: str | os.PathLike        # a file that is not there yet
+    def rescue(
+        cls,
+        path: str | os.PathLike,  # a damaged store, left as it is
+        to: str | os.PathLike,  # a file that is not there yet
     ) -> Store:
         "Copy every result that can be read and is what was written to a new store."
-        if Path(to).exists(): raise StoreError(f'{to}: is there already. Name a new file.')
-        try: rows = _readable(Path(path))
-        except (*READING, OSError) as e: raise StoreError(f'{path}: nothing in it can be read ({e}). Make the sweep again in another store.') from None
-        if 'checks' not in rows: raise StoreError(f'{path}: made before stores had checksums: what is whole in it cannot be told. Make the sweep again in another store.')
+        if Path(to).exists():
+            raise StoreError(f'{to}: is there already. Name a new file.')
+        try:
+            rows = _readable(Path(path))
+        except (*READING, OSError) as e:
+            raise StoreError(
+                f'{path}: nothing in it can be read ({e}). Make the sweep again in another store.'
+            ) from None
+        if 'checks' not in rows:
+            raise StoreError(
+                f'{path}: made before stores had checksums: what is whole in it cannot be told. Make the sweep again in another store.'
+            )
         written = {(n, s): d for n, s, d in rows['checks']}
-        whole = {(n, s): d for n, s, d in cls._digests(lambda t: rows[t]) if written.get((n, s)) == d}
-        known = {n for n, _ in written if n.startswith('identity ')}; read = {k: json.loads(v) for k, v in rows['identity'] if (f'identity {k}', 0) in whole}
-        identity = next((json.loads(i) for i, d in rows['spare'] if _digest(i) == d), read if read and known == {f'identity {k}' for k in read} else None)
-        if identity is None: raise StoreError(f'{path}: which experiment it holds cannot be read any more. Make the sweep again in another store.')
+        whole = {
+            (n, s): d for n, s, d in cls._digests(lambda t: rows[t]) if written.get((n, s)) == d
+        }
+        known = {n for n, _ in written if n.startswith('identity ')}
+        read = {k: json.loads(v) for k, v in rows['identity'] if (f'identity {k}', 0) in whole}
+        identity = next(
+            (json.loads(i) for i, d in rows['spare'] if _digest(i) == d),
+            read if read and known == {f'identity {k}' for k in read} else None,
+        )
+        if identity is None:
+            raise StoreError(
+                f'{path}: which experiment it holds cannot be read any more. Make the sweep again in another store.'
+            )
         new = cls(to, identity)
         with new.transaction():
-            keep = {'units': lambda r: (f'unit {r[0]}', 0) in whole, 'retrainings': lambda r: (r[0], r[1]) in whole, 'measures': lambda r: (r[0], r[1]) in whole, 'own': lambda r: (f'own {r[1]}', r[0]) in whole, 'costs': lambda r: True}
+            keep = {
+                'units': lambda r: (f'unit {r[0]}', 0) in whole,
+                'retrainings': lambda r: (r[0], r[1]) in whole,
+                'measures': lambda r: (r[0], r[1]) in whole,
+                'own': lambda r: (f'own {r[1]}', r[0]) in whole,
+                'costs': lambda r: True,
+            }
             for t, kept in keep.items():
-                for r in filter(kept, rows[t]): new.db.execute(f"INSERT INTO {t} VALUES ({','.join('?' * len(r))})", r)
-            new.db.executemany('INSERT INTO checks VALUES (?,?,?)', [(n, s, d) for (n, s), d in whole.items() if not n.startswith('identity ')])
+                for r in filter(kept, rows[t]):
+                    new.db.execute(f'INSERT INTO {t} VALUES ({",".join("?" * len(r))})', r)
+            new.db.executemany(
+                'INSERT INTO checks VALUES (?,?,?)',
+                [(n, s, d) for (n, s), d in whole.items() if not n.startswith('identity ')],
+            )
         return new
 
     def _same_experiment(self, identity):
         wanted = json.loads(json.dumps(identity))
         for k in {**self.identity, **wanted}:
             ours, theirs = wanted.get(k), self.identity.get(k)
-            if ours == theirs: continue
-            if isinstance(ours, dict) and isinstance(theirs, dict):      # name only the settings that differ
+            if ours == theirs:
+                continue
+            if isinstance(ours, dict) and isinstance(
+                theirs, dict
+            ):  # name only the settings that differ
                 differ = sorted(j for j in {**ours, **theirs} if ours.get(j) != theirs.get(j))
                 ours, theirs = ({j: d.get(j) for j in differ} for d in (ours, theirs))
-            raise StoreError(f'{self.path or "this store in memory"}: holds another experiment: its {k} has {theirs!r}, this one has {ours!r}. Name another store, or go on with the same settings.')
+            raise StoreError(
+                f'{self.path or "this store in memory"}: holds another experiment: its {k} has {theirs!r}, this one has {ours!r}. Name another store, or go on with the same settings.'
+            )
 
     @property
     def metrics(self) -> dict[str, Metric]:
         "What it holds: the eight metrics, then those of the sweep's own."
         return metrics_of(self.identity)
 
-    def transaction(self): return _Transaction(self.db, self.path)
+    def transaction(self):
+        return _Transaction(self.db, self.path)
 
-    def add_units(self,
-        rows: pd.DataFrame  # as `describe_units` makes them
+    def add_units(
+        self,
+        rows: pd.DataFrame,  # as `describe_units` makes them
     ):
-        rows, known = list(rows.itertuples(index=False, name=None)), {u for u, in self.db.execute('SELECT unit FROM units')}
+        rows, known = (
+            list(rows.itertuples(index=False, name=None)),
+            {u for (u,) in self.db.execute('SELECT unit FROM units')},
+        )
         with self.transaction():
             for r in rows:
-                if r[0] in known: continue
-                self.db.execute('INSERT INTO units VALUES (?,?,?,?,?,?,?,?,?)', r); self.db.execute('INSERT OR REPLACE INTO checks VALUES (?,0,?)', (f'unit {r[0]}', _digest(*r)))
+                if r[0] in known:
+                    continue
+                self.db.execute('INSERT INTO units VALUES (?,?,?,?,?,?,?,?,?)', r)
+                self.db.execute(
+                    'INSERT OR REPLACE INTO checks VALUES (?,0,?)', (f'unit {r[0]}', _digest(*r))
+                )
                 known.add(r[0])
 
-    def add(self,
+    def add(
+        self,
         results: list,  # (key, seed, status, reason, {metric: (held, without)})
-        own: list = (), # (seed, metric, totals, counts): each user's own metric, summed over the seed's retrainings that kept them
-        seconds: float | None = None   # of processor time that they took together
+        own: list = (),  # (seed, metric, totals, counts): each user's own metric, summed over the seed's retrainings that kept them
+        seconds: float | None = None,  # of processor time that they took together
     ):
         "Commit retrainings, all of them or none; one that is done stays as it is."
         plain = lambda x: None if x is None or math.isnan(x) else float(x)
         with self.transaction():
             for key, seed, status, reason, measures in results:
-                rows = sorted(((m, plain(h), plain(w)) for m, (h, w) in measures.items()), key=repr); digest = _digest(status, reason, rows)
-                if self.db.execute("SELECT 1 FROM retrainings WHERE unit = ? AND seed = ? AND status = 'done'", (key, seed)).fetchone():
-                    if status == 'done' and self.db.execute('SELECT 1 FROM checks WHERE name = ? AND seed = ? AND digest != ?', (key, seed, digest)).fetchone():
-                        log.warning('%s, seed %d: came out differently when it was computed again; the first result stays. Results are exact only where the same seed gives the same model on every worker.', key, seed)
+                rows = sorted(((m, plain(h), plain(w)) for m, (h, w) in measures.items()), key=repr)
+                digest = _digest(status, reason, rows)
+                if self.db.execute(
+                    "SELECT 1 FROM retrainings WHERE unit = ? AND seed = ? AND status = 'done'",
+                    (key, seed),
+                ).fetchone():
+                    if (
+                        status == 'done'
+                        and self.db.execute(
+                            'SELECT 1 FROM checks WHERE name = ? AND seed = ? AND digest != ?',
+                            (key, seed, digest),
+                        ).fetchone()
+                    ):
+                        log.warning(
+                            '%s, seed %d: came out differently when it was computed again; the first result stays. Results are exact only where the same seed gives the same model on every worker.',
+                            key,
+                            seed,
+                        )
                     continue
-                self.db.execute('INSERT OR REPLACE INTO retrainings VALUES (?,?,?,?)', (key, seed, status, reason))
-                self.db.executemany('INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)', [(key, seed, *r) for r in rows])
+                self.db.execute(
+                    'INSERT OR REPLACE INTO retrainings VALUES (?,?,?,?)',
+                    (key, seed, status, reason),
+                )
+                self.db.executemany(
+                    'INSERT OR REPLACE INTO measures VALUES (?,?,?,?,?)',
+                    [(key, seed, *r) for r in rows],
+                )
                 self.db.execute('INSERT OR REPLACE INTO checks VALUES (?,?,?)', (key, seed, digest))
-            if seconds is not None: self.db.execute('INSERT INTO costs VALUES (?,?)', (sum(key != 'nothing' for key, *_ in results), seconds))
+            if seconds is not None:
+                self.db.execute(
+                    'INSERT INTO costs VALUES (?,?)',
+                    (sum(key != 'nothing' for key, *_ in results), seconds),
+                )
             for s, m, t, n in own:
                 t, n = t.astype('<f8').tobytes(), n.astype('<i8').tobytes()
-                self.db.execute('INSERT OR REPLACE INTO own VALUES (?,?,?,?)', (s, m, t, n)); self.db.execute('INSERT OR REPLACE INTO checks VALUES (?,?,?)', (f'own {m}', s, _digest(t, n)))
+                self.db.execute('INSERT OR REPLACE INTO own VALUES (?,?,?,?)', (s, m, t, n))
+                self.db.execute(
+                    'INSERT OR REPLACE INTO checks VALUES (?,?,?)', (f'own {m}', s, _digest(t, n))
+                )
 
     def done(self) -> set:
         "(unit key, seed) of the retrainings that are done."
@@ -209,86 +349,159 @@ class Store:
 
     def failures(self) -> pd.DataFrame:
         "Retrainings that failed, with their reasons."
-        return pd.read_sql("SELECT unit, seed, reason FROM retrainings WHERE status != 'done' ORDER BY unit, seed", self.db)
+        return pd.read_sql(
+            "SELECT unit, seed, reason FROM retrainings WHERE status != 'done' ORDER BY unit, seed",
+            self.db,
+        )
 
     def units(self) -> pd.DataFrame:
         "Who the units are, indexed by key, in the order of their ids."
         f = pd.read_sql('SELECT * FROM units', self.db, index_col='unit')
-        return f.iloc[sorted(range(len(f)), key=[(json.loads(u), json.loads(i)) for u, i in zip(f.users, f['items'])].__getitem__)]
+        return f.iloc[
+            sorted(
+                range(len(f)),
+                key=[
+                    (json.loads(u), json.loads(i)) for u, i in zip(f.users, f['items'])
+                ].__getitem__,
+            )
+        ]
 
     def full(self) -> pd.DataFrame:
         "The full models' metrics: one row a seed."
-        return pd.read_sql("SELECT seed, metric, without FROM measures WHERE unit = 'nothing'", self.db).pivot(index='seed', columns='metric', values='without').reindex(columns=list(self.metrics))
+        return (
+            pd.read_sql(
+                "SELECT seed, metric, without FROM measures WHERE unit = 'nothing'", self.db
+            )
+            .pivot(index='seed', columns='metric', values='without')
+            .reindex(columns=list(self.metrics))
+        )
 
     def frame(self) -> pd.DataFrame:
         "Everything as one table: a row for each unit, seed and metric, influence and its parts signed so that positive helps."
-        f = pd.read_sql('''SELECT d.unit, u.kind, d.seed, d.metric, n.without AS "full", d.held, d.without FROM measures d
+        f = pd.read_sql(
+            """SELECT d.unit, u.kind, d.seed, d.metric, n.without AS "full", d.held, d.without FROM measures d
                            JOIN measures n ON n.unit = 'nothing' AND n.seed = d.seed AND n.metric = d.metric
-                           JOIN units u ON u.unit = d.unit ORDER BY d.unit, d.seed, d.metric''', self.db)
+                           JOIN units u ON u.unit = d.unit ORDER BY d.unit, d.seed, d.metric""",
+            self.db,
+        )
         sign = f.metric.map({m.name: m.direction for m in self.metrics.values()}).astype(float)
-        return f.assign(influence=sign * (f['full'] - f.without) + 0., mechanical=sign * (f['full'] - f.held) + 0., training=sign * (f.held - f.without) + 0.)
+        return f.assign(
+            influence=sign * (f['full'] - f.without) + 0.0,
+            mechanical=sign * (f['full'] - f.held) + 0.0,
+            training=sign * (f.held - f.without) + 0.0,
+        )
 
-    def groups(self,
-        metric: str,
-        seeds: Iterable[int]
+    def groups(
+        self, metric: str, seeds: Iterable[int]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         "Of a sweep of random groups: seeds, the metric (seeds, groups), and each user's own metric summed and counted (seeds, users)."
-        f = pd.read_sql("SELECT unit, seed, without FROM measures WHERE metric = ? AND unit LIKE 'users group %'", self.db, params=[metric])
-        wide = f.assign(n=f.unit.str.rsplit(' ', n=1).str[1].astype(int)).pivot(index='seed', columns='n', values='without').sort_index(axis=1)
+        f = pd.read_sql(
+            "SELECT unit, seed, without FROM measures WHERE metric = ? AND unit LIKE 'users group %'",
+            self.db,
+            params=[metric],
+        )
+        wide = (
+            f.assign(n=f.unit.str.rsplit(' ', n=1).str[1].astype(int))
+            .pivot(index='seed', columns='n', values='without')
+            .sort_index(axis=1)
+        )
         wide = wide[wide.index.isin(list(seeds))]
-        own = {s: (np.frombuffer(t, '<f8'), np.frombuffer(c, '<i8')) for s, t, c in self.db.execute('SELECT seed, total, count FROM own WHERE metric = ?', [metric])}
-        return wide.index.to_numpy(), wide.to_numpy(), np.stack([own[s][0] for s in wide.index]), np.stack([own[s][1] for s in wide.index])
+        own = {
+            s: (np.frombuffer(t, '<f8'), np.frombuffer(c, '<i8'))
+            for s, t, c in self.db.execute(
+                'SELECT seed, total, count FROM own WHERE metric = ?', [metric]
+            )
+        }
+        return (
+            wide.index.to_numpy(),
+            wide.to_numpy(),
+            np.stack([own[s][0] for s in wide.index]),
+            np.stack([own[s][1] for s in wide.index]),
+        )
 
     def content_hash(self) -> str:
         "SHA-256 over all results in a fixed order: equal for equal results, however they were computed."
         h = hashlib.sha256()
-        for table, order in (('identity', 'key'), ('units', 'unit'), ('retrainings', 'unit, seed'), ('measures', 'unit, seed, metric'), ('own', 'seed, metric')):
-            for row in self.db.execute(f'SELECT * FROM {table} ORDER BY {order}'): h.update(repr(row).encode())
+        for table, order in (
+            ('identity', 'key'),
+            ('units', 'unit'),
+            ('retrainings', 'unit, seed'),
+            ('measures', 'unit, seed, metric'),
+            ('own', 'seed, metric'),
+        ):
+            for row in self.db.execute(f'SELECT * FROM {table} ORDER BY {order}'):
+                h.update(repr(row).encode())
         return h.hexdigest()
+
 
 class _Transaction:
     "BEGIN, then COMMIT or ROLLBACK; what the database complains about is said as a `StoreError`."
-    def __init__(self, db, path): self.db, self.path = db, path
-    def __enter__(self): self._say('BEGIN IMMEDIATE')
+
+    def __init__(self, db, path):
+        self.db, self.path = db, path
+
+    def __enter__(self):
+        self._say('BEGIN IMMEDIATE')
+
     def __exit__(self, kind, error, trace):
-        if not kind: return self._say('COMMIT')
-        if self.db.in_transaction: self.db.execute('ROLLBACK')
-        if isinstance(error, sqlite3.DatabaseError): raise _trouble(self.path, error) from None
+        if not kind:
+            return self._say('COMMIT')
+        if self.db.in_transaction:
+            self.db.execute('ROLLBACK')
+        if isinstance(error, sqlite3.DatabaseError):
+            raise _trouble(self.path, error) from None
+
     def _say(self, word):
-        try: self.db.execute(word)
+        try:
+            self.db.execute(word)
         except sqlite3.DatabaseError as e:
-            if self.db.in_transaction: self.db.execute('ROLLBACK')
+            if self.db.in_transaction:
+                self.db.execute('ROLLBACK')
             raise _trouble(self.path, e) from None
 
-READING = sqlite3.DatabaseError, UnicodeDecodeError      # what reading a damaged file may raise
+
+READING = sqlite3.DatabaseError, UnicodeDecodeError  # what reading a damaged file may raise
+
 
 def _readable(path):
     "The rows of each table of a damaged store that can still be read, read from a copy."
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)/'copy.db'
-        for end in filter(lambda end: Path(f'{path}{end}').exists(), ('', '-journal')): shutil.copy(f'{path}{end}', f'{copy}{end}')
+        copy = Path(folder) / 'copy.db'
+        for end in filter(lambda end: Path(f'{path}{end}').exists(), ('', '-journal')):
+            shutil.copy(f'{path}{end}', f'{copy}{end}')
         content, db = copy.read_bytes(), sqlite3.connect(copy)
-        tables = lambda: [t for t, in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        try: tables()
-        except READING:                                # the first page says where the tables begin; in a new store it says the same
-            db.close(); fresh = Path(folder)/'fresh.db'; Store(fresh, {}).db.close(); first = bytearray(fresh.read_bytes()[:PAGE])
-            first[28:40] = (len(content) // PAGE).to_bytes(4, 'big') + bytes(8); copy.write_bytes(bytes(first) + content[PAGE:])     # number of pages; none of them free
+        tables = lambda: [
+            t for (t,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        try:
+            tables()
+        except (
+            READING
+        ):  # the first page says where the tables begin; in a new store it says the same
+            db.close()
+            fresh = Path(folder) / 'fresh.db'
+            Store(fresh, {}).db.close()
+            first = bytearray(fresh.read_bytes()[:PAGE])
+            first[28:40] = (len(content) // PAGE).to_bytes(4, 'big') + bytes(8)
+            copy.write_bytes(bytes(first) + content[PAGE:])  # number of pages; none of them free
             db = sqlite3.connect(copy)
         out = {t: [] for t in tables()}
         for table, rows in out.items():
-            todo = [(0, len(content) // 8)]            # no row is shorter than eight bytes
+            todo = [(0, len(content) // 8)]  # no row is shorter than eight bytes
             while todo:
                 low, high = todo.pop()
-                try: rows += db.execute(f'SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?', (low, high)).fetchall()
+                try:
+                    rows += db.execute(
+                        f'SELECT * FROM {table} WHERE rowid BETWEEN ? AND ?', (low, high)
+                    ).fetchall()
                 except READING:
-                    if low < high: todo += [((low + high) // 2 + 1, high), (low, (low + high) // 2)]
-        db.close(); return out
+                    if low < high:
+                        todo += [((low + high) // 2 + 1, high), (low, (low + high) // 2)]
+        db.close()
+        return out
 
 # %% ../nbs/08_sweep.ipynb #8a124194
-def describe_units(
-    split: Split,
-    units: list[Unit]
-) -> pd.DataFrame:
+def describe_units(split: Split, units: list[Unit]) -> pd.DataFrame:
     "One row a unit: key, kind, members, label, ratings in all data and in train, mean and sample sd of the ratings."
     frame, name = split.interactions.frame, split.interactions
     profile = {k: name.profile(k) for k in ('user', 'item')}
@@ -296,113 +509,238 @@ def describe_units(
     rows = []
     for u in units:
         if u.kind in ('user', 'item'):
-            i = (u.users or u.items)[0]; p = profile[u.kind].loc[i]
-            n, mean, sd, n_train, label = int(p.n_ratings), p.mean_rating, p.std_rating, int(trained[u.kind].get(i, 0)), name.label(u.kind, i)
+            i = (u.users or u.items)[0]
+            p = profile[u.kind].loc[i]
+            n, mean, sd, n_train, label = (
+                int(p.n_ratings),
+                p.mean_rating,
+                p.std_rating,
+                int(trained[u.kind].get(i, 0)),
+                name.label(u.kind, i),
+            )
         else:
             own = frame.rating[u.rows(frame)]
-            n, mean, sd, n_train, label = len(own), own.mean(), own.std(), int(u.rows(split.train).sum()), u.name or u.key
+            n, mean, sd, n_train, label = (
+                len(own),
+                own.mean(),
+                own.std(),
+                int(u.rows(split.train).sum()),
+                u.name or u.key,
+            )
         none = lambda x: None if pd.isna(x) else float(x)
-        rows.append((u.key, u.kind, json.dumps(u.users), json.dumps(u.items), label, n, n_train, none(mean), none(sd)))
-    return pd.DataFrame(rows, columns=['unit', 'kind', 'users', 'items', 'label', 'n_ratings', 'n_train', 'mean_rating', 'std_rating'], dtype=object)
+        rows.append(
+            (
+                u.key,
+                u.kind,
+                json.dumps(u.users),
+                json.dumps(u.items),
+                label,
+                n,
+                n_train,
+                none(mean),
+                none(sd),
+            )
+        )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            'unit',
+            'kind',
+            'users',
+            'items',
+            'label',
+            'n_ratings',
+            'n_train',
+            'mean_rating',
+            'std_rating',
+        ],
+        dtype=object,
+    )
 
 # %% ../nbs/08_sweep.ipynb #f265bf3d
 class _Worker:
     "One process's share of a sweep."
+
     def __init__(self, recommender, split, k, candidates, engine, metrics=()):
         self.recommender, self.evaluator = recommender, Evaluator(split, k, candidates, metrics)
-        self.make, self.engine, self.seed = find_engine(recommender, self.evaluator, engine), None, None
+        self.make, self.engine, self.seed = (
+            find_engine(recommender, self.evaluator, engine),
+            None,
+            None,
+        )
 
     def run(self, seed, units):
         "Results of one task, for a design each user's own metric in them, and the processor time; the full model of the replicate comes with the results."
-        start = time.process_time(); results, own = self._run(seed, units)
+        start = time.process_time()
+        results, own = self._run(seed, units)
         return results, own, time.process_time() - start
 
     def _run(self, seed, units):
         with threadpool_limits(1):
-            if self.seed != seed: self.engine, self.seed, self.fault = None, seed, None
-            if isinstance(units, RandomGroups): return self._groups(units, seed)
-            if self.fault is None: self.fault = self._prepare(units)
-            if self.fault: return _failed(seed, [Unit(), *units], self.fault), ()
+            if self.seed != seed:
+                self.engine, self.seed, self.fault = None, seed, None
+            if isinstance(units, RandomGroups):
+                return self._groups(units, seed)
+            if self.fault is None:
+                self.fault = self._prepare(units)
+            if self.fault:
+                return _failed(seed, [Unit(), *units], self.fault), ()
             full = self.engine.full
-            return [('nothing', seed, 'done', '', {m: (v, v) for m, v in full.items()})] + self._delete(units, seed), ()
+            return [
+                ('nothing', seed, 'done', '', {m: (v, v) for m, v in full.items()})
+            ] + self._delete(units, seed), ()
 
     def _prepare(self, units):
         "Train the full model of the replicate, beside the first units where the engine can; returns what is wrong with it."
         try:
-            self.engine = self.make(self.recommender, self.evaluator, self.seed); self.engine.begin(units); sees = self.evaluator.sees_model
+            self.engine = self.make(self.recommender, self.evaluator, self.seed)
+            self.engine.begin(units)
+            sees = self.evaluator.sees_model
             return _not_finite({m: v for m, v in self.engine.full.items() if sees.get(m, True)})
-        except FAULTS as e: return self._prepare([]) if units else _reason(e)      # it may have been the units' fault
+        except FAULTS as e:
+            return self._prepare([]) if units else _reason(e)  # it may have been the units' fault
 
     def _groups(self, design, seed):
-        split = self.evaluator.split; activity = np.bincount(split.codes(split.train)[0])
-        left = (~design.deleted(activity, seed) & (np.bincount(self.evaluator.test_user, minlength=len(activity)) > 0)).any(1)   # somebody to judge
+        split = self.evaluator.split
+        activity = np.bincount(split.codes(split.train)[0])
+        left = (
+            ~design.deleted(activity, seed)
+            & (np.bincount(self.evaluator.test_user, minlength=len(activity)) > 0)
+        ).any(1)  # somebody to judge
         units = design.units(split, seed)
         try:
-            if self.engine is None: self.engine = self.make(self.recommender, self.evaluator, seed)
+            if self.engine is None:
+                self.engine = self.make(self.recommender, self.evaluator, seed)
             judged = self.engine.evaluate([u for u, some in zip(units, left) if some])
             bad = next(filter(None, (_not_finite({'mae': e.metrics['mae']}) for e in judged)), '')
-        except FAULTS as e: bad = _reason(e)
-        if bad: return _failed(seed, units, bad), ()
-        each = np.stack([e.per_user for e in judged])                     # (groups, users, ranking metrics)
-        own = [(seed, m, np.nansum(each[..., n], 0), np.isfinite(each[..., n]).sum(0)) for n, m in enumerate(self.evaluator.ranking)]
-        metrics = iter(judged); none = dict.fromkeys(self.evaluator.ranking, np.nan)
-        return [(f'users group {n}', seed, 'done', '', {m: (None, v) for m, v in (next(metrics).metrics if some else none).items() if m in self.evaluator.ranking}) for n, some in enumerate(left)], own
+        except FAULTS as e:
+            bad = _reason(e)
+        if bad:
+            return _failed(seed, units, bad), ()
+        each = np.stack([e.per_user for e in judged])  # (groups, users, ranking metrics)
+        own = [
+            (seed, m, np.nansum(each[..., n], 0), np.isfinite(each[..., n]).sum(0))
+            for n, m in enumerate(self.evaluator.ranking)
+        ]
+        metrics = iter(judged)
+        none = dict.fromkeys(self.evaluator.ranking, np.nan)
+        return [
+            (
+                f'users group {n}',
+                seed,
+                'done',
+                '',
+                {
+                    m: (None, v)
+                    for m, v in (next(metrics).metrics if some else none).items()
+                    if m in self.evaluator.ranking
+                },
+            )
+            for n, some in enumerate(left)
+        ], own
 
     def _delete(self, units, seed):
-        done = lambda d: (d.unit.key, seed, 'done', '', {m: (v, d.without[m]) for m, v in d.held.items()})
+        done = lambda d: (
+            d.unit.key,
+            seed,
+            'done',
+            '',
+            {m: (v, d.without[m]) for m, v in d.held.items()},
+        )
         bad = lambda d: _not_finite({m: v for m, v in d.without.items() if np.isfinite(d.held[m])})
-        try: return [(d.unit.key, seed, 'failed', bad(d), {}) if bad(d) else done(d) for d in self.engine.delete(units)]
+        try:
+            return [
+                (d.unit.key, seed, 'failed', bad(d), {}) if bad(d) else done(d)
+                for d in self.engine.delete(units)
+            ]
         except FAULTS as e:
-            if len(units) == 1: return [(units[0].key, seed, 'failed', _reason(e), {})]
-            return [r for u in units for r in self._delete([u], seed)]      # find the one that fails
+            if len(units) == 1:
+                return [(units[0].key, seed, 'failed', _reason(e), {})]
+            return [r for u in units for r in self._delete([u], seed)]  # find the one that fails
 
-FAULTS = (Exception, SystemExit)      # of a retraining; a library may even try to end the program
 
-def _reason(e): return f'{type(e).__name__}: {e}'
+FAULTS = (Exception, SystemExit)  # of a retraining; a library may even try to end the program
+
+
+def _reason(e):
+    return f'{type(e).__name__}: {e}'
+
 
 def _not_finite(metrics):
     "What to say of metrics that are not numbers; '' if all are."
     bad = [m for m, v in metrics.items() if not np.isfinite(v)]
-    return f"not a number: {', '.join(bad)}" if bad else ''
+    return f'not a number: {", ".join(bad)}' if bad else ''
+
 
 def _failed(seed, units, reason):
     "The results of units that failed together."
-    return [(u.key, seed, 'failed', reason if u.kind == 'nothing' or units[0].kind != 'nothing' else f'the full model failed: {reason}', {}) for u in units]
+    return [
+        (
+            u.key,
+            seed,
+            'failed',
+            reason
+            if u.kind == 'nothing' or units[0].kind != 'nothing'
+            else f'the full model failed: {reason}',
+            {},
+        )
+        for u in units
+    ]
 
 # %% ../nbs/08_sweep.ipynb #239a5456
 def _results(pool, tasks, per_seed):
     "Results of all tasks, in whatever order they come, processor time included."
-    for t in tasks: pool.submit(t)
+    for t in tasks:
+        pool.submit(t)
     seen, again, waiting, broken = set(), set(), {}, {}
+
     def fails(seed, units, reason):
-        units = [Unit(users=(0, 0), name=f'group {n}') for n in range(per_seed)] if isinstance(units, RandomGroups) else units
+        units = (
+            [Unit(users=(0, 0), name=f'group {n}') for n in range(per_seed)]
+            if isinstance(units, RandomGroups)
+            else units
+        )
         return _failed(seed, units, reason), (), None
+
     for (seed, units), got in pool:
         if not isinstance(got, Lost):
-            seen.add(seed); yield got
+            seen.add(seed)
+            yield got
             for t in waiting.pop(seed, ()):
-                for u in t: pool.submit((seed, [u]))
+                for u in t:
+                    pool.submit((seed, [u]))
             continue
         name = seed, tuple(u.key for u in units) if isinstance(units, list) else 'design'
-        if seed in broken: yield fails(seed, units, f'the full model failed: {broken[seed]}')
-        elif got.again and name not in again: again.add(name); pool.submit((seed, units))
-        elif isinstance(units, RandomGroups): yield fails(seed, units, got.reason)
-        elif not units:                                                     # the full model, alone
-            broken[seed] = got.reason; lost = [u for t in waiting.pop(seed, ()) for u in t] + [u for _, t in pool.drop(lambda t: t[0] == seed) for u in t]
+        if seed in broken:
+            yield fails(seed, units, f'the full model failed: {broken[seed]}')
+        elif got.again and name not in again:
+            again.add(name)
+            pool.submit((seed, units))
+        elif isinstance(units, RandomGroups):
+            yield fails(seed, units, got.reason)
+        elif not units:  # the full model, alone
+            broken[seed] = got.reason
+            lost = [u for t in waiting.pop(seed, ()) for u in t] + [
+                u for _, t in pool.drop(lambda t: t[0] == seed) for u in t
+            ]
             yield fails(seed, [Unit(), *lost], got.reason)
         elif seed not in seen:
-            if seed not in waiting: pool.submit((seed, []))
+            if seed not in waiting:
+                pool.submit((seed, []))
             waiting.setdefault(seed, []).append(units)
         elif len(units) > 1:
-            for u in units: pool.submit((seed, [u]))
-        else: yield fails(seed, units, got.reason)
+            for u in units:
+                pool.submit((seed, [u]))
+        else:
+            yield fails(seed, units, got.reason)
 
 # %% ../nbs/08_sweep.ipynb #8a787360
 @dataclass(frozen=True, eq=False)
 class Sweep:
     "The retrainings of one call of `deletion_sweep`: a view of its store."
+
     store: Store
-    units: list[str]            # keys
+    units: list[str]  # keys
     seeds: list[int]
 
     def frame(self) -> pd.DataFrame:
@@ -416,116 +754,249 @@ class Sweep:
 
     def failures(self) -> pd.DataFrame:
         "The retrainings that failed, with their reasons."
-        f = self.store.failures(); own = f.unit.str.startswith('users group ') if 'design' in self.store.identity else f.unit.isin([*self.units, 'nothing'])
+        f = self.store.failures()
+        own = (
+            f.unit.str.startswith('users group ')
+            if 'design' in self.store.identity
+            else f.unit.isin([*self.units, 'nothing'])
+        )
         return f[own & f.seed.isin(self.seeds)].reset_index(drop=True)
 
     def influence(self, metric: str = 'map', part: str = 'whole'):
         "The units' influence on a metric, over all replicates; `part='training'`: without what is mechanical (chapter 09)."
-        from recinfluence.influence import Influence      # the one arrow upwards, for the convenience of a method
+        from recinfluence.influence import (
+            Influence,
+        )  # the one arrow upwards, for the convenience of a method
+
         return Influence.of(self, metric, part)
 
     def __repr__(self):
-        i, failed, unpaired = self.store.identity, self.failures(), '' if self.store.identity.get('paired', True) else '; deletions are not paired'
-        failed = f", {len(failed):,} failed ({failed.unit[0]}, seed {failed.seed[0]}: {failed.reason[0]}; all: .failures(), again: retry_failed=True)" if len(failed) else ''
-        if 'design' in i: return f"{i['recommender']['recommender']} on {i['data']}: {len([s for _, s in self.store.done() if s in set(self.seeds)]):,} retrainings without random groups ({len(self.seeds)} seeds{failed}); engine {i['engine']}{unpaired}"
+        i, failed, unpaired = (
+            self.store.identity,
+            self.failures(),
+            '' if self.store.identity.get('paired', True) else '; deletions are not paired',
+        )
+        failed = (
+            f', {len(failed):,} failed ({failed.unit[0]}, seed {failed.seed[0]}: {failed.reason[0]}; all: .failures(), again: retry_failed=True)'
+            if len(failed)
+            else ''
+        )
+        if 'design' in i:
+            return f'{i["recommender"]["recommender"]} on {i["data"]}: {len([s for _, s in self.store.done() if s in set(self.seeds)]):,} retrainings without random groups ({len(self.seeds)} seeds{failed}); engine {i["engine"]}{unpaired}'
         done = len(self.store.done() & {(u, s) for u in self.units for s in self.seeds})
-        return (f"{i['recommender']['recommender']} on {i['data']}: {done:,} of {len(self.units) * len(self.seeds):,} retrainings done "
-                f"({len(self.units):,} units, {len(self.seeds)} replicate{'s' * (len(self.seeds) != 1)}{failed}); engine {i['engine']}, {'in memory' if self.store.path is None else self.store.path}{unpaired}")
+        return (
+            f'{i["recommender"]["recommender"]} on {i["data"]}: {done:,} of {len(self.units) * len(self.seeds):,} retrainings done '
+            f'({len(self.units):,} units, {len(self.seeds)} replicate{"s" * (len(self.seeds) != 1)}{failed}); engine {i["engine"]}, {"in memory" if self.store.path is None else self.store.path}{unpaired}'
+        )
+
 
 def identity(recommender: Recommender, evaluator: Evaluator, engine: str) -> dict:
     "What the results of a sweep depend on, besides unit and seed, and which metrics cannot see the model."
     split = evaluator.split
-    return {'data': split.interactions.name, 'data_hash': split.interactions.hash, 'split': split.protocol, 'split_hash': split.hash,
-            'recommender': recommender.config(), 'k': evaluator.k, 'candidates': evaluator.candidates, 'engine': engine, 'version': recinfluence.__version__,
-            'blind': [m for m, sees in evaluator.sees_model.items() if not sees], **({} if recommender.paired else {'paired': False}), **_own(evaluator)}
+    return {
+        'data': split.interactions.name,
+        'data_hash': split.interactions.hash,
+        'split': split.protocol,
+        'split_hash': split.hash,
+        'recommender': recommender.config(),
+        'k': evaluator.k,
+        'candidates': evaluator.candidates,
+        'engine': engine,
+        'version': recinfluence.__version__,
+        'blind': [m for m, sees in evaluator.sees_model.items() if not sees],
+        **({} if recommender.paired else {'paired': False}),
+        **_own(evaluator),
+    }
+
 
 def _own(evaluator):
     "The sweep's own metrics and what they say of three models that know nothing: another function would say something else."
     said = lambda m: [f'{p[m]:.9g}' for p in evaluator.probes]
-    about = lambda m: {'label': m.label, 'direction': m.direction, 'ranking': m.ranking, 'probes': said(m.name), **({'rows': m.rows} if m.rows else {})}
+    about = lambda m: {
+        'label': m.label,
+        'direction': m.direction,
+        'ranking': m.ranking,
+        'probes': said(m.name),
+        **({'rows': m.rows} if m.rows else {}),
+    }
     return {'metrics': {m.name: about(m) for m in evaluator.own.values()}} if evaluator.own else {}
+
 
 def cores() -> int:
     "Processors this process may use."
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
+
 def deletion_sweep(
     recommender: Recommender,
     split: Split,
-    units: str | Iterable[Unit] | RandomGroups = 'users',  # 'users', 'items', units of your own, or a design
-    ids: Iterable | None = None,                # with 'users' or 'items': these only; default: all
-    replicates: int = 1,                        # seeds: seed, seed + 1, ...
+    units: str
+    | Iterable[Unit]
+    | RandomGroups = 'users',  # 'users', 'items', units of your own, or a design
+    ids: Iterable | None = None,  # with 'users' or 'items': these only; default: all
+    replicates: int = 1,  # seeds: seed, seed + 1, ...
     seed: int = 0,
-    store: str | os.PathLike | Store | None = None,     # a file that survives, or a store to go on with; None: in memory
-    k: int = 10,                                # length of the recommended list
-    candidates: str = 'catalogue',              # or 'test', see chapter 02
-    metrics: Iterable[Metric | str] = (),       # beside the eight: your own, or names of `EXPOSURE`, see chapter 02
-    engine: str = 'auto',                       # or 'reference', 'fast', 'stacked', see chapter 07
-    jobs: int | None = None,                    # processes; default: one a core
-    progress: bool = True,                      # a bar on standard error
-    executor: Executor | str | None = None,     # where it runs (chapter 07a): an executor, a Dask client, 'dask://host:port'; default: `jobs` processes here
-    time_limit: float | None = None,            # seconds for one retraining, with the full model of its replicate where that is not at hand
-    memory_limit: float | None = None,          # GiB that one process may hold
-    retry_failed: bool = False                  # also those that failed before
+    store: str
+    | os.PathLike
+    | Store
+    | None = None,  # a file that survives, or a store to go on with; None: in memory
+    k: int = 10,  # length of the recommended list
+    candidates: str = 'catalogue',  # or 'test', see chapter 02
+    metrics: Iterable[
+        Metric | str
+    ] = (),  # beside the eight: your own, or names of `EXPOSURE`, see chapter 02
+    engine: str = 'auto',  # or 'reference', 'fast', 'stacked', see chapter 07
+    jobs: int | None = None,  # processes; default: one a core
+    progress: bool = True,  # a bar on standard error
+    executor: Executor
+    | str
+    | None = None,  # where it runs (chapter 07a): an executor, a Dask client, 'dask://host:port'; default: `jobs` processes here
+    time_limit: float
+    | None = None,  # seconds for one retraining, with the full model of its replicate where that is not at hand
+    memory_limit: float | None = None,  # GiB that one process may hold
+    retry_failed: bool = False,  # also those that failed before
 ) -> Sweep:
     "Retrain without each unit in each replicate, resuming what the store already holds (paper, Algorithms 1 and 2)."
-    if replicates < 1: raise ValueError(f'replicates={replicates}: at least one.')
-    if jobs is not None and executor is not None: raise ValueError(f'jobs={jobs}: says how many processes run here, but an executor has workers of its own. Give one of the two.')
+    if replicates < 1:
+        raise ValueError(f'replicates={replicates}: at least one.')
+    if jobs is not None and executor is not None:
+        raise ValueError(
+            f'jobs={jobs}: says how many processes run here, but an executor has workers of its own. Give one of the two.'
+        )
     jobs = cores() if jobs is None else jobs
-    if jobs < 1: raise ValueError(f'jobs={jobs}: at least one process.')
+    if jobs < 1:
+        raise ValueError(f'jobs={jobs}: at least one process.')
     for name, limit in (('time_limit', time_limit), ('memory_limit', memory_limit)):
-        if limit is not None and not (limit > 0 and math.isfinite(limit)): raise ValueError(f'{name}={limit}: a number above zero, or None for no limit.')
+        if limit is not None and not (limit > 0 and math.isfinite(limit)):
+            raise ValueError(f'{name}={limit}: a number above zero, or None for no limit.')
     design = units if isinstance(units, RandomGroups) else None
-    units = single_units(split, 'users', split.users.tolist()) if design else single_units(split, units, ids) if isinstance(units, str) else list(units)
+    units = (
+        single_units(split, 'users', split.users.tolist())
+        if design
+        else single_units(split, units, ids)
+        if isinstance(units, str)
+        else list(units)
+    )
     per_seed = design.size(len(split.users)) if design else 0
     for u in units:
-        if u.kind not in ('user', 'item'): check_unit(u, split)
-    evaluator = Evaluator(split, k, candidates, metrics); make = find_engine(recommender, evaluator, engine); seeds = list(range(seed, seed + replicates))
-    about = identity(recommender, evaluator, make.name) | ({'design': vars(design)} if design else {})
-    if isinstance(store, Store): store._same_experiment(about)
+        if u.kind not in ('user', 'item'):
+            check_unit(u, split)
+    evaluator = Evaluator(split, k, candidates, metrics)
+    make = find_engine(recommender, evaluator, engine)
+    seeds = list(range(seed, seed + replicates))
+    about = identity(recommender, evaluator, make.name) | (
+        {'design': vars(design)} if design else {}
+    )
+    if isinstance(store, Store):
+        store._same_experiment(about)
     kept = store if isinstance(store, Store) else Store(store, about)
     sweep = Sweep(kept, [u.key for u in units], seeds)
     with _only_sweep(kept), _told(progress):
         kept.add_units(describe_units(split, units if design else [Unit(), *units]))
         done, named, tasks = kept.done(), list({u.key: u for u in units}.values()), []
-        if not retry_failed: done |= set(kept.failures()[['unit', 'seed']].itertuples(index=False, name=None))
+        if not retry_failed:
+            done |= set(kept.failures()[['unit', 'seed']].itertuples(index=False, name=None))
         for s in seeds:
-            if design: tasks += [(s, design)] if (f'users group {per_seed - 1}', s) not in done else []; continue
-            missing = sorted((u for u in named if (u.key, s) not in done), key=lambda u: -len(u.items))      # the full model's lists must hold what is left without the most items
-            if not missing and ('nothing', s) not in done: tasks.append((s, []))
+            if design:
+                tasks += [(s, design)] if (f'users group {per_seed - 1}', s) not in done else []
+                continue
+            missing = sorted(
+                (u for u in named if (u.key, s) not in done), key=lambda u: -len(u.items)
+            )  # the full model's lists must hold what is left without the most items
+            if not missing and ('nothing', s) not in done:
+                tasks.append((s, []))
             tasks += [(s, some) for some in _batches(missing, make.lanes, -(-jobs // replicates))]
         size = lambda task: per_seed if design else len(task[1])
-        total = len(seeds) * (per_seed if design else len(named)); left = sum(map(size, tasks)); jobs = min(jobs, max(1, len(tasks)))
+        total = len(seeds) * (per_seed if design else len(named))
+        left = sum(map(size, tasks))
+        jobs = min(jobs, max(1, len(tasks)))
         if tasks:
-            need = make.memory(recommender, evaluator); where = f"{jobs} process{'es' * (jobs > 1)}" if executor is None else f'on {executor}' if isinstance(executor, str) else f'on a {type(executor).__name__}'
-            log.info('%s, engine %s: %s of %s retrainings to do, %s%s', type(recommender).__name__, make.name, f'{left:,}', f'{total:,}', where, f', about {need:.1f} GiB each' if need else '')
-            make.warm(recommender)            # here, so that no two workers compile the same
-        with tqdm(total=total, initial=total - left, unit='unit', desc=f'{type(recommender).__name__} ({make.name})', disable=not progress or not tasks, file=sys.stderr) as bar:
+            need = make.memory(recommender, evaluator)
+            where = (
+                f'{jobs} process{"es" * (jobs > 1)}'
+                if executor is None
+                else f'on {executor}'
+                if isinstance(executor, str)
+                else f'on a {type(executor).__name__}'
+            )
+            log.info(
+                '%s, engine %s: %s of %s retrainings to do, %s%s',
+                type(recommender).__name__,
+                make.name,
+                f'{left:,}',
+                f'{total:,}',
+                where,
+                f', about {need:.1f} GiB each' if need else '',
+            )
+            make.warm(recommender)  # here, so that no two workers compile the same
+        with tqdm(
+            total=total,
+            initial=total - left,
+            unit='unit',
+            desc=f'{type(recommender).__name__} ({make.name})',
+            disable=not progress or not tasks,
+            file=sys.stderr,
+        ) as bar:
             if tasks:
-                with Tasks(_Worker, (recommender, split, k, candidates, make.name, tuple(evaluator.own.values())), executor, jobs, time_limit, memory_limit) as pool:
-                    for results, own, seconds in _results(pool, tasks, per_seed): kept.add(results, own, seconds); bar.update(sum(key != 'nothing' for key, *_ in results))
+                with Tasks(
+                    _Worker,
+                    (recommender, split, k, candidates, make.name, tuple(evaluator.own.values())),
+                    executor,
+                    jobs,
+                    time_limit,
+                    memory_limit,
+                ) as pool:
+                    for results, own, seconds in _results(pool, tasks, per_seed):
+                        kept.add(results, own, seconds)
+                        bar.update(sum(key != 'nothing' for key, *_ in results))
     return sweep
+
 
 def _batches(units, lanes, sharing):
     "As many units as there are lanes; in the first batch of each process that shares the replicate one less, since the full model trains beside them."
-    first = max(1, lanes - 1); head = [units[n:n + first] for n in range(0, len(units), first)][:sharing]; rest = units[first * sharing:]
-    return head + [rest[n:n + lanes] for n in range(0, len(rest), lanes)]
+    first = max(1, lanes - 1)
+    head = [units[n : n + first] for n in range(0, len(units), first)][:sharing]
+    rest = units[first * sharing :]
+    return head + [rest[n : n + lanes] for n in range(0, len(rest), lanes)]
+
 
 class _told:
     "Log lines of this package go to standard error for a while, unless somebody already handles them."
-    def __init__(self, wanted): self.wanted = wanted and not log.hasHandlers()
+
+    def __init__(self, wanted):
+        self.wanted = wanted and not log.hasHandlers()
+
     def __enter__(self):
-        if self.wanted: self.before, self.handler = log.level, logging.StreamHandler(sys.stderr); self.handler.setFormatter(logging.Formatter('recinfluence: %(message)s')); log.addHandler(self.handler); log.setLevel(logging.INFO)
+        if self.wanted:
+            self.before, self.handler = log.level, logging.StreamHandler(sys.stderr)
+            self.handler.setFormatter(logging.Formatter('recinfluence: %(message)s'))
+            log.addHandler(self.handler)
+            log.setLevel(logging.INFO)
+
     def __exit__(self, *error):
-        if self.wanted: log.removeHandler(self.handler); log.setLevel(self.before)
+        if self.wanted:
+            log.removeHandler(self.handler)
+            log.setLevel(self.before)
+
 
 class _only_sweep:
     "Lets one sweep at a time write to a store; the lock goes with the process that holds it."
-    def __init__(self, store): self.lock = FileLock(f'{store.path}.lock', timeout=0) if store.path is not None else None; self.path = store.path
+
+    def __init__(self, store):
+        self.lock = FileLock(f'{store.path}.lock', timeout=0) if store.path is not None else None
+        self.path = store.path
+
     def __enter__(self):
         if self.lock:
-            try: self.lock.acquire()
-            except Timeout: raise StoreError(f'{self.path}: another sweep is writing to it. Wait for it, or name another store.') from None
-            except OSError as e: raise _trouble(self.path, e) from None
+            try:
+                self.lock.acquire()
+            except Timeout:
+                raise StoreError(
+                    f'{self.path}: another sweep is writing to it. Wait for it, or name another store.'
+                ) from None
+            except OSError as e:
+                raise _trouble(self.path, e) from None
+
     def __exit__(self, *error):
-        if self.lock: self.lock.release()
+        if self.lock:
+            self.lock.release()

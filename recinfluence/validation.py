@@ -28,229 +28,584 @@ def _trained(split, kind, among=None):
     rows = split.train[kind[:-1]].value_counts().sort_index()
     return rows if among is None else rows[rows.index.isin(list(among))]
 
+
 def _draw(rows, wanted, n, rng):
     "(n, members) places in `rows`: for each value wanted one near it, none twice in a group, the least used first."
     used, out = np.zeros(len(rows), int), np.empty((n, len(wanted)), int)
     for picked in out:
-        order = np.lexsort((rng.random(len(rows)), rows)); left = rows[order]
+        order = np.lexsort((rng.random(len(rows)), rows))
+        left = rows[order]
         for m in rng.permutation(len(wanted)):
-            at = np.searchsorted(left, wanted[m]); near = np.arange(max(0, at - n), min(len(left), at + n))
+            at = np.searchsorted(left, wanted[m])
+            near = np.arange(max(0, at - n), min(len(left), at + n))
             near = near[np.lexsort((rng.random(len(near)), np.abs(left[near] - wanted[m])))[:n]]
             one = near[np.lexsort((rng.random(len(near)), used[order[near]]))[0]]
-            picked[m] = order[one]; used[picked[m]] += 1; order, left = np.delete(order, one), np.delete(left, one)
+            picked[m] = order[one]
+            used[picked[m]] += 1
+            order, left = np.delete(order, one), np.delete(left, one)
     return out
 
-def _units(kind, ids, places): return [Unit(**{kind: tuple(sorted(ids[p].tolist()))}) for p in places]
+
+def _units(kind, ids, places):
+    return [Unit(**{kind: tuple(sorted(ids[p].tolist()))}) for p in places]
+
 
 def matched(
-    group: Unit,                    # users or items with train rows
+    group: Unit,  # users or items with train rows
     split: Split,
-    n: int = 12,                    # how many groups
-    seed: int = 0                   # of the lot
+    n: int = 12,  # how many groups
+    seed: int = 0,  # of the lot
 ) -> list[Unit]:
     "Groups of the same size and about the same train rows, member by member, that share no member with the group."
-    kind, ids = _members(group, split); rest = _trained(split, kind); rest = rest[~rest.index.isin(ids)]
-    if len(rest) < 2 * len(ids): raise ValueError(f'{len(ids)} {kind} are to be matched and only {len(rest)} others can be drawn: at least twice as many are needed. Choose a smaller group.')
-    return _units(kind, rest.index.to_numpy(), _draw(rest.to_numpy(), _trained(split, kind)[ids].to_numpy(), n, stream(seed, 'matched activity', kind, *ids)))
+    kind, ids = _members(group, split)
+    rest = _trained(split, kind)
+    rest = rest[~rest.index.isin(ids)]
+    if len(rest) < 2 * len(ids):
+        raise ValueError(
+            f'{len(ids)} {kind} are to be matched and only {len(rest)} others can be drawn: at least twice as many are needed. Choose a smaller group.'
+        )
+    return _units(
+        kind,
+        rest.index.to_numpy(),
+        _draw(
+            rest.to_numpy(),
+            _trained(split, kind)[ids].to_numpy(),
+            n,
+            stream(seed, 'matched activity', kind, *ids),
+        ),
+    )
+
 
 def random_groups(
-    kind: str,                      # 'users' or 'items'
-    size: int, split: Split, n: int = 12, seed: int = 0,
-    among: Iterable | None = None   # ids to draw from; default: all that have train rows
+    kind: str,  # 'users' or 'items'
+    size: int,
+    split: Split,
+    n: int = 12,
+    seed: int = 0,
+    among: Iterable | None = None,  # ids to draw from; default: all that have train rows
 ) -> list[Unit]:
     "Groups of one size, whatever the activity of their members."
     ids = _trained(split, kind, among).index.to_numpy()
-    return _units(kind, ids, _draw(np.zeros(len(ids)), np.zeros(size), n, stream(seed, 'random', kind, size)))
+    return _units(
+        kind, ids, _draw(np.zeros(len(ids)), np.zeros(size), n, stream(seed, 'random', kind, size))
+    )
+
 
 def _members(group, split):
     "Its kind, 'users' or 'items', and its ids."
-    if bool(group.users) == bool(group.items): raise ValueError(f'{group.key}: a group to validate consists of users or of items.')
-    kind, ids = ('users', group.users) if group.users else ('items', group.items); rows = _trained(split, kind)
-    if missing := [i for i in ids if i not in rows.index]: raise ValueError(f'{kind[:-1]} {missing[0]!r} has no train row in {split.interactions.name}: there is nothing to delete. Leave it out of the group.')
+    if bool(group.users) == bool(group.items):
+        raise ValueError(f'{group.key}: a group to validate consists of users or of items.')
+    kind, ids = ('users', group.users) if group.users else ('items', group.items)
+    rows = _trained(split, kind)
+    if missing := [i for i in ids if i not in rows.index]:
+        raise ValueError(
+            f'{kind[:-1]} {missing[0]!r} has no train row in {split.interactions.name}: there is nothing to delete. Leave it out of the group.'
+        )
     return kind, list(ids)
 
 # %% ../nbs/10_validation.ipynb #d7d86ca1
 def against(
-    chosen: np.ndarray,       # (seeds,) influence of the group
-    others: np.ndarray,       # (groups, seeds) of the groups it is compared with
-    spread: float = 0         # variance of the difference over the variance between the others; at least 1 + 1 / groups
+    chosen: np.ndarray,  # (seeds,) influence of the group
+    others: np.ndarray,  # (groups, seeds) of the groups it is compared with
+    spread: float = 0,  # variance of the difference over the variance between the others; at least 1 + 1 / groups
 ) -> dict[str, float]:
     "A group against others: the difference within seeds, with its t test, and the band in which 95 % of groups chosen by lot would lie."
-    chosen, others = np.asarray(chosen, float), np.asarray(others, float); n, k = others.shape
+    chosen, others = np.asarray(chosen, float), np.asarray(others, float)
+    n, k = others.shape
     mean, d = others.mean(), chosen - others.mean(0)
-    scale = others.mean(1).std(ddof=1) * np.sqrt(max(spread, 1 + 1 / n)); half = stats.t.ppf(.975, n - 1) * scale
+    scale = others.mean(1).std(ddof=1) * np.sqrt(max(spread, 1 + 1 / n))
+    half = stats.t.ppf(0.975, n - 1) * scale
     error = lambda x: x.std(ddof=1) / np.sqrt(k) if k > 1 else np.nan
-    ratio = lambda x, by: np.nan if np.isnan(by) else x / by if by > 1e-12 * abs(x) else np.sign(x) * np.inf if x else 0.
+    ratio = lambda x, by: (
+        np.nan
+        if np.isnan(by)
+        else x / by
+        if by > 1e-12 * abs(x)
+        else np.sign(x) * np.inf
+        if x
+        else 0.0
+    )
     two_sided = lambda t, df: 2 * stats.t.sf(abs(t), df) if df > 0 else np.nan
     t = ratio(d.mean(), error(d))
-    z = ratio(d.mean(), scale); chance = 1 / (n + 1) if np.isinf(z) else two_sided(z, n - 1)       # none of n moves anything, this one does: one of n + 1
-    return {'estimate': chosen.mean(), 'se': error(chosen), 'matched': mean, 'low': mean - half, 'high': mean + half, 'difference': d.mean(), 'difference_se': error(d),
-            't': t, 'p': two_sided(t, k - 1), 'chance': chance}
+    z = ratio(d.mean(), scale)
+    chance = (
+        1 / (n + 1) if np.isinf(z) else two_sided(z, n - 1)
+    )  # none of n moves anything, this one does: one of n + 1
+    return {
+        'estimate': chosen.mean(),
+        'se': error(chosen),
+        'matched': mean,
+        'low': mean - half,
+        'high': mean + half,
+        'difference': d.mean(),
+        'difference_se': error(d),
+        't': t,
+        'p': two_sided(t, k - 1),
+        'chance': chance,
+    }
+
 
 def spread_of(
-    chosen: np.ndarray,       # (ids,) 1 for a member, 0 for the others (-1 where a second group is taken away)
-    others: np.ndarray        # (groups, ids)
+    chosen: np.ndarray,  # (ids,) 1 for a member, 0 for the others (-1 where a second group is taken away)
+    others: np.ndarray,  # (groups, ids)
 ) -> float:
     "How much wider the difference from the mean of the others scatters than the others do, when ids have influences of equal variance."
-    mean = others.mean(0); between = ((others - mean) ** 2).sum() / (len(others) - 1)
+    mean = others.mean(0)
+    between = ((others - mean) ** 2).sum() / (len(others) - 1)
     return float(((chosen - mean) ** 2).sum() / between) if between else np.inf
 
 # %% ../nbs/10_validation.ipynb #4c33e83f
-COLUMNS = {'training': 'training', 'mechanical': 'mechanical', 'whole': 'influence'}     # of a sweep's frame
+COLUMNS = {
+    'training': 'training',
+    'mechanical': 'mechanical',
+    'whole': 'influence',
+}  # of a sweep's frame
 GAP = 'best less worst'
+
 
 @dataclass(frozen=True, eq=False)
 class Validation:
     "Groups deleted at once on fresh seeds, beside matched and random ones."
-    groups: pd.DataFrame      # a row for each group deleted: end, size, role ('chosen', 'matched' or 'random'), unit, key, train rows a member
-    sweep: Sweep              # their deletions
-    metric: str               # shown when no other is asked for
-    ranked: Influence | None  # what chose the groups; None: they were named
-    unseen: bool | None       # True: the ranking never saw the test interactions used here; None: not known
 
-    def table(self,
+    groups: pd.DataFrame  # a row for each group deleted: end, size, role ('chosen', 'matched' or 'random'), unit, key, train rows a member
+    sweep: Sweep  # their deletions
+    metric: str  # shown when no other is asked for
+    ranked: Influence | None  # what chose the groups; None: they were named
+    unseen: (
+        bool | None
+    )  # True: the ranking never saw the test interactions used here; None: not known
+
+    def table(
+        self,
         metric: str | None = None,
-        part: str = 'training'    # or 'mechanical', 'whole'
+        part: str = 'training',  # or 'mechanical', 'whole'
     ) -> pd.DataFrame:
         "What every group's deletion did: a row a group (by key), a column a seed; positive: the group helps."
         metric = self.metric if metric is None else metric
-        if metric not in (known := self.sweep.store.metrics): raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
-        if part not in COLUMNS: raise ValueError(f'part={part!r}: choose one of {list(COLUMNS)}.')
-        f = self.sweep.frame(); wide = f[f.metric == metric].pivot(index='unit', columns='seed', values=COLUMNS[part]).reindex(self.groups.key.unique())
-        if wide.isna().any(axis=None): raise ValueError(f'{int(wide.isna().any(axis=1).sum())} groups have no {known[metric].label} under some seed. See .sweep.failures(); deletion_sweep(recommender, split, validation.groups.unit, store=..., retry_failed=True) tries them again.')
+        if metric not in (known := self.sweep.store.metrics):
+            raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
+        if part not in COLUMNS:
+            raise ValueError(f'part={part!r}: choose one of {list(COLUMNS)}.')
+        f = self.sweep.frame()
+        wide = (
+            f[f.metric == metric]
+            .pivot(index='unit', columns='seed', values=COLUMNS[part])
+            .reindex(self.groups.key.unique())
+        )
+        if wide.isna().any(axis=None):
+            raise ValueError(
+                f'{int(wide.isna().any(axis=1).sum())} groups have no {known[metric].label} under some seed. See .sweep.failures(); deletion_sweep(recommender, split, validation.groups.unit, store=..., retry_failed=True) tries them again.'
+            )
         return wide
 
-    def frame(self,
-        metric: str | None = None,
-        part: str = 'training'
-    ) -> pd.DataFrame:
+    def frame(self, metric: str | None = None, part: str = 'training') -> pd.DataFrame:
         "A row for each end and size: the group's influence, the bands of matched and random groups, the difference from the matched ones and its tests."
         wide, out, sides = self.table(metric, part).loc, {}, {}
-        for (end, size), g in self.groups[self.groups.role != 'random'].groupby(['end', 'size'], sort=False):
-            chosen, others = g[g.role == 'chosen'].iloc[0], g[g.role == 'matched']; r = self._random(chosen.unit, size)
-            sides[end, size] = x, m, c, o = wide[chosen.key].to_numpy(), wide[others.key].to_numpy(), chosen.unit, others.unit.tolist()
+        for (end, size), g in self.groups[self.groups.role != 'random'].groupby(
+            ['end', 'size'], sort=False
+        ):
+            chosen, others = g[g.role == 'chosen'].iloc[0], g[g.role == 'matched']
+            r = self._random(chosen.unit, size)
+            sides[end, size] = x, m, c, o = (
+                wide[chosen.key].to_numpy(),
+                wide[others.key].to_numpy(),
+                chosen.unit,
+                others.unit.tolist(),
+            )
             by_lot = against(x, wide[r.key].to_numpy(), self._spread(c, r.unit))
-            out[end, size] = {'rows': chosen.rows, 'matched_rows': others.rows.mean(), **against(x, m, self._spread(c, o)), 'random': by_lot['matched'], 'random_low': by_lot['low'], 'random_high': by_lot['high']}
+            out[end, size] = {
+                'rows': chosen.rows,
+                'matched_rows': others.rows.mean(),
+                **against(x, m, self._spread(c, o)),
+                'random': by_lot['matched'],
+                'random_low': by_lot['low'],
+                'random_high': by_lot['high'],
+            }
         for size in dict.fromkeys(s for end, s in out if self.ranked is not None):
             (x, m, c, o), (y, w, d, v) = sides['best', size], sides['worst', size]
             out[GAP, size] = against(x - y, m - w, self._spread(c, o, d, v))
-        f = pd.DataFrame(out.values(), index=pd.MultiIndex.from_tuples(out, names=['end' if self.ranked is not None else 'group', 'size']))
-        return f.assign(q=stats.false_discovery_control(f.chance), outside=(f.chance < .05))
+        f = pd.DataFrame(
+            out.values(),
+            index=pd.MultiIndex.from_tuples(
+                out, names=['end' if self.ranked is not None else 'group', 'size']
+            ),
+        )
+        return f.assign(q=stats.false_discovery_control(f.chance), outside=(f.chance < 0.05))
 
-    def _random(self, unit, size): return self.groups[(self.groups.role == 'random') & (self.groups['size'] == size) & (self.groups.end == unit.kind.rstrip('s'))]
+    def _random(self, unit, size):
+        return self.groups[
+            (self.groups.role == 'random')
+            & (self.groups['size'] == size)
+            & (self.groups.end == unit.kind.rstrip('s'))
+        ]
 
     @staticmethod
     def _spread(chosen, others, less=None, less_others=None):
-        units = [chosen, *others, *([less, *less_others] if less else [])]; ids = np.array(sorted({i for u in units for i in u.users + u.items}))
-        member = np.stack([np.isin(ids, u.users + u.items) for u in units]).astype(float); n = 1 + len(others)
-        if less: member = member[:n] - member[n:]
+        units = [chosen, *others, *([less, *less_others] if less else [])]
+        ids = np.array(sorted({i for u in units for i in u.users + u.items}))
+        member = np.stack([np.isin(ids, u.users + u.items) for u in units]).astype(float)
+        n = 1 + len(others)
+        if less:
+            member = member[:n] - member[n:]
         return spread_of(member[0], member[1:])
 
-    def conclusion(self,
-        metric: str | None = None
-    ) -> str:
+    def conclusion(self, metric: str | None = None) -> str:
         "What can be concluded, in a few plain sentences."
-        metric = self.metric if metric is None else metric; label = self.sweep.store.metrics[metric].label
-        if metric in self.sweep.store.identity['blind']: return f'{label} cannot see the model under these candidates: no deletion can move it by training.'
-        f = self.frame(metric); sure = np.where(f.q < .05, np.sign(f.difference), 0).astype(int)
-        alone = {1: 'helped more than groups of matched activity', -1: 'helped less than groups of matched activity', 0: 'cannot be told from groups of matched activity'}
-        gap = {1: 'differ more than groups matched to them', -1: 'differ the wrong way round', 0: 'do not differ more than groups matched to them'}
+        metric = self.metric if metric is None else metric
+        label = self.sweep.store.metrics[metric].label
+        if metric in self.sweep.store.identity['blind']:
+            return f'{label} cannot see the model under these candidates: no deletion can move it by training.'
+        f = self.frame(metric)
+        sure = np.where(f.q < 0.05, np.sign(f.difference), 0).astype(int)
+        alone = {
+            1: 'helped more than groups of matched activity',
+            -1: 'helped less than groups of matched activity',
+            0: 'cannot be told from groups of matched activity',
+        }
+        gap = {
+            1: 'differ more than groups matched to them',
+            -1: 'differ the wrong way round',
+            0: 'do not differ more than groups matched to them',
+        }
         listed = lambda words: ', '.join(words[:-1]) + ' and ' * (len(words) > 1) + words[-1]
         named = lambda group, size: f'{group} ({size})' if size > 1 else group
-        def said(rows, who, name, verbs): return '; '.join(f'{who}{listed([name(*f.index[n]) for n in rows if sure[n] == v])} {verbs[v]}' for v in (1, -1, 0) if any(sure[n] == v for n in rows))
+
+        def said(rows, who, name, verbs):
+            return '; '.join(
+                f'{who}{listed([name(*f.index[n]) for n in rows if sure[n] == v])} {verbs[v]}'
+                for v in (1, -1, 0)
+                if any(sure[n] == v for n in rows)
+            )
+
         ends = f.index.get_level_values(0)
-        if self.ranked is None: text = [said(range(len(f)), '', named, alone)]
-        else: text = [said(np.flatnonzero(ends == end), *(('best and worst ', lambda _, size: str(size), gap) if end == GAP else (f'the {end} ', lambda _, size: str(size), alone))) for end in ends.unique()]
-        off = f[(f.matched_rows / f.rows - 1).abs() > .1]
-        if len(off): text.append(f"no close match in activity for {listed([f'{name} {size}' if self.ranked is not None else named(name, size) for name, size in off.index])}: {listed([f'{b:.0f} train rows a member for {a:.0f}' for a, b in zip(off.rows, off.matched_rows)])}")
-        return f'By {label}, ' + '. '.join([text[0], *(s[0].upper() + s[1:] for s in text[1:])]) + f'. (q < 0.05 over {len(f)} tests of difference by lot.) {self._basis}'
+        if self.ranked is None:
+            text = [said(range(len(f)), '', named, alone)]
+        else:
+            text = [
+                said(
+                    np.flatnonzero(ends == end),
+                    *(
+                        ('best and worst ', lambda _, size: str(size), gap)
+                        if end == GAP
+                        else (f'the {end} ', lambda _, size: str(size), alone)
+                    ),
+                )
+                for end in ends.unique()
+            ]
+        off = f[(f.matched_rows / f.rows - 1).abs() > 0.1]
+        if len(off):
+            text.append(
+                f'no close match in activity for {listed([f"{name} {size}" if self.ranked is not None else named(name, size) for name, size in off.index])}: {listed([f"{b:.0f} train rows a member for {a:.0f}" for a, b in zip(off.rows, off.matched_rows)])}'
+            )
+        return (
+            f'By {label}, '
+            + '. '.join([text[0], *(s[0].upper() + s[1:] for s in text[1:])])
+            + f'. (q < 0.05 over {len(f)} tests of difference by lot.) {self._basis}'
+        )
 
     @property
     def _basis(self):
-        if self.ranked is None: return f'Measured on {self._seeds}.'
-        return f'Measured on {self._seeds} that the ranking never saw, and on ' + {True: 'test interactions that it never saw either.', False: 'test interactions that it was made from, all or some: that it holds for others is not shown.',
-                 None: 'another split than the ranking was made from: which of these test interactions it saw is not known.'}[self.unseen]
+        if self.ranked is None:
+            return f'Measured on {self._seeds}.'
+        return (
+            f'Measured on {self._seeds} that the ranking never saw, and on '
+            + {
+                True: 'test interactions that it never saw either.',
+                False: 'test interactions that it was made from, all or some: that it holds for others is not shown.',
+                None: 'another split than the ranking was made from: which of these test interactions it saw is not known.',
+            }[self.unseen]
+        )
 
     def plot(self, metric: str | None = None, axes=None):
         "The curve with its bands; beside it the difference from matched groups, in half-widths of their band. Returns the two axes."
         import matplotlib.pyplot as plt, seaborn as sns
         from matplotlib.ticker import NullFormatter
         from recinfluence.plots import HELPS, HURTS, NEUTRAL
-        metric = self.metric if metric is None else metric; f = self.frame(metric).drop(index=GAP, level=0, errors='ignore'); named = self.ranked is None
-        axes = plt.subplots(1, 2, figsize=(9.6, 3.8 if not named else 1.4 + .5 * len(f)), layout='constrained', sharey=named)[1] if axes is None else axes
-        half = (f.high - f.low) / 2; left, right = axes
+
+        metric = self.metric if metric is None else metric
+        f = self.frame(metric).drop(index=GAP, level=0, errors='ignore')
+        named = self.ranked is None
+        axes = (
+            plt.subplots(
+                1,
+                2,
+                figsize=(9.6, 3.8 if not named else 1.4 + 0.5 * len(f)),
+                layout='constrained',
+                sharey=named,
+            )[1]
+            if axes is None
+            else axes
+        )
+        half = (f.high - f.low) / 2
+        left, right = axes
         if named:
-            y = np.arange(len(f))[::-1]; left.set_yticks(y, [f'{name} ({size})' if size > 1 else name for name, size in f.index]); left.use_sticky_edges = False; left.locator_params(axis='x', nbins=5)
-            left.barh(y, f.random_high - f.random_low, .7, f.random_low, color=NEUTRAL, alpha=.15, lw=0, label='random groups, 95 %')
-            left.barh(y, f.high - f.low, .35, f.low, color=NEUTRAL, alpha=.35, lw=0, label='matched activity, 95 %')
-            left.errorbar(f.estimate, y, xerr=2 * f.se.fillna(0), fmt='o', color=HELPS, capsize=3, label='the group')
-            right.axvspan(-1, 1, color=NEUTRAL, alpha=.2, lw=0); right.axvline(0, color='black', lw=.6); left.axvline(0, color='black', lw=.6)
-            right.errorbar(f.difference / half, y, xerr=2 * f.difference_se.fillna(0) / half, fmt='o', color=HELPS, capsize=3)
+            y = np.arange(len(f))[::-1]
+            left.set_yticks(y, [f'{name} ({size})' if size > 1 else name for name, size in f.index])
+            left.use_sticky_edges = False
+            left.locator_params(axis='x', nbins=5)
+            left.barh(
+                y,
+                f.random_high - f.random_low,
+                0.7,
+                f.random_low,
+                color=NEUTRAL,
+                alpha=0.15,
+                lw=0,
+                label='random groups, 95 %',
+            )
+            left.barh(
+                y,
+                f.high - f.low,
+                0.35,
+                f.low,
+                color=NEUTRAL,
+                alpha=0.35,
+                lw=0,
+                label='matched activity, 95 %',
+            )
+            left.errorbar(
+                f.estimate,
+                y,
+                xerr=2 * f.se.fillna(0),
+                fmt='o',
+                color=HELPS,
+                capsize=3,
+                label='the group',
+            )
+            right.axvspan(-1, 1, color=NEUTRAL, alpha=0.2, lw=0)
+            right.axvline(0, color='black', lw=0.6)
+            left.axvline(0, color='black', lw=0.6)
+            right.errorbar(
+                f.difference / half,
+                y,
+                xerr=2 * f.difference_se.fillna(0) / half,
+                fmt='o',
+                color=HELPS,
+                capsize=3,
+            )
         else:
-            x = np.array(f.index.get_level_values(1).unique()); shift = {'best': .97, 'worst': 1.03}; r = f.loc['best']
-            left.fill_between(x, r.random_low, r.random_high, color=NEUTRAL, alpha=.2, lw=0, label='random groups, 95 %')
-            right.axhspan(-1, 1, color=NEUTRAL, alpha=.2, lw=0, label='where 95 % of groups chosen by lot would lie')
+            x = np.array(f.index.get_level_values(1).unique())
+            shift = {'best': 0.97, 'worst': 1.03}
+            r = f.loc['best']
+            left.fill_between(
+                x,
+                r.random_low,
+                r.random_high,
+                color=NEUTRAL,
+                alpha=0.2,
+                lw=0,
+                label='random groups, 95 %',
+            )
+            right.axhspan(
+                -1,
+                1,
+                color=NEUTRAL,
+                alpha=0.2,
+                lw=0,
+                label='where 95 % of groups chosen by lot would lie',
+            )
             for end, color, hatch in (('best', HELPS, '///'), ('worst', HURTS, '\\\\\\')):
                 g, h = f.loc[end], half.loc[end]
-                left.fill_between(x, g.low, g.high, facecolor='none', edgecolor=color, alpha=.45, hatch=hatch, lw=.8, label=f'matched to the {end}, 95 %')
-                left.errorbar(x * shift[end], g.estimate, yerr=2 * g.se.fillna(0), fmt='o-', color=color, capsize=3, label=f'the {end}')
-                right.errorbar(x * shift[end], g.difference / h, yerr=2 * g.difference_se.fillna(0) / h, fmt='o-', color=color, capsize=3)
-            for ax in axes: ax.set_xscale('log'); ax.set_xticks(x, [str(v) for v in x]); ax.xaxis.set_minor_formatter(NullFormatter()); ax.axhline(0, color='black', lw=.6); ax.set_xlabel(f'{self._kind} deleted')
-        what = f'influence on {self.sweep.store.metrics[metric].label} (positive: the group helps)'; by = 'difference from matched groups,\nin half-widths of their 95 % band'
-        (left.set_xlabel if named else left.set_ylabel)(what if named else what.replace(' (', '\n(')); (right.set_xlabel if named else right.set_ylabel)(by)
-        axes[0].figure.legend(loc='outside lower center', ncols=3, frameon=False); [sns.despine(ax=ax) for ax in axes]
-        left.set_title(f'Training part, {self._seeds}; bars: two standard errors', fontsize='medium', loc='left')
+                left.fill_between(
+                    x,
+                    g.low,
+                    g.high,
+                    facecolor='none',
+                    edgecolor=color,
+                    alpha=0.45,
+                    hatch=hatch,
+                    lw=0.8,
+                    label=f'matched to the {end}, 95 %',
+                )
+                left.errorbar(
+                    x * shift[end],
+                    g.estimate,
+                    yerr=2 * g.se.fillna(0),
+                    fmt='o-',
+                    color=color,
+                    capsize=3,
+                    label=f'the {end}',
+                )
+                right.errorbar(
+                    x * shift[end],
+                    g.difference / h,
+                    yerr=2 * g.difference_se.fillna(0) / h,
+                    fmt='o-',
+                    color=color,
+                    capsize=3,
+                )
+            for ax in axes:
+                ax.set_xscale('log')
+                ax.set_xticks(x, [str(v) for v in x])
+                ax.xaxis.set_minor_formatter(NullFormatter())
+                ax.axhline(0, color='black', lw=0.6)
+                ax.set_xlabel(f'{self._kind} deleted')
+        what = f'influence on {self.sweep.store.metrics[metric].label} (positive: the group helps)'
+        by = 'difference from matched groups,\nin half-widths of their 95 % band'
+        (left.set_xlabel if named else left.set_ylabel)(
+            what if named else what.replace(' (', '\n(')
+        )
+        (right.set_xlabel if named else right.set_ylabel)(by)
+        axes[0].figure.legend(loc='outside lower center', ncols=3, frameon=False)
+        [sns.despine(ax=ax) for ax in axes]
+        left.set_title(
+            f'Training part, {self._seeds}; bars: two standard errors',
+            fontsize='medium',
+            loc='left',
+        )
         return axes
 
     @property
-    def _seeds(self): n = len(self.sweep.seeds); return f"{n} seed{'s' * (n != 1)}"
+    def _seeds(self):
+        n = len(self.sweep.seeds)
+        return f'{n} seed{"s" * (n != 1)}'
+
     @property
-    def _kind(self): return self.groups.unit.iloc[0].kind.rstrip('s') + 's'
+    def _kind(self):
+        return self.groups.unit.iloc[0].kind.rstrip('s') + 's'
+
     def _shown(self):
-        f = self.frame(); some = ['rows', 'matched_rows', 'estimate', 'se', 'matched', 'low', 'high', 'difference', 'difference_se', 'chance', 'q']
+        f = self.frame()
+        some = [
+            'rows',
+            'matched_rows',
+            'estimate',
+            'se',
+            'matched',
+            'low',
+            'high',
+            'difference',
+            'difference_se',
+            'chance',
+            'q',
+        ]
         return f[some].map(lambda v: '' if pd.isna(v) else f'{v:.3g}')
+
     def _head(self):
-        i = self.sweep.store.identity; by = f', chosen by {self.ranked.label} ({self.ranked.source})' if self.ranked is not None else ''
-        return f"Groups deleted at once{by}: training part of their influence on {self.sweep.store.metrics[self.metric].label}, {i['recommender']['recommender']} on {i['data']}{'' if i.get('paired', True) else ', not paired'}, {self._seeds}; positive: the group helps."
-    def _repr_html_(self): return f'<p>{self._head()}</p>{self._shown().to_html()}<p>{self.conclusion()}</p>'
-    def __repr__(self): return f'{self._head()}\n{self._shown().to_string()}\n{self.conclusion()}'
+        i = self.sweep.store.identity
+        by = (
+            f', chosen by {self.ranked.label} ({self.ranked.source})'
+            if self.ranked is not None
+            else ''
+        )
+        return f'Groups deleted at once{by}: training part of their influence on {self.sweep.store.metrics[self.metric].label}, {i["recommender"]["recommender"]} on {i["data"]}{"" if i.get("paired", True) else ", not paired"}, {self._seeds}; positive: the group helps.'
+
+    def _repr_html_(self):
+        return f'<p>{self._head()}</p>{self._shown().to_html()}<p>{self.conclusion()}</p>'
+
+    def __repr__(self):
+        return f'{self._head()}\n{self._shown().to_string()}\n{self.conclusion()}'
+
 
 def _unseen(ranking, split):
     "Whether a ranking (an influence) never saw the test rows of a split; None: not known."
-    half = ('test_half', 'half_seed'); mine, theirs = split.protocol, ranking.identity['split'] | {k: v for k, v in (ranking.metrics[ranking.metric].rows or {}).items() if k in half}
+    half = ('test_half', 'half_seed')
+    mine, theirs = (
+        split.protocol,
+        ranking.identity['split']
+        | {k: v for k, v in (ranking.metrics[ranking.metric].rows or {}).items() if k in half},
+    )
     plain = lambda p: {k: v for k, v in p.items() if k not in half}
-    if ranking.identity['data_hash'] != split.interactions.hash or plain(mine) != plain(theirs): return None
-    return all(k in p for k in half for p in (mine, theirs)) and mine['half_seed'] == theirs['half_seed'] and mine['test_half'] != theirs['test_half']
+    if ranking.identity['data_hash'] != split.interactions.hash or plain(mine) != plain(theirs):
+        return None
+    return (
+        all(k in p for k in half for p in (mine, theirs))
+        and mine['half_seed'] == theirs['half_seed']
+        and mine['test_half'] != theirs['test_half']
+    )
+
 
 def validate(
     recommender: Recommender,
-    split: Split,                           # its test rows judge: best the half that the ranking never saw
-    groups: Influence | dict[str, Unit],    # a ranking; or groups by name
+    split: Split,  # its test rows judge: best the half that the ranking never saw
+    groups: Influence | dict[str, Unit],  # a ranking; or groups by name
     sizes: Iterable[int] = (1, 3, 10, 30, 100),  # how many of each end of a ranking
-    n_random: int = 12,                     # matched groups for each group, and random ones for each size
-    replicates: int = 24,                   # seeds: seed, seed + 1, ...; none that the ranking was made from
+    n_random: int = 12,  # matched groups for each group, and random ones for each size
+    replicates: int = 24,  # seeds: seed, seed + 1, ...; none that the ranking was made from
     seed: int = 90_000,
-    store: str | os.PathLike | None = None, # as in `deletion_sweep`, like all that follow
-    k: int = 10, candidates: str = 'catalogue', metrics: Iterable[Metric | str] = (), engine: str = 'auto', jobs: int | None = None, progress: bool = True
+    store: str | os.PathLike | None = None,  # as in `deletion_sweep`, like all that follow
+    k: int = 10,
+    candidates: str = 'catalogue',
+    metrics: Iterable[Metric | str] = (),
+    engine: str = 'auto',
+    jobs: int | None = None,
+    progress: bool = True,
 ) -> Validation:
     "Delete the best and worst groups of a ranking, or groups of your own, on fresh seeds beside groups of matched activity and random ones (paper, Tables 5, 6, 8 and 9)."
-    if n_random < 3: raise ValueError(f'n_random={n_random}: how much groups differ cannot be told from fewer than 3.')
-    ranked = groups if isinstance(groups, Influence) else None; among = None
+    if n_random < 3:
+        raise ValueError(
+            f'n_random={n_random}: how much groups differ cannot be told from fewer than 3.'
+        )
+    ranked = groups if isinstance(groups, Influence) else None
+    among = None
     if ranked is not None:
-        if both := sorted(set(ranked.seeds) & set(range(seed, seed + replicates))): raise ValueError(f'seed {both[0]} has chosen the groups and cannot judge them: take a first seed beyond {max(ranked.seeds)}, or below.')
+        if both := sorted(set(ranked.seeds) & set(range(seed, seed + replicates))):
+            raise ValueError(
+                f'seed {both[0]} has chosen the groups and cannot judge them: take a first seed beyond {max(ranked.seeds)}, or below.'
+            )
         kind = ranked.frame.kind.iloc[0] + 's'
-        if kind not in ('users', 'items'): raise ValueError(f'the influence is of {kind[:-1]}, groups themselves: validate one of single users or items, or name the groups.')
-        there = set(_trained(split, kind).index); among = [i for i in ranked.frame.id if i in there]; sizes = sorted(set(sizes))
-        if sizes[0] < 1 or sizes[-1] > len(among) // 2: raise ValueError(f'sizes={tuple(sizes)}: from 1 to {len(among) // 2}, so that best and worst of the {len(among):,} {kind} ranked do not overlap.')
-        chosen = [(end, Unit(**{kind: tuple(sorted(among[:n] if end == 'best' else among[-n:]))})) for end in ('best', 'worst') for n in sizes]
-    else: chosen = list(groups.items())
+        if kind not in ('users', 'items'):
+            raise ValueError(
+                f'the influence is of {kind[:-1]}, groups themselves: validate one of single users or items, or name the groups.'
+            )
+        there = set(_trained(split, kind).index)
+        among = [i for i in ranked.frame.id if i in there]
+        sizes = sorted(set(sizes))
+        if sizes[0] < 1 or sizes[-1] > len(among) // 2:
+            raise ValueError(
+                f'sizes={tuple(sizes)}: from 1 to {len(among) // 2}, so that best and worst of the {len(among):,} {kind} ranked do not overlap.'
+            )
+        chosen = [
+            (end, Unit(**{kind: tuple(sorted(among[:n] if end == 'best' else among[-n:]))}))
+            for end in ('best', 'worst')
+            for n in sizes
+        ]
+    else:
+        chosen = list(groups.items())
     rows, lots = [], {}
     for end, unit in chosen:
-        kind, ids = _members(unit, split); lots[kind, len(ids)] = None
-        rows += [(end, len(ids), role, u) for role, us in (('chosen', [Unit(**{kind: tuple(ids)})]), ('matched', matched(unit, split, n_random, seed))) for u in us]
-    rows += [(kind[:-1], n, 'random', u) for kind, n in lots for u in random_groups(kind, n, split, n_random, seed, among)]
-    made = pd.DataFrame(rows, columns=['end', 'size', 'role', 'unit']); count = {kind: _trained(split, kind) for kind, _ in lots}
-    made['key'] = [u.key for u in made.unit]; made['rows'] = [float(count['users' if u.users else 'items'][list(u.users + u.items)].mean()) for u in made.unit]
-    sweep = deletion_sweep(recommender, split, made.unit.tolist(), replicates=replicates, seed=seed, store=store, k=k, candidates=candidates, metrics=metrics, engine=engine, jobs=jobs, progress=progress)
-    if ranked is None: return Validation(made, sweep, 'map', None, None)
-    return Validation(made, sweep, (ranked.metrics[ranked.metric].rows or {}).get('metric', ranked.metric), ranked, _unseen(ranked, split))
+        kind, ids = _members(unit, split)
+        lots[kind, len(ids)] = None
+        rows += [
+            (end, len(ids), role, u)
+            for role, us in (
+                ('chosen', [Unit(**{kind: tuple(ids)})]),
+                ('matched', matched(unit, split, n_random, seed)),
+            )
+            for u in us
+        ]
+    rows += [
+        (kind[:-1], n, 'random', u)
+        for kind, n in lots
+        for u in random_groups(kind, n, split, n_random, seed, among)
+    ]
+    made = pd.DataFrame(rows, columns=['end', 'size', 'role', 'unit'])
+    count = {kind: _trained(split, kind) for kind, _ in lots}
+    made['key'] = [u.key for u in made.unit]
+    made['rows'] = [
+        float(count['users' if u.users else 'items'][list(u.users + u.items)].mean())
+        for u in made.unit
+    ]
+    sweep = deletion_sweep(
+        recommender,
+        split,
+        made.unit.tolist(),
+        replicates=replicates,
+        seed=seed,
+        store=store,
+        k=k,
+        candidates=candidates,
+        metrics=metrics,
+        engine=engine,
+        jobs=jobs,
+        progress=progress,
+    )
+    if ranked is None:
+        return Validation(made, sweep, 'map', None, None)
+    return Validation(
+        made,
+        sweep,
+        (ranked.metrics[ranked.metric].rows or {}).get('metric', ranked.metric),
+        ranked,
+        _unseen(ranked, split),
+    )

@@ -1,9 +1,14 @@
 """What the tests share: MovieLens 100K by the package's own loader, and a small planted data set."""
+
 import os, shutil, signal
 from pathlib import Path
 
-for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'): os.environ.setdefault(name, '1')
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler)      # begun in the background of a shell, which has Ctrl-C ignored, here and in all that is started
+for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
+    os.environ.setdefault(name, '1')
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # begun in the background of a shell, which has Ctrl-C ignored, here and in all that is started
 
 import pytest
 
@@ -14,43 +19,91 @@ from recinfluence.splits import chrono_split, random_split
 
 @pytest.fixture(scope='session')
 def movielens():
-    try: return load_movielens('100k')
-    except DataError as e: pytest.skip(f'MovieLens 100K cannot be had here, real-data tests are skipped: {e}')
+    try:
+        return load_movielens('100k')
+    except DataError as e:
+        pytest.skip(f'MovieLens 100K cannot be had here, real-data tests are skipped: {e}')
 
 
 @pytest.fixture(scope='session')
-def ml_chrono(movielens): return chrono_split(movielens)
+def ml_chrono(movielens):
+    return chrono_split(movielens)
 
 
 @pytest.fixture(scope='session')
-def ml_random(movielens): return random_split(movielens)
+def ml_random(movielens):
+    return random_split(movielens)
 
 
 @pytest.fixture(scope='session')
-def tiny(): return chrono_split(load_interactions(planted_interactions(), name='planted'))
+def tiny():
+    return chrono_split(load_interactions(planted_interactions(), name='planted'))
 
 
 @pytest.fixture(scope='session')
 def small_real():
     "The folder of a small real set of Amazon reviews."
     root = Path(__file__).parents[1]
-    folder = next((p for p in (Path(os.environ.get('AMAZON_LISTS', '')), root/'shared/data/amazon_electronics_m1', root.parent/'shared/data/amazon_electronics_m1') if (p/'train.txt').is_file()), None)
-    return folder or pytest.skip('the small real Amazon set is not at hand: AMAZON_LISTS names its folder; tests on it are skipped')
+    folder = next(
+        (
+            p
+            for p in (
+                Path(os.environ.get('AMAZON_LISTS', '')),
+                root / 'shared/data/amazon_electronics_m1',
+                root.parent / 'shared/data/amazon_electronics_m1',
+            )
+            if (p / 'train.txt').is_file()
+        ),
+        None,
+    )
+    return folder or pytest.skip(
+        'the small real Amazon set is not at hand: AMAZON_LISTS names its folder; tests on it are skipped'
+    )
 
 
 @pytest.fixture(scope='session')
 def browser(tmp_path_factory):
     "A headless Chromium, with what its pages complain of in its log."
-    webdriver = pytest.importorskip('selenium.webdriver'); chromium, driver = shutil.which('chromium'), shutil.which('chromedriver')
-    if not (chromium and driver): pytest.skip('NOT TESTED IN A BROWSER: chromium or chromedriver is missing (Debian: apt-get install chromium chromium-driver)')
-    options = webdriver.ChromeOptions(); options.binary_location = chromium; options.set_capability('goog:loggingPrefs', {'browser': 'SEVERE'})
-    for a in ('--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu', f'--user-data-dir={tmp_path_factory.mktemp("profile")}'): options.add_argument(a)
+    webdriver = pytest.importorskip('selenium.webdriver')
+    chromium, driver = shutil.which('chromium'), shutil.which('chromedriver')
+    if not (chromium and driver):
+        pytest.skip(
+            'NOT TESTED IN A BROWSER: chromium or chromedriver is missing (Debian: apt-get install chromium chromium-driver)'
+        )
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability('goog:loggingPrefs', {'browser': 'SEVERE'})
+    for a in (
+        '--headless=new',
+        '--no-sandbox',
+        '--disable-dev-shm-usage',
+        '--disable-gpu',
+        f'--user-data-dir={tmp_path_factory.mktemp("profile")}',
+    ):
+        options.add_argument(a)
     b = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    try: yield b
-    finally: b.quit()
+    try:
+        yield b
+    finally:
+        b.quit()
 
 
-LONG = ['test_reproduce', 'test_twelve_seeds', 'test_actions', 'test_faults', 'test_tutorials', 'test_explorer_browser', 'test_docs', 'test_shipped', 'test_adapters', 'test_executors', 'test_sweep', 'test_planted', 'test_explainers']
+LONG = [
+    'test_reproduce',
+    'test_twelve_seeds',
+    'test_actions',
+    'test_faults',
+    'test_tutorials',
+    'test_explorer_browser',
+    'test_docs',
+    'test_shipped',
+    'test_adapters',
+    'test_executors',
+    'test_sweep',
+    'test_planted',
+    'test_explainers',
+]
+
 
 def pytest_collection_modifyitems(items):
     "Long files first, so that two workers end together."

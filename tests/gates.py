@@ -2,6 +2,7 @@
 
 Run with --write-readme to write README.md from nbs/index.ipynb, and the lessons' launch lines from settings.ini, instead of checking them.
 """
+
 import configparser, filecmp, json, shutil, subprocess, sys, tempfile
 from pathlib import Path
 from urllib.parse import quote, urlparse
@@ -13,73 +14,146 @@ BIN = Path(sys.executable).parent
 def readme() -> str:
     "README.md as nbs/index.ipynb says it: its markdown, its code, and the text its code shows."
     parts = []
-    for cell in json.loads((ROOT/'nbs/index.ipynb').read_text(encoding='utf-8'))['cells']:
+    for cell in json.loads((ROOT / 'nbs/index.ipynb').read_text(encoding='utf-8'))['cells']:
         source = ''.join(cell['source'])
-        if cell['cell_type'] == 'markdown': parts.append(source); continue
-        if source.startswith('#| hide'): continue
-        source = '\n'.join(line for line in source.split('\n') if not line.startswith('#| '))      # nbdev's directives are not for readers
+        if cell['cell_type'] == 'markdown':
+            parts.append(source)
+            continue
+        if source.startswith('#| hide'):
+            continue
+        source = '\n'.join(
+            line for line in source.split('\n') if not line.startswith('#| ')
+        )  # nbdev's directives are not for readers
         parts.append(f'```python\n{source}\n```')
         for out in cell['outputs']:
-            text = ''.join(out.get('text') or out.get('data', {}).get('text/markdown') or out.get('data', {}).get('text/plain') or '')
-            if not text: continue
-            parts.append(text.strip() if 'text/markdown' in out.get('data', {}) else '```\n' + text.rstrip() + '\n```')
-    return '<!-- Made from nbs/index.ipynb by `make prepare`: edit there. -->\n\n' + '\n\n'.join(p.strip() for p in parts) + '\n'
+            text = ''.join(
+                out.get('text')
+                or out.get('data', {}).get('text/markdown')
+                or out.get('data', {}).get('text/plain')
+                or ''
+            )
+            if not text:
+                continue
+            parts.append(
+                text.strip()
+                if 'text/markdown' in out.get('data', {})
+                else '```\n' + text.rstrip() + '\n```'
+            )
+    return (
+        '<!-- Made from nbs/index.ipynb by `make prepare`: edit there. -->\n\n'
+        + '\n\n'.join(p.strip() for p in parts)
+        + '\n'
+    )
 
 
 def launch(
-    name: str,       # of a lesson's file
-    url: str,        # the repository's public address; '': not known
-    branch: str
+    name: str,  # of a lesson's file
+    url: str,  # the repository's public address; '': not known
+    branch: str,
 ) -> str:
     "The line of a lesson that says where it can be run."
     here = '**Run it** with `make lab`, in JupyterLab on your own computer'
-    if not url: return f'{here}. (Links that launch it in a browser, on Binder or Colab, will stand here when the repository is public: `make prepare` writes them from `git_url` in settings.ini.)'
-    url, path = url.rstrip('/').removesuffix('.git'), f'nbs/tutorials/{name}'; owned = urlparse(url).path.strip('/'); hub = urlparse(url).netloc == 'github.com'
-    binder = f"[Binder](https://mybinder.org/v2/{f'gh/{owned}' if hub else f'git/{quote(url, safe=str())}'}/{branch}?labpath={quote(path)})"
-    colab = f' or [Colab](https://colab.research.google.com/github/{owned}/blob/{branch}/{path}) (there, first: `%pip install git+{url}`)' if hub else ''
+    if not url:
+        return f'{here}. (Links that launch it in a browser, on Binder or Colab, will stand here when the repository is public: `make prepare` writes them from `git_url` in settings.ini.)'
+    url, path = url.rstrip('/').removesuffix('.git'), f'nbs/tutorials/{name}'
+    owned = urlparse(url).path.strip('/')
+    hub = urlparse(url).netloc == 'github.com'
+    binder = f'[Binder](https://mybinder.org/v2/{f"gh/{owned}" if hub else f"git/{quote(url, safe=str())}"}/{branch}?labpath={quote(path)})'
+    colab = (
+        f' or [Colab](https://colab.research.google.com/github/{owned}/blob/{branch}/{path}) (there, first: `%pip install git+{url}`)'
+        if hub
+        else ''
+    )
     return f'{here}, or in the browser on {binder}{colab}.'
 
 
 def launch_lines(write: bool = False) -> list[str]:
     "The lessons whose launch line is not what settings.ini says; `write`: which are put right."
-    read = configparser.ConfigParser(interpolation=None); read.read(ROOT/'settings.ini'); s, wrong = read['DEFAULT'], []
-    for path in sorted((ROOT/'nbs/tutorials').glob('[0-9]*.ipynb')):
-        text = path.read_text(encoding='utf-8'); nb = json.loads(text); line = launch(path.name, s['git_url'], s['branch'])
-        cells = [c for c in nb['cells'] if c['cell_type'] == 'markdown' and ''.join(c['source']).startswith('**Run it**')]
-        if len(cells) == 1 and ''.join(cells[0]['source']) == line: continue
+    read = configparser.ConfigParser(interpolation=None)
+    read.read(ROOT / 'settings.ini')
+    s, wrong = read['DEFAULT'], []
+    for path in sorted((ROOT / 'nbs/tutorials').glob('[0-9]*.ipynb')):
+        text = path.read_text(encoding='utf-8')
+        nb = json.loads(text)
+        line = launch(path.name, s['git_url'], s['branch'])
+        cells = [
+            c
+            for c in nb['cells']
+            if c['cell_type'] == 'markdown' and ''.join(c['source']).startswith('**Run it**')
+        ]
+        if len(cells) == 1 and ''.join(cells[0]['source']) == line:
+            continue
         wrong.append(path.name)
-        if write and len(cells) == 1: cells[0]['source'] = [line]; path.write_text(json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + '\n', encoding='utf-8')
+        if write and len(cells) == 1:
+            cells[0]['source'] = [line]
+            path.write_text(
+                json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + '\n',
+                encoding='utf-8',
+            )
     return wrong
 
 
 def differing(a: Path, b: Path, pattern: str) -> list[str]:
     "Files that are not the same in two folders."
-    names = {p.relative_to(d) for d in (a, b) for p in d.rglob(pattern) if '.ipynb_checkpoints' not in p.parts and '__pycache__' not in p.parts}
-    return sorted(str(n) for n in names if not ((a/n).exists() and (b/n).exists() and filecmp.cmp(a/n, b/n, shallow=False)))
+    names = {
+        p.relative_to(d)
+        for d in (a, b)
+        for p in d.rglob(pattern)
+        if '.ipynb_checkpoints' not in p.parts and '__pycache__' not in p.parts
+    }
+    return sorted(
+        str(n)
+        for n in names
+        if not ((a / n).exists() and (b / n).exists() and filecmp.cmp(a / n, b / n, shallow=False))
+    )
 
 
 def failures() -> list[str]:
     "One line for each gate that does not hold."
     found = []
     with tempfile.TemporaryDirectory() as tmp:
-        copy = Path(tmp)/'copy'        # a copy is cleaned and exported, the checkout stays as it is
+        copy = Path(tmp) / 'copy'  # a copy is cleaned and exported, the checkout stays as it is
         copy.mkdir()
-        for name in ('nbs', 'recinfluence'): shutil.copytree(ROOT/name, copy/name, ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'))
-        for name in ('settings.ini', 'setup.py', 'README.md'): shutil.copy(ROOT/name, copy/name)
-        exported = {p.stem.partition('_')[2] + '.py' for p in (copy/'nbs').glob('[0-9]*.ipynb')}
-        for name in exported: (copy/'recinfluence'/name).unlink(missing_ok=True)      # so that nothing stale can pass
+        for name in ('nbs', 'recinfluence'):
+            shutil.copytree(
+                ROOT / name,
+                copy / name,
+                ignore=shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints'),
+            )
+        for name in ('settings.ini', 'setup.py', 'README.md'):
+            shutil.copy(ROOT / name, copy / name)
+        exported = {p.stem.partition('_')[2] + '.py' for p in (copy / 'nbs').glob('[0-9]*.ipynb')}
+        for name in exported:
+            (copy / 'recinfluence' / name).unlink(missing_ok=True)  # so that nothing stale can pass
         for command in ('nbdev_clean', 'nbdev_export'):
-            done = subprocess.run([str(BIN/command)], cwd=copy, capture_output=True, text=True)
-            if done.returncode: found.append(f'{command} failed: {done.stderr.strip()[-800:]}')
-        found += [f'nbs/{n} is not clean: run `make prepare`' for n in differing(ROOT/'nbs', copy/'nbs', '*.ipynb')]
-        found += [f'recinfluence/{n} is not what the notebooks export: run `make prepare`' for n in differing(ROOT/'recinfluence', copy/'recinfluence', '*.py')]
-    found += [f'nbs/tutorials/{n}: its one cell that starts with **Run it** is not what settings.ini says: run `make prepare`' for n in launch_lines()]
-    if (ROOT/'README.md').read_text(encoding='utf-8') != readme(): found.append('README.md is not nbs/index.ipynb: run `make prepare`')
+            done = subprocess.run([str(BIN / command)], cwd=copy, capture_output=True, text=True)
+            if done.returncode:
+                found.append(f'{command} failed: {done.stderr.strip()[-800:]}')
+        found += [
+            f'nbs/{n} is not clean: run `make prepare`'
+            for n in differing(ROOT / 'nbs', copy / 'nbs', '*.ipynb')
+        ]
+        found += [
+            f'recinfluence/{n} is not what the notebooks export: run `make prepare`'
+            for n in differing(ROOT / 'recinfluence', copy / 'recinfluence', '*.py')
+        ]
+    found += [
+        f'nbs/tutorials/{n}: its one cell that starts with **Run it** is not what settings.ini says: run `make prepare`'
+        for n in launch_lines()
+    ]
+    if (ROOT / 'README.md').read_text(encoding='utf-8') != readme():
+        found.append('README.md is not nbs/index.ipynb: run `make prepare`')
     return found
 
 
 if __name__ == '__main__':
-    if '--write-readme' in sys.argv: (ROOT/'README.md').write_text(readme(), encoding='utf-8'); launch_lines(write=True); sys.exit()
+    if '--write-readme' in sys.argv:
+        (ROOT / 'README.md').write_text(readme(), encoding='utf-8')
+        launch_lines(write=True)
+        sys.exit()
     found = failures()
-    print('\n'.join(found) or 'notebooks clean, package equals export, README equals index, lessons say where to run them')
+    print(
+        '\n'.join(found)
+        or 'notebooks clean, package equals export, README equals index, lessons say where to run them'
+    )
     sys.exit(bool(found))

@@ -4,6 +4,7 @@
 rounded once, with no fast-math flag, so a lane's result depends neither on its neighbours, nor on the number of lanes, nor on the
 machine (a CPU without a fused multiply-add is the one exception: there `fma` rounds twice).
 """
+
 from functools import lru_cache
 from math import factorial
 from types import SimpleNamespace
@@ -45,7 +46,7 @@ def aligned_zeros(size, dtype):
     page = 4096
     raw = np.zeros(size * np.dtype(dtype).itemsize + page, np.uint8)
     start = -raw.ctypes.data % page
-    return raw[start:start + size * np.dtype(dtype).itemsize].view(dtype)
+    return raw[start : start + size * np.dtype(dtype).itemsize].view(dtype)
 
 
 def _has_fma():
@@ -62,11 +63,13 @@ class _Emitter:
         self.scalar = ir.FloatType() if self.single else ir.DoubleType()
         self.vector = ir.VectorType(self.scalar, lanes)
         self.integers = ir.VectorType(INT32 if self.single else INT64, lanes)
-        self.suffix = f"v{lanes}{'f32' if self.single else 'f64'}"
+        self.suffix = f'v{lanes}{"f32" if self.single else "f64"}'
 
-    def constant(self, value): return ir.Constant(self.vector, [value] * self.lanes)
+    def constant(self, value):
+        return ir.Constant(self.vector, [value] * self.lanes)
 
-    def integer(self, value): return ir.Constant(self.integers, [value] * self.lanes)
+    def integer(self, value):
+        return ir.Constant(self.integers, [value] * self.lanes)
 
     def element(self, context, builder, array_type, array, index):
         "Address of element `index` of a flat array."
@@ -74,20 +77,30 @@ class _Emitter:
 
     def pointer(self, context, builder, array_type, array, index, further=None):
         "Address of the vector that begins at `index` or `further` vectors after it."
-        first = builder.bitcast(self.element(context, builder, array_type, array, index), self.vector.as_pointer())
+        first = builder.bitcast(
+            self.element(context, builder, array_type, array, index), self.vector.as_pointer()
+        )
         return first if further is None else builder.gep(first, [further])
 
     def broadcast(self, builder, x):
         undefined = ir.Constant(self.vector, ir.Undefined)
         one = builder.insert_element(undefined, x, INT32(0))
-        return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(INT32, self.lanes), [0] * self.lanes))
+        return builder.shuffle_vector(
+            one, undefined, ir.Constant(ir.VectorType(INT32, self.lanes), [0] * self.lanes)
+        )
 
     def call(self, builder, name, *args):
         kind = ir.FunctionType(self.vector, [self.vector] * len(args))
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f'llvm.{name}.{self.suffix}'), args)
+        return builder.call(
+            cgutils.get_or_insert_function(builder.module, kind, f'llvm.{name}.{self.suffix}'), args
+        )
 
     def fma(self, builder, x, y, z):
-        return self.call(builder, 'fma', x, y, z) if _has_fma() else builder.fadd(builder.fmul(x, y), z)
+        return (
+            self.call(builder, 'fma', x, y, z)
+            if _has_fma()
+            else builder.fadd(builder.fmul(x, y), z)
+        )
 
     def select(self, builder, relation, x, y, yes, no):
         return builder.select(builder.fcmp_ordered(relation, x, y), yes, no)
@@ -106,8 +119,12 @@ class _Emitter:
         """
         mantissa, bias, degree = (23, 127, 7) if self.single else (52, 1023, 13)
         # ln(2) in two parts; the first has few bits, so n times it is exact
-        high, low = (0.693359375, -2.12194440e-4) if self.single else (6.93147180369123816490e-01, 1.90821492927058770002e-10)
-        magic = self.constant(1.5 * 2 ** mantissa)
+        high, low = (
+            (0.693359375, -2.12194440e-4)
+            if self.single
+            else (6.93147180369123816490e-01, 1.90821492927058770002e-10)
+        )
+        magic = self.constant(1.5 * 2**mantissa)
         shifted = self.fma(builder, x, self.constant(1.4426950408889634), magic)
         n = builder.fsub(shifted, magic)
         r = self.fma(builder, n, self.constant(-high), x)
@@ -121,9 +138,13 @@ class _Emitter:
 
     def sigmoid(self, builder, x):
         "1 / (1 + exp(-x)), x cut to +-80 (float32) or +-700 (float64)."
-        limit = 80. if self.single else 700.
-        x = self.maximum(builder, self.constant(-limit), self.minimum(builder, self.constant(limit), builder.fneg(x)))
-        one = self.constant(1.)
+        limit = 80.0 if self.single else 700.0
+        x = self.maximum(
+            builder,
+            self.constant(-limit),
+            self.minimum(builder, self.constant(limit), builder.fneg(x)),
+        )
+        one = self.constant(1.0)
         return builder.fdiv(one, builder.fadd(one, self.exp(builder, x)))
 
     def horizontal_sum(self, builder, x):
@@ -131,7 +152,12 @@ class _Emitter:
         n = self.lanes
         while n > 1:
             n //= 2
-            halves = [builder.shuffle_vector(x, x, ir.Constant(ir.VectorType(INT32, n), list(range(a, a + n)))) for a in (0, n)]
+            halves = [
+                builder.shuffle_vector(
+                    x, x, ir.Constant(ir.VectorType(INT32, n), list(range(a, a + n)))
+                )
+                for a in (0, n)
+            ]
             x = builder.fadd(*halves)
         return builder.extract_element(x, INT32(0))
 
@@ -160,80 +186,125 @@ def _vector(dtype, lanes):
     scalar = types.float32 if e.single else types.float64
 
     class Vector(types.Type):
-        def __init__(self): super().__init__(name=f'simd_{e.suffix}')
+        def __init__(self):
+            super().__init__(name=f'simd_{e.suffix}')
 
     @register_model(Vector)
     class VectorModel(models.PrimitiveModel):
-        def __init__(self, manager, fe_type): super().__init__(manager, fe_type, e.vector)
+        def __init__(self, manager, fe_type):
+            super().__init__(manager, fe_type, e.vector)
 
     v = Vector()
 
     def operation(n_args, emit, result=v):
         "Intrinsic on vectors from a function of the builder and the arguments."
-        def codegen(context, builder, signature, args): return emit(builder, *args)
+
+        def codegen(context, builder, signature, args):
+            return emit(builder, *args)
+
         if n_args == 1:
+
             @intrinsic
-            def op(typing, x): return result(v), codegen
+            def op(typing, x):
+                return result(v), codegen
         elif n_args == 2:
+
             @intrinsic
-            def op(typing, x, y): return result(v, v), codegen
+            def op(typing, x, y):
+                return result(v, v), codegen
         else:
+
             @intrinsic
-            def op(typing, x, y, z): return result(v, v, v), codegen
+            def op(typing, x, y, z):
+                return result(v, v, v), codegen
+
         return op
 
     @intrinsic
     def load(typing, a, i):
         def codegen(context, builder, signature, args):
-            return builder.load(e.pointer(context, builder, signature.args[0], *args), align=e.bytes)
+            return builder.load(
+                e.pointer(context, builder, signature.args[0], *args), align=e.bytes
+            )
+
         return v(a, types.int64), codegen
 
     @intrinsic
     def store(typing, a, i, x):
         def codegen(context, builder, signature, args):
-            builder.store(args[2], e.pointer(context, builder, signature.args[0], *args[:2]), align=e.bytes)
+            builder.store(
+                args[2], e.pointer(context, builder, signature.args[0], *args[:2]), align=e.bytes
+            )
             return context.get_dummy_value()
+
         return types.none(a, types.int64, v), codegen
 
     @intrinsic
     def load_at(typing, a, i, n):
         def codegen(context, builder, signature, args):
-            return builder.load(e.pointer(context, builder, signature.args[0], *args), align=e.bytes)
+            return builder.load(
+                e.pointer(context, builder, signature.args[0], *args), align=e.bytes
+            )
+
         return v(a, types.int64, types.int64), codegen
 
     @intrinsic
     def store_at(typing, a, i, n, x):
         def codegen(context, builder, signature, args):
-            builder.store(args[3], e.pointer(context, builder, signature.args[0], *args[:3]), align=e.bytes)
+            builder.store(
+                args[3], e.pointer(context, builder, signature.args[0], *args[:3]), align=e.bytes
+            )
             return context.get_dummy_value()
+
         return types.none(a, types.int64, types.int64, v), codegen
 
     @intrinsic
     def add_at(typing, a, i, n, x):
         def codegen(context, builder, signature, args):
             where = e.pointer(context, builder, signature.args[0], *args[:3])
-            builder.store(builder.fadd(builder.load(where, align=e.bytes), args[3]), where, align=e.bytes)
+            builder.store(
+                builder.fadd(builder.load(where, align=e.bytes), args[3]), where, align=e.bytes
+            )
             return context.get_dummy_value()
+
         return types.none(a, types.int64, types.int64, v), codegen
 
     @intrinsic
     def set1(typing, x):
-        def codegen(context, builder, signature, args): return e.broadcast(builder, args[0])
+        def codegen(context, builder, signature, args):
+            return e.broadcast(builder, args[0])
+
         return v(scalar), codegen
 
     def bits(builder, x, y):
         mask = builder.bitcast(builder.fcmp_ordered('>', x, y), ir.IntType(lanes))
         return builder.zext(mask, INT64)
 
-    zero, one = e.constant(0.), e.constant(1.)
+    zero, one = e.constant(0.0), e.constant(1.0)
     return SimpleNamespace(
-        type=v, lanes=lanes, load=load, store=store, load_at=load_at, store_at=store_at, add_at=add_at,
+        type=v,
+        lanes=lanes,
+        load=load,
+        store=store,
+        load_at=load_at,
+        store_at=store_at,
+        add_at=add_at,
         set1=set1,
-        add=operation(2, lambda b, x, y: b.fadd(x, y)), sub=operation(2, lambda b, x, y: b.fsub(x, y)),
-        mul=operation(2, lambda b, x, y: b.fmul(x, y)), div=operation(2, lambda b, x, y: b.fdiv(x, y)),
-        fma=operation(3, e.fma), neg=operation(1, lambda b, x: b.fneg(x)), sqrt=operation(1, lambda b, x: e.call(b, 'sqrt', x)),
-        sigmoid=operation(1, e.sigmoid), maximum=operation(2, e.maximum), minimum=operation(2, e.minimum),
+        add=operation(2, lambda b, x, y: b.fadd(x, y)),
+        sub=operation(2, lambda b, x, y: b.fsub(x, y)),
+        mul=operation(2, lambda b, x, y: b.fmul(x, y)),
+        div=operation(2, lambda b, x, y: b.fdiv(x, y)),
+        fma=operation(3, e.fma),
+        neg=operation(1, lambda b, x: b.fneg(x)),
+        sqrt=operation(1, lambda b, x: e.call(b, 'sqrt', x)),
+        sigmoid=operation(1, e.sigmoid),
+        maximum=operation(2, e.maximum),
+        minimum=operation(2, e.minimum),
         relu=operation(1, lambda b, x: e.maximum(b, zero, x)),
         relu_gradient=operation(2, lambda b, h, d: e.select(b, '>', h, zero, d, zero)),
-        reciprocal_or_zero=operation(1, lambda b, x: e.select(b, '>', x, zero, b.fdiv(one, x), zero)),
-        greater=operation(2, bits, types.int64), hsum=operation(1, e.horizontal_sum, scalar))
+        reciprocal_or_zero=operation(
+            1, lambda b, x: e.select(b, '>', x, zero, b.fdiv(one, x), zero)
+        ),
+        greater=operation(2, bits, types.int64),
+        hsum=operation(1, e.horizontal_sum, scalar),
+    )

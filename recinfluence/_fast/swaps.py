@@ -4,10 +4,13 @@ Rows lie user after user: user u has the rows start[u] to start[u + 1]. Rows a a
 where neither user has the new item yet. Metropolis: an exchange that lowers the sum of the scores likes[u] . has[i] by d is accepted with probability exp(-d),
 that is, where an exponential variable of mean 1 exceeds d.
 """
+
 from numba import njit
 
-try: _jit = njit(cache=True, nogil=True)
-except RuntimeError: _jit = njit(nogil=True)        # numba finds no folder it may write to
+try:
+    _jit = njit(cache=True, nogil=True)
+except RuntimeError:
+    _jit = njit(nogil=True)  # numba finds no folder it may write to
 
 
 @_jit
@@ -17,12 +20,20 @@ def swap(user, item, start, likes, has, pairs, patience):
     for t in range(len(pairs)):
         a, b = pairs[t, 0], pairs[t, 1]
         u, v, i, j = user[a], user[b], item[a], item[b]
-        if u == v or i == j: continue
-        gain = 0.
-        for f in range(likes.shape[1]): gain += (likes[u, f] - likes[v, f]) * (has[j, f] - has[i, f])
-        if gain < -patience[t]: continue
+        if u == v or i == j:
+            continue
+        gain = 0.0
+        for f in range(likes.shape[1]):
+            gain += (likes[u, f] - likes[v, f]) * (has[j, f] - has[i, f])
+        if gain < -patience[t]:
+            continue
         free = True
-        for k in range(start[u], start[u + 1]): free &= item[k] != j
-        for k in range(start[v], start[v + 1]): free &= item[k] != i
-        if free: item[a] = j; item[b] = i; done += 1
+        for k in range(start[u], start[u + 1]):
+            free &= item[k] != j
+        for k in range(start[v], start[v + 1]):
+            free &= item[k] != i
+        if free:
+            item[a] = j
+            item[b] = i
+            done += 1
     return done
