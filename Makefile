@@ -45,7 +45,7 @@ reproduce: $(READY)  ## the paper's sections and a report with every table and f
 	$(SINGLE) $(BIN)/recinfluence reproduce all --out $(OUT) $(if $(JOBS),--jobs $(JOBS))
 
 trust variance planted actions benchmark faults cluster: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; actions; costs; injected faults; a cluster
-	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduce import run_experiment; run_experiment('$@', '$(OUT)', **dict($(GIVEN)))"
+	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduction.sections import run_experiment; run_experiment('$@', '$(OUT)', **dict($(GIVEN)))"
 
 docs: $(READY)  ## the documentation site: open build/docs/site/index.html
 	OUT=$(OUT) $(BIN)/python -m sphinx -b html -W --keep-going -n -q -j auto -d build/docs/trees docs build/docs/site
@@ -57,7 +57,7 @@ measured: $(MEASURED)  ## run these and keep what the site shows of them
 	$(BIN)/python docs/measure.py $(MEASURED)
 
 amazon_at_size: $(READY)  ## read a csv of the size and shape of Amazon Electronics, simulated, on one core, and keep what it took: a minute, 0.4 GB of temporary disk
-	$(SINGLE) $(BIN)/python tests/amazon_at_size.py --keep docs/measured/amazon_at_size.csv
+	$(SINGLE) $(BIN)/python tests/data/amazon_at_size.py --keep docs/measured/amazon_at_size.csv
 
 shipped: $(READY)  ## compute the influence tables of data/shipped again: the full profile, about two hours on two cores
 	$(SINGLE) $(BIN)/recinfluence reproduce all --profile full --out runs/full $(if $(JOBS),--jobs $(JOBS))

@@ -4,7 +4,7 @@ import csv, json, os, re, shutil, sys
 from pathlib import Path
 
 import recinfluence
-from recinfluence.reproduce import processor
+from recinfluence.core.machine import processor
 
 DOCS = Path(__file__).resolve().parent
 SHOWN = {

@@ -12,9 +12,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 import pytest
 
-from recinfluence.datasets import DataError, load_interactions, load_movielens
-from recinfluence.recommenders import planted_interactions
-from recinfluence.splits import chrono_split, random_split
+from recinfluence.data.interactions import DataError, load_interactions
+from recinfluence.data.movielens import load_movielens
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import chrono_split, random_split
 
 
 @pytest.fixture(scope='session')

@@ -423,7 +423,7 @@ class Reference:
 
 def commands() -> str:
     "What each command's --help says."
-    from recinfluence.cli import make_parser
+    from recinfluence.cli.main import make_parser
 
     parser = make_parser()
     parser.prog = PACKAGE

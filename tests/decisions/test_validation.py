@@ -1,0 +1,458 @@
+"""Validation against simulation, planted truth, and plain pandas."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from recinfluence.data.interactions import load_interactions
+from recinfluence.designs.random_groups import RandomGroups
+from recinfluence.metrics.evaluator import on_half
+from recinfluence.models.popularity import Popularity
+from recinfluence.models.base import Recommender
+from recinfluence.core.units import Unit
+from recinfluence.core.random import stream
+from recinfluence.data.splits import chrono_split, make_split
+from recinfluence.sweep.run import deletion_sweep
+from recinfluence.decisions.validation import GAP, against, spread_of, validate
+from recinfluence.designs.controls import matched, random_groups
+
+
+class NoisyMean(Recommender):
+    "The item's mean rating plus a little noise that the seed decides, the same whoever is deleted."
+
+    paired = True
+
+    def fit(self, train, seed=0):
+        self.means_, self.seed_ = train.groupby('item').rating.mean(), seed
+        return self
+
+    def score(self, users, items):
+        noise = np.array([stream(self.seed_, 'noise', int(i)).normal(0, 0.05) for i in items])
+        return np.tile(
+            self.means_.reindex(items, fill_value=3.0).to_numpy() + noise, (len(users), 1)
+        )
+
+
+def careless_data(users=60, items=30, careless=6):
+    "The first users turn the scale round; activity differs."
+    quality, rows = 2 + 3 * stream(0, 'quality').random(items), []
+    for u in range(users):
+        rng = stream(u, 'rates')
+        n = 16 + u % 6
+        picked = rng.choice(items, n, replace=False)
+        r = quality[picked] + rng.normal(0, 0.5, n)
+        rows += [
+            (u, int(i), float(np.clip(6 - x if u < careless else x, 1, 5)), t)
+            for t, (i, x) in enumerate(zip(picked, r))
+        ]
+    return pd.DataFrame(rows, columns=['user', 'item', 'rating', 'timestamp'])
+
+
+@pytest.fixture(scope='module')
+def planted():
+    return chrono_split(load_interactions(careless_data(), name='planted'))
+
+
+@pytest.fixture(scope='module')
+def skewed():
+    "400 users whose train rows follow a long tail, over 60 items."
+    rng = np.random.default_rng(0)
+    n = np.minimum(5 + rng.pareto(1.2, 400) * 8, 55).astype(int)
+    share = 1 / (1 + np.arange(60))
+    share /= share.sum()
+    rows = pd.DataFrame(
+        [
+            (u, int(i), 3.0, t)
+            for u in range(400)
+            for t, i in enumerate(rng.choice(60, n[u], replace=False, p=share))
+        ],
+        columns=['user', 'item', 'rating', 'timestamp'],
+    )
+    return chrono_split(load_interactions(rows, name='skewed'))
+
+
+@pytest.fixture(scope='module')
+def ranking(planted):
+    a, _ = planted.halve_test()
+    return deletion_sweep(NoisyMean(), a, replicates=2, k=3, jobs=1, progress=False).influence(
+        'mae', 'training'
+    )
+
+
+@pytest.fixture(scope='module')
+def judged(planted, ranking):
+    _, b = planted.halve_test()
+    return validate(
+        NoisyMean(), b, ranking, sizes=(1, 6), n_random=6, replicates=4, k=3, jobs=1, progress=False
+    )
+
+
+# ---- the statistics
+def cases(n, effect=0.0, between=0.0, noise=1.0, groups=12, seeds=24):
+    "`against` of a group and others that differ by sd `between`, under a level that all share in a seed."
+    rng = np.random.default_rng(1)
+    for _ in range(n):
+        x = (
+            rng.normal(0, between, (groups + 1, 1))
+            + rng.normal(0, noise, (groups + 1, seeds))
+            + rng.normal(0, 10, seeds)
+        )
+        yield against(x[0] + effect, x[1:])
+
+
+@pytest.mark.parametrize('groups, seeds', [(12, 24), (4, 6)])
+def test_without_any_effect_five_in_a_hundred(groups, seeds):
+    found = pd.DataFrame(cases(4000, groups=groups, seeds=seeds))
+    for test in ('p', 'chance'):
+        assert (
+            0.041 < (found[test] < 0.05).mean() < 0.059
+            and stats.kstest(found[test], 'uniform').pvalue > 0.001
+        )
+
+
+def test_groups_that_differ_are_luck_of_the_draw_and_more_than_noise():
+    found = pd.DataFrame(cases(3000, between=1.0))
+    assert 0.039 < (found.chance < 0.05).mean() < 0.061 and (found.p < 0.05).mean() > 0.5
+
+
+def test_a_planted_effect_is_found():
+    "Power of a t test with 11 degrees of freedom, from the noncentral t distribution; far more within seeds than across them."
+    effect, scale = 2.0, np.sqrt((1 + 1 / 24) * (1 + 1 / 12))
+    t = stats.t.ppf(0.975, 11)
+    found = pd.DataFrame(cases(3000, effect=3 * scale, between=1.0))
+    power = stats.nct.sf(t, 11, 3) + stats.nct.cdf(-t, 11, 3)
+    assert (found.chance < 0.05).mean() == pytest.approx(
+        power, abs=0.03
+    ) and found.difference.mean() == pytest.approx(3 * scale, abs=0.1)
+
+
+def test_the_band_holds_95_in_a_hundred():
+    found = pd.DataFrame(cases(3000, between=0.5))
+    assert 0.939 < ((found.low <= found.estimate) & (found.estimate <= found.high)).mean() < 0.961
+
+
+def test_matched_groups_that_share_members_are_made_up_for(skewed):
+    "Users have influence, the group is drawn blindly: real matched groups, drawn from few, must not make it look special."
+    rng = np.random.default_rng(2)
+    users = skewed.users
+    wrong, plain = [], []
+    for n in range(60):
+        group = Unit(users=tuple(sorted(rng.choice(users, 100, replace=False).tolist())))
+        others = matched(group, skewed, 12, seed=n)
+        member = np.stack([np.isin(users, g.users) for g in (group, *others)]).astype(float)
+        spread = spread_of(member[0], member[1:])
+        for _ in range(30):
+            x = (member @ rng.normal(0, 1, len(users)))[:, None] + rng.normal(0, 1, (13, 6))
+            wrong.append(against(x[0], x[1:], spread)['chance'] < 0.05)
+            plain.append(against(x[0], x[1:])['chance'] < 0.05)
+    assert 0.03 < np.mean(wrong) < 0.07 and np.mean(plain) > np.mean(wrong)
+
+
+def test_spread_of_disjoint_groups_is_one_plus_one_over_n():
+    member = np.eye(13).repeat(4, 1)
+    assert spread_of(member[0], member[1:]) == pytest.approx(1 + 1 / 12)
+
+
+def test_a_single_seed_and_a_model_without_noise():
+    one = against(np.array([1.0]), np.array([[0.0], [0.1], [-0.1]]))
+    assert np.isnan(one['p']) and 0 < one['chance'] < 0.05
+    still = against(np.ones(5), np.zeros((3, 5)))
+    assert (
+        still['p'] == 0
+        and still['chance'] == 1 / 4
+        and against(np.zeros(5), np.zeros((3, 5)))['chance'] == 1
+    )
+
+
+# ---- matched groups
+@pytest.mark.parametrize('kind', ['users', 'items'])
+def test_matched_groups_match(skewed, kind):
+    rows = skewed.train[kind[:-1]].value_counts()
+    size = 40 if kind == 'users' else 8
+    ids = tuple(
+        stream(3, kind)
+        .choice(rows.index.to_numpy(), size, replace=False, p=rows / rows.sum())
+        .tolist()
+    )
+    group = Unit(**{kind: ids})
+    units = matched(group, skewed, 12, seed=1)
+    wanted = np.sort(rows[list(ids)].to_numpy())
+    assert len({u.key for u in units}) == 12
+    for own in (getattr(u, kind) for u in units):
+        assert len(set(own)) == size and not set(own) & set(ids)
+        assert np.median(np.abs(np.sort(rows[list(own)].to_numpy()) - wanted) / wanted) < (
+            0.1 if kind == 'users' else 0.4
+        )
+    off = lambda units: np.mean(
+        [abs(rows[list(getattr(u, kind))].mean() - rows[list(ids)].mean()) for u in units]
+    )
+    assert off(units) < 0.4 * off(random_groups(kind, size, skewed, 12))
+
+
+def test_one_alone_gets_its_nearest_neighbours_each_once(skewed):
+    rows = skewed.train.user.value_counts()
+    user = int(rows.index[200])
+    units = matched(Unit(users=(user,)), skewed, 12)
+    gaps = np.sort(np.abs(rows.drop(user) - rows[user]).to_numpy())[:12]
+    assert (
+        sorted(abs(rows[u.users[0]] - rows[user]) for u in units) == gaps.tolist()
+        and len({u.users for u in units}) == 12
+    )
+
+
+def test_matched_groups_are_the_same_whenever_asked(skewed):
+    group = Unit(users=(5, 9, 31))
+    assert (
+        matched(group, skewed, 5, seed=4)
+        == matched(Unit(users=(5, 9, 31)), skewed, 5, seed=4)
+        != matched(group, skewed, 5, seed=5)
+    )
+
+
+def test_groups_share_no_more_members_than_they_must(skewed):
+    group = Unit(users=tuple(range(0, 400, 4)))
+    count = pd.Series([u for g in matched(group, skewed, 12) for u in g.users]).value_counts()
+    assert (
+        count.max() <= 8 and count.sum() == 1200 and count.size > 250
+    )  # 300 others, each needed four times
+
+
+def test_groups_that_cannot_be_matched_are_refused(skewed):
+    with pytest.raises(ValueError, match='twice as many'):
+        matched(Unit(users=tuple(range(200))), skewed)
+    with pytest.raises(ValueError, match='of users or of items'):
+        matched(Unit(users=(1,), items=(2,)), skewed)
+    with pytest.raises(ValueError, match='no train row'):
+        matched(Unit(users=(1, 4000)), skewed)
+
+
+# ---- the whole
+def test_planted_harm_is_found_on_the_unseen_half(judged):
+    f = judged.frame()
+    assert (
+        len(
+            set(
+                judged.groups[(judged.groups.end == 'worst') & (judged.groups['size'] == 6)]
+                .unit.iloc[0]
+                .users
+            )
+            & set(range(6))
+        )
+        >= 5
+    )
+    assert (
+        f.loc[('worst', 6)].difference < 0
+        and f.loc[('worst', 6)].q < 0.01
+        and f.loc[(GAP, 6)].q < 0.05
+        and judged.unseen
+    )
+    assert (
+        'The worst ' in judged.conclusion()
+        and 'helped less' in judged.conclusion()
+        and 'it never saw either' in judged.conclusion()
+    )
+
+
+def test_difference_and_error_by_plain_pandas(judged):
+    raw = judged.sweep.frame()
+    raw = raw[raw.metric == 'mae']
+    f = judged.frame()
+    mean = lambda keys: raw[raw.unit.isin(keys)].groupby('seed').training.mean()
+    differences = {}
+    for end in ('best', 'worst'):
+        g = judged.groups[(judged.groups.end == end) & (judged.groups['size'] == 6)]
+        d = differences[end] = mean(g[g.role == 'chosen'].key) - mean(g[g.role == 'matched'].key)
+        row = f.loc[(end, 6)]
+        assert (d.mean(), d.sem()) == pytest.approx(
+            (row.difference, row.difference_se)
+        ) and row.p == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
+        each = raw[raw.unit.isin(g[g.role == 'matched'].key)].groupby('unit').training.mean()
+        assert (row.low + row.high) / 2 == pytest.approx(
+            each.mean()
+        ) and row.high - row.low >= 2 * stats.t.ppf(0.975, 5) * each.std() * np.sqrt(1 + 1 / 6) * (
+            1 - 1e-9
+        )
+    d = differences['best'] - differences['worst']
+    assert (f.loc[(GAP, 6)].difference, f.loc[(GAP, 6)].difference_se) == pytest.approx(
+        (d.mean(), d.sem())
+    )
+    assert (f.outside == ((f.estimate < f.low) | (f.estimate > f.high))).all() and np.allclose(
+        f.q, stats.false_discovery_control(f.chance)
+    )
+
+
+def test_parts_add_up_and_any_metric_can_be_asked(judged):
+    whole, mechanical, training = (
+        judged.table('ndcg', p) for p in ('whole', 'mechanical', 'training')
+    )
+    assert np.allclose(whole, mechanical + training) and judged.frame('ndcg').shape[0] == 6
+    with pytest.raises(ValueError, match='metric='):
+        judged.frame('accuracy')
+    with pytest.raises(ValueError, match='part='):
+        judged.frame(part='half')
+
+
+def test_seeds_that_chose_cannot_judge(planted, ranking):
+    with pytest.raises(ValueError, match='seed 1 has chosen'):
+        validate(NoisyMean(), planted, ranking, sizes=(1,), seed=1, k=3, progress=False)
+
+
+def test_seen_and_unseen_test_rows_are_told_apart(planted, ranking):
+    def unseen(split):
+        return validate(
+            NoisyMean(),
+            split,
+            ranking,
+            sizes=(1,),
+            n_random=3,
+            replicates=1,
+            k=3,
+            jobs=1,
+            progress=False,
+        )
+
+    a, b = planted.halve_test()
+    other = planted.halve_test(seed=1)[1]
+    elsewhere = make_split(planted.train, planted.test, planted.interactions, method='by hand')
+    assert [unseen(s).unseen for s in (b, a, planted, other, elsewhere)] == [
+        True,
+        False,
+        False,
+        False,
+        None,
+    ]
+    assert (
+        'it was made from' in unseen(a).conclusion()
+        and 'not known' in unseen(elsewhere).conclusion()
+    )
+
+
+def test_one_sweep_ranks_on_a_half_and_is_judged_on_the_other(planted):
+    "A sweep with `on_half` is the sweep of the halved split, and the other half is still unseen."
+    a, b = planted.halve_test()
+    settings = dict(replicates=2, k=3, jobs=1, progress=False)
+    apart = deletion_sweep(NoisyMean(), a, **settings).influence('map', 'training')
+    whole = deletion_sweep(NoisyMean(), planted, metrics=[on_half(planted)], **settings)
+    both = whole.influence('map_half_0', 'training')
+    pd.testing.assert_frame_equal(both.table, apart.table)
+    judge = dict(sizes=(3,), n_random=4, replicates=2, k=3, jobs=1, progress=False)
+    one, other = (validate(NoisyMean(), b, i, **judge) for i in (both, apart))
+    assert one.metric == 'map' and one.unseen is True and 'never saw either' in one.conclusion()
+    pd.testing.assert_frame_equal(one.frame(), other.frame())
+    assert (
+        validate(NoisyMean(), a, both, **judge).unseen is False
+        and validate(NoisyMean(), b, whole.influence('map', 'training'), **judge).unseen is False
+    )
+    with pytest.raises(ValueError, match='choose one of'):
+        on_half(planted, 'mae')
+
+
+def test_resumed_and_repeated_it_is_the_same(planted, ranking, tmp_path, judged):
+    _, b = planted.halve_test()
+    settings = dict(sizes=(1, 6), n_random=6, k=3, jobs=1, progress=False, store=tmp_path / 'v.db')
+    validate(NoisyMean(), b, ranking, **{**settings, 'replicates': 2})
+    again = validate(NoisyMean(), b, ranking, replicates=4, **settings)
+    pd.testing.assert_frame_equal(again.frame(), judged.frame())
+
+
+def test_items_and_random_group_rankings(planted):
+    a, b = planted.halve_test()
+    items = deletion_sweep(Popularity(), a, 'items', k=3, jobs=1, progress=False).influence(
+        'ndcg', 'training'
+    )
+    v = validate(
+        Popularity(), b, items, sizes=(1, 3), n_random=3, replicates=1, k=3, jobs=1, progress=False
+    )
+    assert set(v.groups.unit.map(lambda u: u.kind)) == {'item', 'items'} and len(v.frame()) == 6
+    users = deletion_sweep(
+        Popularity(), a, RandomGroups(per_seed=16), replicates=4, k=3, jobs=1, progress=False
+    ).influence('ndcg')
+    assert (
+        len(
+            validate(
+                Popularity(),
+                b,
+                users,
+                sizes=(3,),
+                n_random=3,
+                replicates=1,
+                k=3,
+                jobs=1,
+                progress=False,
+            ).frame()
+        )
+        == 3
+    )
+
+
+def test_named_groups(planted):
+    v = validate(
+        NoisyMean(),
+        planted,
+        {'careless': Unit(users=tuple(range(6))), 'item 3': Unit(items=(3,))},
+        n_random=6,
+        replicates=2,
+        k=3,
+        jobs=1,
+        progress=False,
+    )
+    f = v.frame('mae')
+    assert (
+        list(f.index) == [('careless', 6), ('item 3', 1)]
+        and f.q.iloc[0] < 0.01
+        and f.difference.iloc[0] < 0
+        and v.unseen is None
+    )
+    assert (
+        v.conclusion('mae').startswith('By MAE, careless (6) helped less')
+        and len(v.plot('mae')) == 2
+    )
+
+
+def test_what_cannot_be_asked_is_refused(planted, ranking, judged):
+    for settings, words in (
+        (dict(sizes=(0, 3)), 'from 1 to 30'),
+        (dict(sizes=(31,)), 'from 1 to 30'),
+        (dict(n_random=2), 'fewer than 3'),
+    ):
+        with pytest.raises(ValueError, match=words):
+            validate(NoisyMean(), planted, ranking, **{'sizes': (1,), **settings})
+    groups = deletion_sweep(
+        NoisyMean(), planted, [Unit(users=(1, 2)), Unit(users=(3, 4))], k=3, jobs=1, progress=False
+    ).influence('mae')
+    with pytest.raises(ValueError, match='single users or items'):
+        validate(NoisyMean(), planted, groups, sizes=(1,))
+
+
+def test_it_shows_itself(judged):
+    left, right = judged.plot()
+    assert (
+        'MAE' in left.get_ylabel()
+        and 'half-widths' in right.get_ylabel()
+        and judged.conclusion() in judged._repr_html_()
+        and judged.conclusion() in repr(judged)
+    )
+
+
+def test_a_metric_that_cannot_see_the_model_says_so(planted):
+    v = validate(
+        Popularity(),
+        planted,
+        {'two': Unit(users=(7, 8))},
+        n_random=3,
+        replicates=1,
+        candidates='test',
+        jobs=1,
+        progress=False,
+    )
+    assert 'cannot see the model' in v.conclusion('ndcg')
+
+
+def test_a_chance_is_never_zero():
+    "Eight dealings that move nothing: the chosen one is one of nine, if it moves anything."
+    others = np.ones((8, 4))
+    assert (
+        against(np.full(4, 2.0), others)['chance'] == 1 / 9
+        and against(np.ones(4), others)['chance'] == 1
+    )

@@ -1,0 +1,283 @@
+"""What goes wrong costs what it must and no more: the fault table with zeros where it must have them, and the faults that a real system makes."""
+
+import json, os, re, sqlite3, subprocess, sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recinfluence.data.interactions import load_interactions
+from recinfluence.designs.random_groups import RandomGroups
+from recinfluence.metrics.metric import METRICS
+from recinfluence.models.popularity import Popularity
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.reproduction.sections import run_experiment
+from recinfluence.sweep.store import Store, StoreError
+from recinfluence.sweep.run import deletion_sweep
+
+
+def run(split, recommender=None, **kw):
+    return deletion_sweep(
+        **{
+            **dict(
+                recommender=recommender or Popularity(),
+                split=split,
+                ids=range(8),
+                replicates=2,
+                k=3,
+                jobs=1,
+                progress=False,
+            ),
+            **kw,
+        }
+    )
+
+
+def test_the_fault_table_has_zeros_where_it_must(tmp_path):
+    run_experiment('faults', tmp_path, rounds=3, seed=3, ids=6, jobs=1, dask=False)
+    t = pd.read_csv(tmp_path / 'tables/faults.csv', index_col='fault')
+    assert (t[['lost', 'duplicated', 'changed']] == 0).all(axis=None)
+    made = json.loads((tmp_path / 'provenance/faults.json').read_text())
+    assert (
+        made['data_hash'] == load_interactions(planted_interactions()).hash
+        and made['retrainings'] > 21 * 6
+        and not list((tmp_path / 'stores').iterdir())
+    )
+    assert (
+        len(t) >= 21
+        and (t.injected > 0).all()
+        and t.injected['all'] == t.injected.drop('all').sum() > 35
+    )
+    assert (
+        t.said[[n for n in t.index if n.startswith('a store of')]].str.endswith('.').all()
+        and len(re.findall("'[0-9a-f]{64}'", t.said['a store of other data'])) == 2
+    )  # whole messages
+
+
+class Broken(Popularity):
+    "Fails for chosen units in a chosen way."
+
+    def __init__(self, **faults):
+        self.faults_ = faults
+
+    def fresh(self):
+        return self
+
+    def fit(self, train, seed=0):
+        return self._as('nothing', super().fit(train, seed))
+
+    def fit_without(self, train, unit, seed=0):
+        return self._as(unit.key.replace(' ', '_'), super().fit(unit.remaining(train), seed))
+
+    def score(self, users, items):
+        return super().score(users, items) * self.factor_
+
+    def _as(self, key, fitted):
+        what = self.faults_.get(key)
+        self.factor_ = what if isinstance(what, float) else 1.0
+        if isinstance(what, BaseException):
+            raise what
+        return fitted
+
+
+@pytest.mark.filterwarnings('ignore:invalid value')
+def test_a_failure_is_kept_shown_and_retried_on_request_alone(tiny, tmp_path):
+    store = tmp_path / 's.db'
+    s = run(tiny, Broken(user_3=RuntimeError('singular'), user_5=np.inf), store=store)
+    f = s.failures().set_index(['unit', 'seed']).reason
+    assert (
+        set(f.index) == {(u, n) for u in ('user 3', 'user 5') for n in (0, 1)}
+        and f['user 3', 0] == 'RuntimeError: singular'
+        and 'not a number' in f['user 5', 0]
+    )
+    assert (
+        '4 failed' in repr(s)
+        and 'singular' in repr(s)
+        and set(s.frame().unit) == {f'user {i}' for i in range(8)} - {'user 3', 'user 5'}
+    )
+    assert len(run(tiny, Broken(), store=store).failures()) == 4  # healed, but nobody asked
+    healed = run(tiny, Broken(), store=store, retry_failed=True)
+    assert (
+        not len(healed.failures())
+        and healed.store.content_hash() == run(tiny, Broken()).store.content_hash()
+    )
+
+
+@pytest.mark.parametrize(
+    'fault, said',
+    [
+        (ValueError('no such device'), 'no such device'),
+        (np.nan, 'NaN'),
+        (SystemExit(3), 'SystemExit: 3'),
+    ],
+)
+def test_where_the_full_model_fails_its_replicate_does(tiny, fault, said):
+    s = run(tiny, Broken(nothing=fault))
+    f = s.failures()
+    assert (
+        len(f) == 2 * 9
+        and not len(s.frame())
+        and f.reason.str.contains(said).all()
+        and f[f.unit != 'nothing'].reason.str.startswith('the full model failed: ').all()
+    )
+
+
+def test_random_groups_of_a_seed_fail_together(tiny):
+    class Moody(Popularity):
+        def fit_without(self, train, unit, seed=0):
+            if seed == 1 and unit.name == 'group 5':
+                raise RuntimeError('singular')
+            return super().fit_without(train, unit, seed)
+
+    s = run(tiny, Moody(), units=RandomGroups(per_seed=8), ids=None, replicates=3)
+    assert (
+        set(s.failures().unit) == {f'users group {n}' for n in range(8)}
+        and set(s.failures().seed) == {1}
+        and len(s.store.done()) == 16
+    )
+    assert s.store.groups('ndcg', range(3))[0].tolist() == [0, 2]
+
+
+def test_a_metric_that_is_undefined_in_the_data_is_no_failure(tiny):
+    from recinfluence.data.splits import Split
+
+    same = Split(tiny.train, tiny.test.assign(rating=3.0), tiny.interactions, tiny.protocol)
+    assert not len(run(same).failures()) and run(same).full().explained_variance.isna().all()
+
+
+def test_done_stays_done_and_a_result_that_comes_out_differently_is_said(tiny, tmp_path, caplog):
+    s = run(tiny, store=tmp_path / 's.db').store
+    before = s.content_hash()
+    s.add(
+        [
+            ('user 1', 0, 'failed', 'late', {}),
+            ('user 2', 0, 'done', '', {m: (1.0, 2.0) for m in METRICS}),
+        ]
+    )
+    assert (
+        s.content_hash() == before
+        and 'came out differently' in caplog.text
+        and 'user 2' in caplog.text
+        and 'user 1' not in caplog.text
+    )
+
+
+def test_a_store_from_before_checksums_goes_on(tiny, tmp_path):
+    old = run(tiny, ids=range(4), store=tmp_path / 'old.db').store
+    old.db.execute('DROP TABLE checks')
+    old.db.execute('DROP TABLE spare')
+    old.db.close()
+    assert len(Store(tmp_path / 'old.db').done()) == 10
+    assert (
+        run(tiny, store=tmp_path / 'old.db').store.content_hash() == run(tiny).store.content_hash()
+    )
+    (tmp_path / 'old.db').rename(tmp_path / 'x.db')
+    assert len(Store(tmp_path / 'x.db').done()) == 18
+
+
+def test_one_changed_digit_is_noticed_and_rescued(tiny, tmp_path):
+    path = tmp_path / 's.db'
+    whole = run(tiny, store=path).store.content_hash()
+    db = sqlite3.connect(path)
+    db.execute(
+        "UPDATE measures SET without = without + 1e-9 WHERE unit = 'user 3' AND seed = 1 AND metric = 'mae'"
+    )
+    db.commit()
+    db.close()
+    with pytest.raises(StoreError, match='damaged.*user 3.*seed 1.*rescue'):
+        Store(path)
+    rescued = Store.rescue(path, tmp_path / 'new.db')
+    assert len(rescued.done()) == 17
+    rescued.db.close()
+    assert run(tiny, store=tmp_path / 'new.db').store.content_hash() == whole
+    with pytest.raises(StoreError, match='is there already'):
+        Store.rescue(path, tmp_path / 'new.db')
+
+
+def test_half_written_rows_of_a_killed_sweep_are_taken_back(tiny, tmp_path):
+    path = tmp_path / 's.db'
+    before = run(tiny, store=path).store.content_hash()
+    script = 'import json, os, re, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute(\'PRAGMA cache_size = 1\'); db.execute(\'BEGIN\'); db.execute("UPDATE measures SET without = 7"); db.execute("UPDATE units SET label = hex(randomblob(3000))"); os._exit(9)'
+    assert (
+        subprocess.run([sys.executable, '-c', script, str(path)]).returncode == 9
+        and Path(f'{path}-journal').stat().st_size > 0
+    )  # a journal that has to be played back
+    assert Store(path).content_hash() == before and not (Store(path).frame().without == 7).any()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    "A disk of 192 KiB."
+    place = tmp_path / 'disk'
+    place.mkdir()
+    if (
+        os.geteuid() != 0
+        or subprocess.run(
+            ['mount', '-t', 'tmpfs', '-o', 'size=192k', 'tmpfs', str(place)], capture_output=True
+        ).returncode
+    ):
+        pytest.skip(
+            'a disk cannot be mounted here (needs root): the full and the read-only disk are tested by what SQLite says only'
+        )
+    yield place
+    subprocess.run(['umount', '-l', str(place)], check=True)
+
+
+def test_a_disk_that_is_really_full_or_read_only(tiny, small_disk, tmp_path):
+    store = small_disk / 's.db'
+    run(tiny, ids=range(4), store=store)
+    done = len(Store(store).done())
+    with pytest.raises(StoreError, match='the disk is full.*free some space, and call again'):
+        run(tiny, ids=None, replicates=40, store=store)
+    held = Store(store)
+    assert len(held.done()) > done and len(held.frame()) >= 8 * len(METRICS) * 2
+    held.db.close()
+    ro = tmp_path / 'ro'
+    ro.mkdir()
+    subprocess.run(['mount', '--bind', str(small_disk), str(ro)], check=True)
+    subprocess.run(['mount', '-o', 'remount,bind,ro', str(ro)], check=True)
+    try:
+        with pytest.raises(StoreError, match='cannot be written to.*can be read'):
+            run(tiny, ids=None, replicates=40, store=ro / 's.db')
+        assert len(Store(ro / 's.db').done()) > done
+    finally:
+        subprocess.run(['umount', '-l', str(ro)], check=True)
+    subprocess.run(['mount', '-o', 'remount,size=8m', str(small_disk)], check=True)
+    assert (
+        run(tiny, ids=None, replicates=3, seed=0, store=store).store.failures().empty
+        and len(Store(store).done()) >= 3 * 41
+    )
+
+
+def test_whichever_page_is_damaged_the_store_is_rescued(tiny, tmp_path):
+    path = tmp_path / 's.db'
+    s = run(tiny, units='users', store=path).store
+    whole, n, before = s.content_hash(), len(s.done()), path.read_bytes()
+    s.db.close()
+    kept = []
+    for page in range(len(before) // 4096):
+        for hurt in (bytes(4096), b'\xff\x80' * 2048):
+            path.write_bytes(before[: page * 4096] + hurt + before[(page + 1) * 4096 :])
+            new = tmp_path / 'new.db'
+            new.unlink(missing_ok=True)
+            with pytest.raises(StoreError, match='rescue'):
+                Store(path)
+            rescued = Store.rescue(path, new)
+            kept.append(len(rescued.done()))
+            rescued.db.close()
+            assert run(tiny, store=new).store.content_hash() == whole
+    assert kept[0] == kept[1] == n and np.mean(kept) > 0.6 * n
+
+
+@pytest.mark.parametrize(
+    'wrong', [dict(time_limit=0), dict(time_limit=float('nan')), dict(memory_limit=-1)]
+)
+def test_limits_that_are_none_are_refused(tiny, wrong):
+    with pytest.raises(ValueError, match='above zero'):
+        run(tiny, **wrong)
+
+
+def test_a_memory_limit_below_what_python_needs_is_said(tiny):
+    with pytest.raises(ValueError, match='GiB before its first retraining. Allow more'):
+        run(tiny, memory_limit=0.05)

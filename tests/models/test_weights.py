@@ -1,0 +1,297 @@
+"""Row weights: what they mean in each model, and that fast and reference agree about it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from recinfluence.kernels import ncf as ncf_kernel, svd as svd_kernel
+from recinfluence.engines.deletion import Replicate
+from recinfluence.engines.fast_ncf import FastNCF
+from recinfluence.engines.fast_svd import FastSVD
+from recinfluence.engines.reference import ReferenceEngine
+from recinfluence.engines.stacked_ncf import StackedNCF
+from recinfluence.engines.registry import find_engine
+from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.models.ncf import NCF
+from recinfluence.models.popularity import Popularity
+from recinfluence.models.base import Recommender, row_weights
+from recinfluence.core.units import Unit
+from recinfluence.models.conformance import conformance
+from recinfluence.data.splits import Split
+from recinfluence.models.svd import SVD
+
+SMALL = dict(n_epochs=3, batch_size=32, dtype='float64')
+MODELS = [
+    NCF(**SMALL),
+    NCF('gmf', n_factors=6, **SMALL),
+    NCF('mlp', layer_sizes=(10, 7, 5), **SMALL),
+    SVD(n_factors=9, n_epochs=4),
+    SVD(n_factors=20, n_epochs=4, start='surprise'),
+    SVD(n_factors=5, n_epochs=3, biased=False),
+]
+FAST = {NCF: FastNCF, SVD: FastSVD}
+
+
+def reweigh(split, weights):
+    return Split(split.train.assign(weight=weights), split.test, split.interactions, split.protocol)
+
+
+def fractions(split, seed=0):
+    "A fifth of the rows weigh 0, and so do all of user 4."
+    rng = np.random.default_rng(seed)
+    w = rng.gamma(1.5, 1, len(split.train))
+    w[rng.random(len(w)) < 0.2] = 0
+    w[split.train.user == 4] = 0
+    return w
+
+
+def scores(model, split):
+    return model.score(split.users, split.items)
+
+
+def fitted(model, split, weights, seed=3):
+    return scores(model.fresh().fit(split.train.assign(weight=weights), seed), split)
+
+
+# ---- what weights mean
+@pytest.mark.parametrize('model', MODELS, ids=repr)
+def test_ones_are_none_bit_for_bit(model, tiny):
+    assert np.array_equal(fitted(model, tiny, 1.0), scores(model.fresh().fit(tiny.train, 3), tiny))
+
+
+@pytest.mark.parametrize('start', ['keyed', 'surprise'])
+def test_svd_a_weight_of_two_is_two_visits_when_steps_are_small(start, tiny):
+    "scikit-surprise on doubled rows, one behind the other: what differs is of second order in the step."
+    model = SVD(n_factors=6, n_epochs=3, lr_all=1e-4, start=start)
+    w = np.where(tiny.train.user % 3 == 0, 2.0, 1.0)
+    doubled = tiny.train.loc[np.repeat(tiny.train.index, w.astype(int))]
+    weighted, plain = fitted(model, tiny, w), scores(model.fresh().fit(tiny.train, 3), tiny)
+    assert (
+        np.abs(weighted - scores(model.fresh().fit(doubled, 3), tiny)).max()
+        < 0.02 * np.abs(weighted - plain).max()
+    )
+
+
+@pytest.mark.parametrize('model', [m for m in MODELS if isinstance(m, SVD)], ids=repr)
+def test_svd_a_row_of_weight_zero_is_absent_bit_for_bit(model, tiny):
+    w = fractions(tiny)
+    left = tiny.train[w > 0].assign(weight=w[w > 0])
+    assert np.array_equal(fitted(model, tiny, w), scores(model.fresh().fit(left, 3), tiny))
+    only = (w > 0).astype(float)
+    assert (
+        np.abs(
+            fitted(model, tiny, only) - scores(model.fresh().fit(tiny.train[w > 0], 3), tiny)
+        ).max()
+        < 1e-12
+    )  # ones and zeros: scikit-surprise on the rows that are left
+
+
+@pytest.mark.parametrize('dtype', ['float32', 'float64'])
+def test_ncf_a_user_of_weight_zero_is_deleted_bit_for_bit(dtype, tiny):
+    model = NCF(n_epochs=3, batch_size=32, dtype=dtype)
+    assert np.array_equal(
+        fitted(model, tiny, np.where(tiny.train.user.isin([0, 9]), 0.0, 1.0)),
+        scores(model.fresh().fit_without(tiny.train, Unit(users=(0, 9)), 3), tiny),
+    )
+
+
+def test_ncf_only_proportions_count(tiny):
+    w = fractions(tiny)
+    assert np.abs(fitted(NCF(**SMALL), tiny, w) - fitted(NCF(**SMALL), tiny, 8 * w)).max() < 1e-12
+
+
+@pytest.mark.parametrize('n_neg', [1, 4, 30])  # 30: more than there are items left to draw
+def test_ncf_negatives_weigh_what_their_rows_weigh(n_neg, tiny):
+    w = fractions(tiny)
+    d = NCF(n_neg=n_neg, batch_size=1, n_epochs=1).draws(tiny.train.assign(weight=w), 0)
+    u, y, got = (a[:, 0] for a in (d.users, d.labels, d.weights))
+    own = pd.Series(w).groupby(tiny.train.user).apply(sorted)
+    for n, user in enumerate(tiny.users):
+        assert sorted(got[(u == n) & (y == 1)]) == pytest.approx(own[user])
+        negatives = pd.Series(got[(u == n) & (y == 0)]).value_counts()
+        rows = pd.Series(own[user]).value_counts()
+        times = negatives / rows
+        assert set(negatives.index) <= set(rows.index) and (
+            times.max() - times.min() <= 1
+        )  # in turn: none is used more than once more than another
+
+
+def plain_svd(train, weights, users, items, start, model):
+    "Row by row with its own tables, keyed by id."
+    p, q = (
+        {i: row.copy() for i, row in zip(ids, table)} for ids, table in zip((users, items), start)
+    )
+    bu, bi = dict.fromkeys(users, 0.0), dict.fromkeys(items, 0.0)
+    mean = (train.rating * weights).sum() / weights.sum()
+    for _ in range(model.n_epochs):
+        for u, i, r, w in zip(train.user, train['item'], train.rating, weights):
+            e = r - (mean + bu[u] + bi[i] + (p[u] * q[i]).sum())
+            step = w * model.lr_all
+            bu[u], bi[i] = (
+                bu[u] + step * (e - model.reg_all * bu[u]),
+                bi[i] + step * (e - model.reg_all * bi[i]),
+            )
+            p[u], q[i] = (
+                p[u] + step * (e * q[i] - model.reg_all * p[u]),
+                q[i] + step * (e * p[u] - model.reg_all * q[i]),
+            )
+    return np.clip([[mean + bu[u] + bi[i] + p[u] @ q[i] for i in items] for u in users], 1, 5)
+
+
+def test_svd_against_a_plain_loop(tiny):
+    model, w = SVD(n_factors=6, n_epochs=4), np.random.default_rng(0).gamma(1.5, 1, len(tiny.train))
+    order = tiny.train.user.argsort(kind='stable')
+    engine = FastSVD(model, Evaluator(tiny), 3)
+    expected = plain_svd(
+        tiny.train.iloc[order], w[order], tiny.users, tiny.items, (engine.pu, engine.qi), model
+    )
+    assert np.abs(fitted(model, tiny, w) - expected).max() < 1e-12
+
+
+# ---- engines
+@pytest.mark.parametrize('model', MODELS, ids=repr)
+def test_fast_is_reference(model, tiny):
+    "Weighted trainings without a user, an item, nothing."
+    rows, units = (
+        reweigh(tiny, fractions(tiny)),
+        [Unit(), Unit(users=(5,)), Unit(items=(7,)), Unit(users=(1, 8), items=(3,), name='some')],
+    )
+    evaluator = Evaluator(rows, 3)
+    slow = Replicate(model, evaluator, 2)
+    for make in (FAST[type(model)], StackedNCF) if type(model) is NCF else (FastSVD,):
+        for d in make(model, evaluator, 2).delete(units):
+            s = slow.delete(d.unit)
+            for side in ('full', 'held', 'without'):
+                assert getattr(d, side) == {
+                    m: pytest.approx(v, abs=1e-10) for m, v in getattr(s, side).items()
+                }, (make.name, d.unit.key, side)
+
+
+@pytest.mark.parametrize('model', MODELS, ids=repr)
+@pytest.mark.parametrize('weighted', [False, True])
+def test_users_that_count_more_are_rows_that_weigh_more(model, weighted, tiny):
+    "Of all engines, alone and beside each other, on rows with and without weights of their own."
+    split = reweigh(tiny, fractions(tiny)) if weighted else tiny
+    counts = np.random.default_rng(1).gamma(1, 1, (len(tiny.users), 3))
+    counts[:5, 1] = 0
+    counts[:, 2] = 1
+    e = Evaluator(split, 3)
+    own = split.codes(split.train)[0]
+    base = split.train['weight'] if weighted else 1.0
+    expected = [
+        e.rank(model.fresh().fit(split.train.assign(weight=c[own] * base), 2), 2) for c in counts.T
+    ]
+    for make in (ReferenceEngine, FAST[type(model)]):
+        for a, b in zip(make(model, e, 2).reweighted(counts, 2), expected):
+            assert np.array_equal(a.top, b.top) and np.abs(a.predicted - b.predicted).max() < 1e-10
+
+
+def test_the_ncf_kernel_is_weighted_torch():
+    "All of a kernel's weights at once: users', items', samples'; padding included, 18 being no multiple of a block."
+    rng = np.random.default_rng(0)
+    shape = ncf_kernel.Shape(3, 4, (5,))
+    U, I, Y = (
+        rng.integers(0, 11, (40, 18)),
+        rng.integers(0, 13, (40, 18)),
+        rng.integers(0, 2, (40, 18)),
+    )
+    W = rng.gamma(1, 1, U.shape) * (rng.random(U.shape) < 0.8)
+    W[7] = 0
+    start = {
+        'user_gmf': (11, 3),
+        'item_gmf': (13, 3),
+        'user_mlp': (11, 4),
+        'item_mlp': (13, 4),
+        'W0': (8, 5),
+        'b0': (5,),
+        'out': (8,),
+    }
+    start = {k: rng.normal(0, 0.4, s) for k, s in start.items()}
+    wu, wi = rng.random((11, 2)), rng.random((13, 2))
+    adam = ncf_kernel.Adam(learning_rate=0.01)
+    plan = ncf_kernel.plan_touches(U, I, 11, 13, adam)
+    ours = ncf_kernel.train(shape, plan, U, I, Y, start, wu, wi, adam, np.float64, W)
+    for lane in range(2):
+        p = {k: torch.tensor(v, requires_grad=True) for k, v in start.items()}
+        optimiser = torch.optim.Adam(p.values(), lr=0.01)
+        for u, i, y, w in zip(U, I, Y, W):
+            h = torch.relu(torch.cat([p['user_mlp'][u], p['item_mlp'][i]], 1) @ p['W0'] + p['b0'])
+            z = torch.cat([p['user_gmf'][u] * p['item_gmf'][i], h], 1) @ p['out']
+            w = torch.tensor(wu[u, lane] * wi[i, lane] * w)
+            loss = -(w * (torch.tensor(y) * z - torch.nn.functional.softplus(z))).sum() / (
+                w.sum() if w.sum() > 0 else 1
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        assert max(np.abs(ours[k][..., lane] - p[k].detach().numpy()).max() for k in start) < 1e-12
+    ones = ncf_kernel.train(
+        shape, plan, U, I, Y, start, wu > 0.5, wi > 0.2, adam, np.float64, np.ones(U.shape)
+    )
+    none = ncf_kernel.train(shape, plan, U, I, Y, start, wu > 0.5, wi > 0.2, adam, np.float64)
+    assert all(np.array_equal(ones[k], none[k]) for k in start)
+
+
+# ---- what is refused, and who declares what
+@pytest.mark.parametrize(
+    'weight, message',
+    [
+        (-1.0, r'train row 1 has the weight -1'),
+        (np.nan, 'weight nan'),
+        (np.inf, 'weight inf'),
+        (0.0, 'every train row has weight 0'),
+    ],
+)
+def test_weights_that_cannot_be_used_are_refused(weight, message, tiny):
+    for model in (NCF(**SMALL), SVD(n_epochs=1)):
+        with pytest.raises(ValueError, match=message):
+            model.fit(tiny.train.assign(weight=weight))
+
+
+def test_kernels_refuse_weights_that_do_not_fit():
+    u = np.zeros(4, int)
+    start = np.ones((1, 2))
+    with pytest.raises(ValueError, match='do not fit together'):
+        svd_kernel.train(u, u, u, start, start, 0.0, svd_kernel.SGD(), weights=np.ones(3))
+
+
+def test_a_model_that_does_not_heed_weights_is_not_given_any(tiny):
+    weighted = Evaluator(reweigh(tiny, fractions(tiny)))
+    with pytest.raises(ValueError, match='weights, which Popularity does not heed'):
+        find_engine(Popularity(), weighted)
+    assert (
+        find_engine(Popularity(), Evaluator(reweigh(tiny, 1.0))) is ReferenceEngine
+        and find_engine(SVD(), weighted) is FastSVD
+    )
+
+
+def test_conformance_looks_at_weights_where_they_are_declared():
+    check = 'weights of one change nothing, weights of zero delete'
+
+    class Mean(Recommender):
+        paired = weighted = True
+
+        def fit(self, train, seed=0):
+            w = row_weights(train)
+            w = np.ones(len(train)) if w is None else w
+            self.mean_ = (
+                pd.Series(w * train.rating).groupby(train['item'].to_numpy()).sum()
+                / pd.Series(w).groupby(train['item'].to_numpy()).sum()
+            )
+            return self
+
+        def score(self, users, items):
+            return np.tile(self.mean_.reindex(items).fillna(3.0).to_numpy(), (len(users), 1))
+
+    class Deaf(Mean):
+        def fit(self, train, seed=0):
+            return super().fit(train.drop(columns='weight', errors='ignore'), seed)
+
+    assert (
+        check not in conformance(Popularity()).index
+        and conformance(Mean()).passed[check]
+        and not conformance(Deaf()).passed[check]
+    )
+    for model in (NCF(n_epochs=2, batch_size=32), SVD(n_factors=8, n_epochs=5)):
+        assert conformance(model).passed.all()
