@@ -57,7 +57,7 @@ measured: $(MEASURED)  ## run these and keep what the site shows of them
 	$(BIN)/python docs/measure.py $(MEASURED)
 
 amazon_at_size: $(READY)  ## read a csv of the size and shape of Amazon Electronics, simulated, on one core, and keep what it took: a minute, 0.4 GB of temporary disk
-	$(SINGLE) $(BIN)/python tests/data/amazon_at_size.py --keep docs/measured/amazon_at_size.csv
+	$(SINGLE) $(BIN)/python tests/amazon_at_size.py --keep docs/measured/amazon_at_size.csv
 
 shipped: $(READY)  ## compute the influence tables of data/shipped again: the full profile, about two hours on two cores
 	$(SINGLE) $(BIN)/recinfluence reproduce all --profile full --out runs/full $(if $(JOBS),--jobs $(JOBS))

@@ -1,6 +1,7 @@
 """The site: `make docs`. What is not in this folder is staged from the notebooks, the README and the package before Sphinx reads it (_ext/stage.py)."""
 
-import re, sys
+import re
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent

@@ -1,6 +1,11 @@
 """Keep what `make faults`, `make cluster`, `make actions` and `make reproduce` have measured for the pages of the site: `make measured` calls this after them."""
 
-import csv, json, os, re, shutil, sys
+import csv
+import json
+import os
+import re
+import shutil
+import sys
 from pathlib import Path
 
 import recinfluence

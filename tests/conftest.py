@@ -1,6 +1,8 @@
 """What the tests share: MovieLens 100K by the package's own loader, and a small planted data set."""
 
-import os, shutil, signal
+import os
+import shutil
+import signal
 from pathlib import Path
 
 for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):

@@ -3,7 +3,13 @@
 Run with --write-readme to write README.md from nbs/index.ipynb, and the lessons' launch lines from settings.ini, instead of checking them.
 """
 
-import configparser, filecmp, json, shutil, subprocess, sys, tempfile
+import configparser
+import filecmp
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import quote, urlparse
 

@@ -1,6 +1,10 @@
 """The API reference, read from the source: signatures, the comments beside parameters, docstrings. Nothing is imported."""
 
-import ast, io, json, re, tokenize
+import ast
+import io
+import json
+import re
+import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,6 +1,9 @@
 """What the site is made from beside the pages of this folder: the notebooks, parts of the README, the measured tables, and the API reference."""
 
-import csv, json, os, re
+import csv
+import json
+import os
+import re
 from itertools import groupby
 from pathlib import Path
 

@@ -16,14 +16,14 @@ from scipy import stats
 from ..core.random import stream
 from ..core.units import Unit
 from ..data.splits import Split
-from ..decisions.validation import _unseen, against
+from ..decisions.validation import _unseen, compare_with_controls
 from ..engines.registry import find_engine
 from ..influence.influence import Influence
 from ..metrics.evaluator import Evaluator
 from ..metrics.exposure import EXPOSURE
 from ..metrics.metric import Metric
 from ..metrics.ranking import Ranked
-from ..models.base import Recommender, UNPAIRED
+from ..models.base import UNPAIRED, Recommender
 
 # %% auto #0
 __all__ = ['LONGER', 'ALPHA', 'Trial', 'Action', 'Measured', 'measure', 'with_reserve']
@@ -174,7 +174,7 @@ class Measured:
             ).T + 0.0  # (arms, seeds)
             if not np.isfinite(effect).all():
                 continue
-            a = against(effect[0], effect[1:])
+            a = compare_with_controls(effect[0], effect[1:])
             half = (
                 stats.t.ppf(0.975, len(self.seeds) - 1) * a['se'] if len(self.seeds) > 1 else np.nan
             )

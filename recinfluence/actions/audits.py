@@ -18,7 +18,7 @@ from ..influence.influence import Influence
 from ..metrics.ranking import Ranked
 
 # %% auto #0
-__all__ = ['traits', 'trait_effects', 'seated', 'newcomers', 'popularity_audit', 'group_audit']
+__all__ = ['traits', 'trait_effects', 'seat_newcomers', 'newcomers', 'popularity_audit', 'group_audit']
 
 # %% ../../nbs/11_actions/4_audits.ipynb #c004
 def _cold(influence, few):
@@ -86,7 +86,7 @@ def trait_effects(
     )
 
 # %% ../../nbs/11_actions/4_audits.ipynb #c007
-def seated(
+def seat_newcomers(
     whole: np.ndarray,  # (users, candidates) all candidates of each user in order, -1: none
     chosen: np.ndarray,  # (items,) True: may take the last place
     k: int,  # places of a list
@@ -128,7 +128,8 @@ def newcomers(
     def do(trial, arms):
         return [
             Ranked(
-                seated(trial.whole, trial.items(d.index), trial.evaluator.k), trial.full.predicted
+                seat_newcomers(trial.whole, trial.items(d.index), trial.evaluator.k),
+                trial.full.predicted,
             )
             for d in arms
         ]

@@ -10,16 +10,16 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from .action import Action, LONGER, _choose, _ranked
+from .action import LONGER, Action, _choose, _ranked
 from ..core.units import Unit
 from ..influence.influence import Influence
 from ..metrics.ranking import Ranked
 
 # %% auto #0
-__all__ = ['promoted', 'limited', 'prune', 'promote', 'limit']
+__all__ = ['promote_in_lists', 'limit_in_lists', 'prune', 'promote', 'limit']
 
 # %% ../../nbs/11_actions/3_on_items.ipynb #c005
-def promoted(
+def promote_in_lists(
     top: np.ndarray,  # (users, length) positions of items, best first, -1: none
     chosen: np.ndarray,  # (items,) True: moves up
     places: int,
@@ -30,7 +30,7 @@ def promoted(
     return np.take_along_axis(top, np.argsort(rank, axis=1, kind='stable'), 1)
 
 # %% ../../nbs/11_actions/3_on_items.ipynb #c006
-def limited(
+def limit_in_lists(
     top: np.ndarray,  # (users, length) as above, longer than what is shown
     chosen: np.ndarray,  # (items,) True: limited
     lists: int,  # how many lists it may stand on
@@ -90,7 +90,8 @@ def promote(
     def do(trial, arms):
         return [
             Ranked(
-                promoted(trial.full.top, trial.items(d.index), int(d.iloc[0])), trial.full.predicted
+                promote_in_lists(trial.full.top, trial.items(d.index), int(d.iloc[0])),
+                trial.full.predicted,
             )
             for d in arms
         ]
@@ -120,7 +121,7 @@ def limit(
         even = len(s.users) * trial.evaluator.k / len(s.items)
         return [
             Ranked(
-                limited(
+                limit_in_lists(
                     trial.full.top, trial.items(d.index), max(1, int(np.ceil(d.iloc[0] * even)))
                 ),
                 trial.full.predicted,

@@ -18,7 +18,7 @@ from ..metrics.evaluator import Evaluator
 from ..metrics.ranking import Ranked
 
 # %% auto #0
-__all__ = ['leave_out', 'weigh', 'segment', 'gaps', 'targets', 'enrich']
+__all__ = ['leave_out', 'weigh', 'segment', 'genre_gaps', 'enrichment_targets', 'enrich']
 
 # %% ../../nbs/11_actions/2_on_users.ipynb #c005
 def _reweigh(trial, arms):
@@ -113,7 +113,7 @@ def segment(
     )
 
 # %% ../../nbs/11_actions/2_on_users.ipynb #c022
-def gaps(
+def genre_gaps(
     split: Split,
     users: Iterable,  # ids in train
 ) -> pd.DataFrame:  # users × items: how much an item would fill what the user lacks
@@ -134,7 +134,7 @@ def gaps(
     )
 
 # %% ../../nbs/11_actions/2_on_users.ipynb #c023
-def targets(
+def enrichment_targets(
     influence: Influence,  # of users
     split: Split,
     users: int | Iterable = 30,  # how many of the worst, or their ids
@@ -142,7 +142,7 @@ def targets(
 ) -> pd.DataFrame:  # a row a user and item
     "Targeted enrichment: who should be asked, and for which items they lack."
     ids = _choose(_ranked(influence, 'users'), users)
-    g = gaps(split, ids)
+    g = genre_gaps(split, ids)
     own = split.train[split.train.user.isin(ids)]
     for u, i in zip(own.user, own['item']):
         g.at[u, i] = -np.inf
@@ -192,7 +192,7 @@ def enrich(
     "Targeted enrichment: chosen users' later rows are trained on, those first that fill what they lack."
     f = _ranked(influence, 'users')
     reserve = reserve[reserve.user.isin(f.index)]
-    g = gaps(split, reserve.user.unique())
+    g = genre_gaps(split, reserve.user.unique())
     order = np.argsort([-g.at[u, i] for u, i in zip(reserve.user, reserve['item'])], kind='stable')
     return Action(
         f'{rows} more rows for the worst',

@@ -14,7 +14,7 @@ from .action import _verdict
 from ..influence.influence import Influence
 
 # %% auto #0
-__all__ = ['AUDIENCES', 'actions_table', 'one_page']
+__all__ = ['AUDIENCES', 'actions_table', 'action_page']
 
 # %% ../../nbs/11_actions/6_overview.ipynb #c005
 AUDIENCES = {
@@ -39,7 +39,7 @@ def actions_table(
     )
 
 # %% ../../nbs/11_actions/6_overview.ipynb #c007
-def one_page(
+def action_page(
     audience: str,  # 'developers', 'product managers' or 'trust and safety'
     table: pd.DataFrame,  # lines of `actions_table`, those that concern the audience
     influence: Influence,

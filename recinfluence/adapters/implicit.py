@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from .adapter import Adapter, _SEED, _THREADS, _coded
+from .adapter import _SEED, _THREADS, Adapter, _coded
 from ..core.random import stream
 from ..models.ncf import positions
 

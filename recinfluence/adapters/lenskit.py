@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .adapter import Adapter, KeyedGenerator, _SEED, _THREADS, _coded
+from .adapter import _SEED, _THREADS, Adapter, KeyedGenerator, _coded
 from ..models.ncf import positions
 
 # %% auto #0

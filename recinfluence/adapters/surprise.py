@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
-from .adapter import Adapter, KeyedState, _QUIET, _SEED
+from .adapter import _QUIET, _SEED, Adapter, KeyedState
 from ..core.random import stream
 
 # %% auto #0

@@ -219,9 +219,9 @@ def reproduce(args):
 
 # %% ../../nbs/14_cli/2_commands.ipynb #c012
 def bench(args):
-    from recinfluence.reproduction.bench import bench
     from recinfluence.core.machine import processor
     from recinfluence.data.splits import chrono_split, random_split
+    from recinfluence.reproduction.bench import bench
 
     data = _dataset(args)
     table = bench(chrono_split(data), random_split(data), args.repeats)

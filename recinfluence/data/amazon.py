@@ -23,16 +23,16 @@ import pyarrow.json as arrow_json
 from ..core.files import cache_dir, write_atomic
 from .interactions import COLUMNS, DataError, Interactions
 from recinfluence.data.layouts import (
-    LAYOUTS,
     _COLUMNS,
     _HEADER,
     _ITEM,
     _KEYS,
-    _Stream,
     _USER,
+    LAYOUTS,
     _fault,
     _list_file,
     _number,
+    _Stream,
     find_layout,
 )
 from .movielens import _download_parts

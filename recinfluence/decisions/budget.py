@@ -16,7 +16,7 @@ import pandas as pd
 from ..core.files import write_atomic
 from ..core.machine import cores
 from ..data.splits import Split
-from .planning import _clock, seconds
+from .planning import _clock, parse_duration
 from ..designs.random_groups import RandomGroups
 from ..designs.samples import SAMPLES, sample_units
 from ..designs.single import single_units
@@ -24,12 +24,12 @@ from ..engines.registry import find_engine
 from ..influence.influence import Influence
 from ..metrics.evaluator import Evaluator
 from ..metrics.metric import METRICS
-from ..models.base import Recommender, UNPAIRED
+from ..models.base import UNPAIRED, Recommender
 from ..sweep.experiment import identity
 from ..sweep.run import deletion_sweep
 
 # %% auto #0
-__all__ = ['FRESH', 'Price', 'price', 'Quote', 'Study', 'quote']
+__all__ = ['FRESH', 'Price', 'measure_price', 'Quote', 'Study', 'quote']
 
 # %% ../../nbs/10_decisions/6_budget.ipynb #c005
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Price:
         return seeds * batches * self.lanes * self.retraining + prepared * self.replicate
 
 # %% ../../nbs/10_decisions/6_budget.ipynb #c006
-def price(
+def measure_price(
     recommender: Recommender,
     split: Split,
     units: str = 'users',
@@ -92,7 +92,7 @@ class Quote:
     "What will be done for a budget, and what everything would take. Nothing has started; `run` starts it."
 
     table: pd.DataFrame  # a row a stage
-    price: Price
+    measure_price: Price
     asked: dict  # what it is a quote for, in plain values
     recommender: Recommender
     split: Split
@@ -271,7 +271,7 @@ def quote(
     store = None if store is None else Path(store)
     asked = dict(
         units=units,
-        budget=seconds(budget),
+        budget=parse_duration(budget),
         metric=metric,
         sample=sample,
         seed=seed,
@@ -324,7 +324,7 @@ def quote(
     cost = (
         replace(priced, jobs=jobs or priced.jobs)
         if priced
-        else price(recommender, split, units, engine, jobs, **settings)
+        else measure_price(recommender, split, units, engine, jobs, **settings)
     )
     total, given = len(sample_units(split, units)), asked['budget']
     while True:

@@ -17,10 +17,10 @@ from ..influence.influence import Influence
 from ..influence.reliability import Reliability
 
 # %% auto #0
-__all__ = ['seconds', 'retrainings', 'Plan', 'plan']
+__all__ = ['parse_duration', 'retrainings', 'Plan', 'plan']
 
 # %% ../../nbs/10_decisions/4_planning.ipynb #c006
-def seconds(
+def parse_duration(
     time: str | float,  # '30min', '2h', '90s', '1h30min', or seconds
 ) -> float:
     "A time in words as seconds."
@@ -123,7 +123,7 @@ def plan(
                 '_by': need[0],
             }
         else:
-            more = seconds(budget) * jobs / cost
+            more = parse_duration(budget) * jobs / cost
             reach = [
                 max(e.project(more / n * r.replicates), 0) if e.estimate > 0 else 0.0 for e in ends
             ]
@@ -139,7 +139,9 @@ def plan(
         pd.DataFrame(rows).sort_values('_by', kind='stable').drop(columns='_by').set_index('design')
     )
     what = (
-        f'reliability {reliability:g}' if reliability is not None else f'{_clock(seconds(budget))}'
+        f'reliability {reliability:g}'
+        if reliability is not None
+        else f'{_clock(parse_duration(budget))}'
     )
     return Plan(
         table,

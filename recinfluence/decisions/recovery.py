@@ -19,7 +19,8 @@ from ..models.base import Recommender
 from ..sweep.run import deletion_sweep
 
 # %% auto #0
-__all__ = ['BASELINES', 'recovery', 'lead', 'baselines', 'best_way', 'precision_at', 'detection', 'permuted_deletions']
+__all__ = ['BASELINES', 'recovery', 'compare_with_baselines', 'baselines', 'orient_scores', 'precision_at', 'detection',
+           'permuted_deletions']
 
 # %% ../../nbs/10_decisions/3_recovery.ipynb #c005
 def _curves(scores, planted, weights):
@@ -81,7 +82,7 @@ def recovery(
     )
 
 # %% ../../nbs/10_decisions/3_recovery.ipynb #c008
-def lead(
+def compare_with_baselines(
     scores: pd.DataFrame,  # as for `recovery`
     planted: Iterable,
     method: str,  # a column
@@ -132,7 +133,7 @@ def baselines(split: Split) -> pd.DataFrame:
     )
 
 # %% ../../nbs/10_decisions/3_recovery.ipynb #c014
-def best_way(
+def orient_scores(
     scores: pd.DataFrame,  # users × methods
     planted: Iterable,  # ids
 ) -> pd.DataFrame:
@@ -213,7 +214,7 @@ def detection(
             own = planted.users.index[planted.users.kind == k]
             who = [*own, *real]
             y = np.isin(who, own)
-            scores = best_way(cheap.loc[who], own).assign(influence=KINDS[k] * alone.loc[who])
+            scores = orient_scores(cheap.loc[who], own).assign(influence=KINDS[k] * alone.loc[who])
             for method, s in scores.items():
                 s = s.to_numpy(float)
                 found.append(

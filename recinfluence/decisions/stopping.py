@@ -13,15 +13,15 @@ import pandas as pd
 from scipy import stats
 
 from ..data.splits import Split
-from .planning import _clock, retrainings, seconds
+from .planning import _clock, parse_duration, retrainings
 from ..designs.single import single_units
 from ..influence.influence import Influence
 from ..metrics.metric import METRICS
-from ..models.base import Recommender, UNPAIRED
+from ..models.base import UNPAIRED, Recommender
 from ..sweep.run import deletion_sweep
 
 # %% auto #0
-__all__ = ['Stopped', 'sweep_until', 'Screened', 'survivors', 'screen']
+__all__ = ['Stopped', 'sweep_until', 'Screened', 'not_excluded', 'screen']
 
 # %% ../../nbs/10_decisions/5_stopping.ipynb #c005
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def sweep_until(
     if batch < 2:
         raise ValueError(f'batch={batch}: error bars need at least two replicates.')
     limit, started, n, history = (
-        None if budget is None else seconds(budget),
+        None if budget is None else parse_duration(budget),
         monotonic(),
         min(batch, replicates or batch),
         [],
@@ -140,7 +140,7 @@ class Screened:
         return f'{self.conclusion}\n{self.history}\n{self.frame.head(self.k)}'
 
 # %% ../../nbs/10_decisions/5_stopping.ipynb #c010
-def survivors(
+def not_excluded(
     table: np.ndarray,  # (units, replicates) of those still in the race
     k: int,
     alpha: float,  # chance of dropping any one wrongly
@@ -197,7 +197,7 @@ def screen(
         settings['store'] = sweep.store
         i = sweep.influence(metric, part)
         spent += len(race) * (start if n == start else 1)
-        keep = set(i.table.index[survivors(sign * i.table.to_numpy(), k, alpha)])
+        keep = set(i.table.index[not_excluded(sign * i.table.to_numpy(), k, alpha)])
         race = [u for u in race if u.key in keep]
         history.append({'replicates': n, 'units left': len(race)})
         if len(race) <= k:

@@ -15,17 +15,17 @@ from scipy import stats
 
 from ..core.units import Unit
 from ..data.splits import Split
-from ..designs.controls import _members, _trained, matched, random_groups
+from ..designs.controls import _members, _trained, matched_controls, random_controls
 from ..influence.influence import Influence
 from ..metrics.metric import Metric
 from ..models.base import Recommender
 from ..sweep.run import Sweep, deletion_sweep
 
 # %% auto #0
-__all__ = ['COLUMNS', 'GAP', 'against', 'spread_of', 'Validation', 'validate']
+__all__ = ['COLUMNS', 'GAP', 'compare_with_controls', 'control_spread', 'Validation', 'validate']
 
 # %% ../../nbs/10_decisions/1_validation.ipynb #c005
-def against(
+def compare_with_controls(
     chosen: np.ndarray,  # (seeds,) influence of the group
     others: np.ndarray,  # (groups, seeds) of the groups it is compared with
     spread: float = 0,  # variance of the difference over the variance between the others; at least 1 + 1 / groups
@@ -66,7 +66,7 @@ def against(
     }
 
 # %% ../../nbs/10_decisions/1_validation.ipynb #c006
-def spread_of(
+def control_spread(
     chosen: np.ndarray,  # (ids,) 1 for a member, 0 for the others (-1 where a second group is taken away)
     others: np.ndarray,  # (groups, ids)
 ) -> float:
@@ -135,18 +135,18 @@ class Validation:
                 chosen.unit,
                 others.unit.tolist(),
             )
-            by_lot = against(x, wide[r.key].to_numpy(), self._spread(c, r.unit))
+            by_lot = compare_with_controls(x, wide[r.key].to_numpy(), self._spread(c, r.unit))
             out[end, size] = {
                 'rows': chosen.rows,
                 'matched_rows': others.rows.mean(),
-                **against(x, m, self._spread(c, o)),
+                **compare_with_controls(x, m, self._spread(c, o)),
                 'random': by_lot['matched'],
                 'random_low': by_lot['low'],
                 'random_high': by_lot['high'],
             }
         for size in dict.fromkeys(s for end, s in out if self.ranked is not None):
             (x, m, c, o), (y, w, d, v) = sides['best', size], sides['worst', size]
-            out[GAP, size] = against(x - y, m - w, self._spread(c, o, d, v))
+            out[GAP, size] = compare_with_controls(x - y, m - w, self._spread(c, o, d, v))
         f = pd.DataFrame(
             out.values(),
             index=pd.MultiIndex.from_tuples(
@@ -170,7 +170,7 @@ class Validation:
         n = 1 + len(others)
         if less:
             member = member[:n] - member[n:]
-        return spread_of(member[0], member[1:])
+        return control_spread(member[0], member[1:])
 
     def conclusion(self, metric: str | None = None) -> str:
         "What can be concluded, in a few plain sentences."
@@ -241,8 +241,10 @@ class Validation:
 
     def plot(self, metric: str | None = None, axes=None):
         "The curve with its bands; beside it the difference from matched groups, in half-widths of their band. Returns the two axes."
-        import matplotlib.pyplot as plt, seaborn as sns
+        import matplotlib.pyplot as plt
+        import seaborn as sns
         from matplotlib.ticker import NullFormatter
+
         from recinfluence.show.theme import HELPS, HURTS, NEUTRAL
 
         metric = self.metric if metric is None else metric
@@ -493,14 +495,14 @@ def validate(
             (end, len(ids), role, u)
             for role, us in (
                 ('chosen', [Unit(**{kind: tuple(ids)})]),
-                ('matched', matched(unit, split, n_random, seed)),
+                ('matched', matched_controls(unit, split, n_random, seed)),
             )
             for u in us
         ]
     rows += [
         (kind[:-1], n, 'random', u)
         for kind, n in lots
-        for u in random_groups(kind, n, split, n_random, seed, among)
+        for u in random_controls(kind, n, split, n_random, seed, among)
     ]
     made = pd.DataFrame(rows, columns=['end', 'size', 'role', 'unit'])
     count = {kind: _trained(split, kind) for kind, _ in lots}

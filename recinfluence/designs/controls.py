@@ -14,7 +14,7 @@ from ..core.units import Unit
 from ..data.splits import Split
 
 # %% auto #0
-__all__ = ['matched', 'random_groups']
+__all__ = ['matched_controls', 'random_controls']
 
 # %% ../../nbs/06_designs/4_controls.ipynb #c008
 def _trained(split, kind, among=None):
@@ -44,7 +44,7 @@ def _units(kind, ids, places):
     return [Unit(**{kind: tuple(sorted(ids[p].tolist()))}) for p in places]
 
 # %% ../../nbs/06_designs/4_controls.ipynb #c011
-def matched(
+def matched_controls(
     group: Unit,  # users or items with train rows
     split: Split,
     n: int = 12,  # how many groups
@@ -70,7 +70,7 @@ def matched(
     )
 
 # %% ../../nbs/06_designs/4_controls.ipynb #c012
-def random_groups(
+def random_controls(
     kind: str,  # 'users' or 'items'
     size: int,
     split: Split,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.units import Unit
-from .lanes import _Together, _fitted, lane_weights
+from .lanes import _fitted, _Together, lane_weights
 from .reference import LIBRARIES
 from ..models.ncf import NCF, one_thread
 

@@ -18,10 +18,10 @@ from ..metrics.metric import METRICS
 from ..models.ease import EASE
 
 # %% auto #0
-__all__ = ['without', 'closed_form']
+__all__ = ['delete_exactly', 'closed_form']
 
 # %% ../../nbs/09_influence/5_closed_form.ipynb #c005
-def without(
+def delete_exactly(
     model: EASE,  # fitted
     unit: Unit,
 ) -> EASE:  # fitted
@@ -46,7 +46,7 @@ def closed_form(model: EASE, evaluator: Evaluator, units: Iterable[Unit]) -> pd.
             0,
             full.full.metrics,
             full.held(unit),
-            evaluator(without(full.model, unit), unit).metrics,
+            evaluator(delete_exactly(full.model, unit), unit).metrics,
         )
         rows += [
             (

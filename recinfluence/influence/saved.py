@@ -19,7 +19,7 @@ from .influence import Influence
 from .reliability import Reliability, summarise
 
 # %% auto #0
-__all__ = ['save_results', 'SavedInfluence', 'first_seeing', 'load_results', 'shipped_results']
+__all__ = ['save_results', 'SavedInfluence', 'first_visible_metric', 'load_results', 'shipped_results']
 
 # %% ../../nbs/09_influence/4_saved.ipynb #c006
 def save_results(
@@ -28,7 +28,8 @@ def save_results(
     command: str = '',  # that makes the file again
 ) -> Path:
     "Write influences on several metrics to one small file."
-    import pyarrow as pa, pyarrow.parquet as pq
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     influences = list(influences)
     first = influences[0]
@@ -198,7 +199,7 @@ def _statistics(estimate, se, replicates, reliability):
     return out.assign(shrunk=e.mean() + factor * (e - e.mean())).to_dict('series')
 
 # %% ../../nbs/09_influence/4_saved.ipynb #c012
-def first_seeing(
+def first_visible_metric(
     metrics: Iterable[str],  # names
     identity: dict,  # of their sweep
 ) -> str:
@@ -225,7 +226,7 @@ def load_results(
     if meta is None:
         raise ValueError(f'{path} was not written by save_results.')
     about = json.loads(meta)
-    metric = metric or first_seeing(about['metrics'], about['identity'])
+    metric = metric or first_visible_metric(about['metrics'], about['identity'])
     if metric not in about['metrics']:
         raise ValueError(
             f'metric={metric!r} is not in {path.name}; there are {list(about["metrics"])}.'

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..data.splits import Split
 from .exposure import own_metrics
-from .metric import METRICS, Metric, RANKING
+from .metric import METRICS, RANKING, Metric
 from .ranking import CANDIDATES, Ranked, Recommended, _five, top_k
 
 # %% auto #0

@@ -25,7 +25,9 @@ def conformance(
     pd.DataFrame
 ):  # one row a check: passed (True, False or, for pairing, what was measured) and detail
     "Put a recommender through everything that deletion diagnostics rely on."
-    import pickle, cloudpickle
+    import pickle
+
+    import cloudpickle
 
     train = planted_interactions() if train is None else train
     users, items = np.unique(train.user), np.unique(train['item'])

@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from ..core.files import resource
-from ..show.html import printed
+from ..show.html import read_printed
 
 # %% auto #0
-__all__ = ['paper_table', 'verdict', 'beside', 'named_table', 'named_ids']
+__all__ = ['paper_table', 'verdict', 'compare_with_paper', 'named_table', 'named_ids']
 
 # %% ../../nbs/13_reproduction/1_paper.ipynb #c003
 def paper_table(
@@ -38,7 +38,7 @@ def verdict(
     df: int | None = None,  # degrees of freedom of `sd`; None: seeds - 1
 ) -> str:
     "'reproduced exactly', 'reproduced within noise (…)' or 'not reproducible, because …'."
-    value, decimals = printed(paper)
+    value, decimals = read_printed(paper)
     if round(float(ours), decimals) == value:
         return 'reproduced exactly'
     if sd is not None and np.isfinite(sd) and sd > 0:
@@ -49,7 +49,7 @@ def verdict(
     return f'not reproducible, because {why}' if why else 'not reproducible, and no reason is known'
 
 # %% ../../nbs/13_reproduction/1_paper.ipynb #c006
-def beside(
+def compare_with_paper(
     paper: pd.DataFrame,  # first column names the rows; published values in `column`
     ours: pd.Series,  # in the order of the rows
     sd: pd.Series | None = None,
@@ -61,7 +61,7 @@ def beside(
     names = paper.iloc[:, 0]
     ours = np.asarray(ours, dtype=float)
     spread = np.full(len(ours), np.nan) if sd is None else np.asarray(sd, dtype=float)
-    whole = [printed(p)[1] <= 0 and float(o).is_integer() for p, o in zip(paper[column], ours)]
+    whole = [read_printed(p)[1] <= 0 and float(o).is_integer() for p, o in zip(paper[column], ours)]
     out = pd.DataFrame(
         {
             'paper': paper[column].to_numpy(),

@@ -14,7 +14,15 @@ import pandas as pd
 import recinfluence
 from ..core.files import write_atomic
 from .paper import paper_table
-from ..show.html import CSS, HEAD, VERDICTS, kind_of, picture, table_html, tally
+from recinfluence.show.html import (
+    CSS,
+    HEAD,
+    VERDICTS,
+    count_verdicts,
+    picture,
+    table_html,
+    verdict_kind,
+)
 
 # %% auto #0
 __all__ = ['SECTION_NAMES', 'READINGS', 'MADE_IN', 'PAGE', 'contents', 'unseen', 'report']
@@ -187,7 +195,7 @@ def report(
         }
         for h, s, shown in unseen(out)
     ]
-    counted = Counter(kind_of(v) for said in items.verdicts if said is not None for v in said)
+    counted = Counter(verdict_kind(v) for said in items.verdicts if said is not None for v in said)
     html = (
         Environment(autoescape=True)
         .from_string(PAGE)
@@ -212,7 +220,7 @@ def _item(i, readings):
     counted = (
         [
             (VERDICTS[k][0], VERDICTS[k][1], f'{n} × {k}' if n > 1 or len(i.verdicts) > 1 else k)
-            for k, n in tally(i.verdicts).items()
+            for k, n in count_verdicts(i.verdicts).items()
         ]
         if i.verdicts is not None
         else []

@@ -17,15 +17,15 @@ import pandas as pd
 from ..core.files import resource
 from ..core.machine import cores
 from ..data.splits import chrono_split, random_split
-from ..decisions.budget import price
-from ..decisions.planning import seconds
+from ..decisions.budget import measure_price
+from ..decisions.planning import parse_duration
 from ..designs.random_groups import RandomGroups
 from ..models.ncf import NCF
 from ..models.svd import SVD
 from .sections import SECTIONS, _asked, run_experiment
 
 # %% auto #0
-__all__ = ['PROFILES', 'WITHIN', 'BESIDE', 'duration', 'reproduce_all', 'measured_beside']
+__all__ = ['PROFILES', 'WITHIN', 'OVERHEAD', 'forecast', 'reproduce_all', 'measured_overhead']
 
 # %% ../../nbs/13_reproduction/4_schedule.ipynb #c005
 PROFILES = {
@@ -43,7 +43,7 @@ PROFILES = {
 WITHIN = {'default': 40}  # minutes that a profile may take
 
 # %% ../../nbs/13_reproduction/4_schedule.ipynb #c007
-BESIDE = {
+OVERHEAD = {
     'explainers': ('4.1', 1_100),
     '4.1': ('4.1', 2_900),
     '4.2': ('4.1', 3_300),
@@ -64,7 +64,7 @@ def _written(name, parameter):
     return ast.literal_eval(re.search(rf'^{parameter} = (.*?)(?:\s+#.*)?$', cell, re.M)[1])
 
 # %% ../../nbs/13_reproduction/4_schedule.ipynb #c009
-def duration(
+def forecast(
     profile: str,  # of `PROFILES`
     jobs: int | None = None,
     sections: list[str] | None = None,  # default: all of the profile
@@ -78,15 +78,15 @@ def duration(
     jobs = jobs or cores()
     each, units = {}, 0
     needed = {
-        BESIDE[s][0] for s in chosen if s != '4.2'
+        OVERHEAD[s][0] for s in chosen if s != '4.2'
     }  # 4.2 alone needs no MovieLens, and prices itself
     if needed:
         data = load_movielens('100k', path=path)
         units = data.frame.user.nunique() + data.frame['item'].nunique()
     if '4.1' in needed:
-        each['4.1'] = price(NCF(), chrono_split(data), jobs=jobs, progress=False).retraining
+        each['4.1'] = measure_price(NCF(), chrono_split(data), jobs=jobs, progress=False).retraining
     if '4.3' in needed:
-        each['4.3'] = price(SVD(), random_split(data), jobs=jobs, progress=False).retraining
+        each['4.3'] = measure_price(SVD(), random_split(data), jobs=jobs, progress=False).retraining
     asked = lambda s, p: chosen[s].get(p) or _written(SECTIONS.get(s, s), p)
 
     def table(most):  # with at most so many replicates in section 4.1
@@ -104,9 +104,9 @@ def duration(
                 if s == 'trust'
                 else 0
             )
-            fixed = 2 * seconds(asked(s, 'budget')) / 60 if s == '4.2' else 0
-            cost = each.get(BESIDE[s][0], 0.0)
-            rows[s] = r, n, cost, fixed, (n + BESIDE[s][1]) * cost / jobs / 60 + fixed
+            fixed = 2 * parse_duration(asked(s, 'budget')) / 60 if s == '4.2' else 0
+            cost = each.get(OVERHEAD[s][0], 0.0)
+            rows[s] = r, n, cost, fixed, (n + OVERHEAD[s][1]) * cost / jobs / 60 + fixed
         return (
             pd.DataFrame(rows, index=['replicates', 'retrainings', 'price', 'budget', 'minutes'])
             .T.astype({'replicates': int, 'retrainings': int})
@@ -145,7 +145,7 @@ def reproduce_all(
             f'section {unknown.pop()} is not in the profile; there are {", ".join(PROFILES[profile])}.'
         )
     before = _asked(out).get('4.1', {})
-    takes = duration(
+    takes = forecast(
         profile,
         parameters.get('jobs'),
         list(chosen),
@@ -185,10 +185,10 @@ def reproduce_all(
     ]
 
 # %% ../../nbs/13_reproduction/4_schedule.ipynb #c011
-def measured_beside(
+def measured_overhead(
     out: str | Path,  # a finished folder of `reproduce_all`, made from nothing on an idle machine
 ) -> pd.Series:  # by section
-    "What `BESIDE` says, as this folder took it: minutes by the clock, less single deletions and budgets, in retrainings."
+    "What `OVERHEAD` says, as this folder took it: minutes by the clock, less single deletions and budgets, in retrainings."
     rows, took = (
         {},
         lambda s: json.loads((Path(out) / 'provenance' / f'{s}.json').read_text())['minutes'],

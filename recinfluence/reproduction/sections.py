@@ -18,7 +18,7 @@ from ..core.machine import cores, processor
 from ..sweep.store import Store
 
 # %% auto #0
-__all__ = ['SECTIONS', 'provenance', 'reproduce_section', 'run_experiment', 'keep']
+__all__ = ['SECTIONS', 'provenance', 'reproduce_section', 'run_experiment', 'save_output']
 
 # %% ../../nbs/13_reproduction/3_sections.ipynb #c003
 def provenance(
@@ -148,7 +148,7 @@ def _to_html(notebook):
     Path(notebook).with_suffix('.html').write_text(html, encoding='utf-8')
 
 # %% ../../nbs/13_reproduction/3_sections.ipynb #c011
-def keep(
+def save_output(
     thing,  # a frame, or matplotlib axes
     out: str | Path,  # the output folder
     name: str,  # such as 'table_03' or 'figure_2'

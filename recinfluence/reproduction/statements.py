@@ -14,10 +14,11 @@ from ..core.random import stream
 from ..core.units import Unit
 from ..metrics.metric import METRICS, PAPER
 from .paper import _rank, paper_table, verdict
-from ..show.html import printed
+from ..show.html import read_printed
 
 # %% auto #0
-__all__ = ['reliabilities', 'standing', 'as_verdicts', 'moved', 'tens', 'changes', 'own_tens', 'ten_table']
+__all__ = ['reliabilities', 'compare_rank', 'statement_verdicts', 'count_changed', 'extreme_groups', 'percent_changes',
+           'extreme_groups_by_seed', 'extreme_groups_table']
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c004
 def reliabilities(
@@ -44,7 +45,7 @@ def reliabilities(
     ).rename_axis('reliability of the order')
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c005
-def standing(
+def compare_rank(
     influence,  # an `Influence`, which covers the unit
     id,  # the unit that the paper names
     end: str = 'best',  # it is said to be the 'best' or the 'worst' of all
@@ -64,8 +65,8 @@ def standing(
     return {'here': f'rank {_rank(influence, id)} of {n:,}', 'verdict': verdict}
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c006
-def as_verdicts(
-    found: dict,  # figure: {'here': ..., 'verdict': as `standing` says it}
+def statement_verdicts(
+    found: dict,  # figure: {'here': ..., 'verdict': as `compare_rank` says it}
     stated: pd.Series,  # what the paper says, by figure
 ) -> pd.DataFrame:
     "Statements about figures, in the words of `verdict`."
@@ -84,8 +85,8 @@ def as_verdicts(
     ).T.rename_axis('figure')
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c007
-def moved(
-    table: pd.DataFrame,  # as `ten_table` makes it
+def count_changed(
+    table: pd.DataFrame,  # as `extreme_groups_table` makes it
 ) -> tuple[int, int]:
     "How many of the seven metrics got better, and how many worse, beyond ten at random."
     t = (
@@ -96,7 +97,7 @@ def moved(
     return int((t > 2).sum()), int((t < -2).sum())
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c009
-def tens(
+def extreme_groups(
     influence,  # an `Influence`, best first
     n_random: int = 13,  # groups of ten at random; with the two ends and the full model they fill a batch of 16 lanes
     size: int = 10,
@@ -118,7 +119,7 @@ def tens(
     return {name: Unit(**{kind: tuple(sorted(i))}) for name, i in chosen.items()}
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c010
-def changes(
+def percent_changes(
     sweep,
     unit: Unit,
     side: str = 'without',  # or 'held': what is mechanical of it
@@ -131,7 +132,7 @@ def changes(
     )[PAPER]
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c011
-def own_tens(
+def extreme_groups_by_seed(
     sweep,  # of single deletions
     metric: str = 'map',
     size: int = 10,
@@ -152,9 +153,9 @@ def own_tens(
     }
 
 # %% ../../nbs/13_reproduction/2_statements.ipynb #c012
-def ten_table(
+def extreme_groups_table(
     number: int,  # 5, 6, 8 or 9
-    groups: dict[str, Unit],  # as `tens` makes them
+    groups: dict[str, Unit],  # as `extreme_groups` makes them
     end: str,  # 'most' or 'least'
     own: pd.DataFrame,  # changes of each seed's own ten, a row a seed
     fresh,  # a sweep of the groups over seeds that did not choose them
@@ -162,8 +163,10 @@ def ten_table(
     "A table of the paper beside the same done here, and whether these ten differ from ten at random; in per cent."
     paper, unit = paper_table(number), groups[end]
     here, random = (
-        changes(fresh, unit),
-        sum(changes(fresh, u) for name, u in groups.items() if name not in ('most', 'least'))
+        percent_changes(fresh, unit),
+        sum(
+            percent_changes(fresh, u) for name, u in groups.items() if name not in ('most', 'least')
+        )
         / (len(groups) - 2),
     )
     beyond = here - random
@@ -180,14 +183,14 @@ def ten_table(
             return 'one seed: cannot say'
         if abs(d) <= 2 * se:
             return 'no different from ten at random'
-        return f'{"same" if np.sign(d) == np.sign(printed(printed_)[0]) else "opposite"} direction, beyond ten at random'
+        return f'{"same" if np.sign(d) == np.sign(read_printed(printed_)[0]) else "opposite"} direction, beyond ten at random'
 
     out = {
         'paper': paper.difference.to_numpy(),
         'as the paper did': own.mean(),
         'sd over seeds': sd,
         'fresh seeds': here.mean(),
-        'of it mechanical': changes(fresh, unit, 'held').mean(),
+        'of it mechanical': percent_changes(fresh, unit, 'held').mean(),
         'ten at random': random.mean(),
         'beyond random': d,
         'se': se,

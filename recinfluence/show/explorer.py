@@ -19,8 +19,21 @@ from ..metrics.evaluator import Evaluator
 from ..metrics.exposure import EXPOSURE
 from ..metrics.metric import Metric
 from ..models.base import Recommender
-from .lists import SORTS, for_whom, lines, listed, retrain_without, search_texts
-from .panels import changes_html, for_whom_html, group_html, named, who_html
+from recinfluence.show.lists import (
+    SORTS,
+    filter_units,
+    influence_on_users,
+    retrain_without,
+    search_texts,
+    unit_lines,
+)
+from recinfluence.show.panels import (
+    changes_html,
+    describe_group,
+    for_whom_html,
+    group_html,
+    who_html,
+)
 from .unit_plots import every_metric
 from ..sweep.experiment import identity
 
@@ -245,7 +258,7 @@ class Explorer:
     def shown(self) -> pd.DataFrame:
         "The units in the list, in its order."
         units = self.each.xs(self.metric.value, level='metric')
-        return listed(
+        return filter_units(
             units,
             self.texts,
             self.search.value,
@@ -260,7 +273,7 @@ class Explorer:
         part = f.head(MOST)
         kept = [k for k in self.list.value if k in part.index]
         self.list.unobserve(self._pick, 'value')
-        self.list.options = list(zip(lines(part), part.index))
+        self.list.options = list(zip(unit_lines(part), part.index))
         self.list.value = kept
         self.list.observe(self._pick, 'value')  # new options pick nobody
         more = (
@@ -390,7 +403,7 @@ class Explorer:
         self._compute(
             f'Retraining with and without {label}',
             len(seeds),
-            for_whom(
+            influence_on_users(
                 self.recommender, self.split, self._unit([key]), seeds, metric, **self.settings
             ),
             show,
@@ -407,7 +420,7 @@ class Explorer:
             self.outcome.value = group_html(table, members, metric, seeds)
 
         self._compute(
-            f'Retraining without {named(members)}',
+            f'Retraining without {describe_group(members)}',
             len(seeds),
             retrain_without(self.recommender, self.split, self._unit(keys), seeds, **self.settings),
             show,

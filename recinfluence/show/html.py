@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 # %% auto #0
-__all__ = ['VERDICTS', 'CSS', 'HEAD', 'printed', 'kind_of', 'tally', 'table_html', 'picture']
+__all__ = ['VERDICTS', 'CSS', 'HEAD', 'read_printed', 'verdict_kind', 'count_verdicts', 'table_html', 'picture']
 
 # %% ../../nbs/12_show/7_html.ipynb #c004
-def printed(
+def read_printed(
     text: str,  # as published: '100,000', '-2.70%', '3.67e-05'
 ) -> tuple[float, int]:
     "The number, and how many decimals were printed."
@@ -33,7 +33,7 @@ VERDICTS = {
 }
 
 # %% ../../nbs/12_show/7_html.ipynb #c008
-def kind_of(
+def verdict_kind(
     verdict: str,  # as in a table
 ) -> str:  # a key of `VERDICTS`
     "Which of the four kinds a verdict is."
@@ -45,11 +45,11 @@ def kind_of(
         ) from None
 
 # %% ../../nbs/12_show/7_html.ipynb #c009
-def tally(
+def count_verdicts(
     verdicts,  # of the figures of one item
 ) -> dict[str, int]:
     "How many of each kind, in the order of `VERDICTS`."
-    counted = Counter(map(kind_of, verdicts))
+    counted = Counter(map(verdict_kind, verdicts))
     return {k: counted[k] for k in VERDICTS if counted[k]}
 
 # %% ../../nbs/12_show/7_html.ipynb #c012
@@ -72,7 +72,7 @@ def _cells(table, like):
             known = like.iloc[:, n].dropna()
             whole = (known == known.round()).all() and not as_printed
             by_row = (
-                [max(printed(p)[1], 0) for p in table.paper]
+                [max(read_printed(p)[1], 0) for p in table.paper]
                 if as_printed
                 else [0 if whole else _decimals(known)] * len(x)
             )

@@ -21,7 +21,7 @@ from ..models.base import Recommender
 from ..sweep.run import deletion_sweep
 
 # %% auto #0
-__all__ = ['SORTS', 'search_texts', 'listed', 'lines', 'for_whom', 'last', 'retrain_without']
+__all__ = ['SORTS', 'search_texts', 'filter_units', 'unit_lines', 'influence_on_users', 'last_value', 'retrain_without']
 
 # %% ../../nbs/12_show/4_lists.ipynb #c008
 SORTS = {
@@ -57,7 +57,7 @@ def search_texts(
     )
 
 # %% ../../nbs/12_show/4_lists.ipynb #c010
-def listed(
+def filter_units(
     units: pd.DataFrame,  # indexed by key: id, label, estimate, p, q, n_ratings
     texts: pd.Series,  # by key, from `search_texts`
     search: str = '',  # each of its words has to occur
@@ -74,8 +74,8 @@ def listed(
     return units[wanted].sort_values(column, ascending=ascending, kind='stable')
 
 # %% ../../nbs/12_show/4_lists.ipynb #c013
-def lines(
-    units: pd.DataFrame,  # as `listed` gives them
+def unit_lines(
+    units: pd.DataFrame,  # as `filter_units` gives them
     width: int = 24,  # of the name
 ) -> list[str]:
     "A line of text for each unit: name, influence ± half of its 95 % interval, ratings."
@@ -91,7 +91,7 @@ def lines(
     ]
 
 # %% ../../nbs/12_show/4_lists.ipynb #c016
-def for_whom(
+def influence_on_users(
     recommender: Recommender,
     split: Split,
     unit: Unit,
@@ -128,7 +128,7 @@ def for_whom(
     )
 
 # %% ../../nbs/12_show/4_lists.ipynb #c017
-def last(steps):
+def last_value(steps):
     return list(steps)[-1][1]
 
 # %% ../../nbs/12_show/4_lists.ipynb #c020

@@ -17,7 +17,7 @@ import recinfluence
 from ..core.files import write_atomic
 from ..influence.influence import Influence
 from ..influence.reliability import Reliability
-from ..influence.saved import SavedInfluence, first_seeing, load_results
+from ..influence.saved import SavedInfluence, first_visible_metric, load_results
 from .html import CSS, HEAD, picture, table_html
 from .plots import ranked_influence
 from ..sweep.run import Sweep
@@ -49,7 +49,7 @@ def influence_of(
     return Influence.of(
         held,
         metric
-        or first_seeing(
+        or first_visible_metric(
             [n for n, m in store.metrics.items() if m.ranking or 'design' not in store.identity],
             store.identity,
         ),

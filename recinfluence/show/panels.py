@@ -21,7 +21,7 @@ from .theme import COLUMN, PRINTED
 from .unit_plots import intervals, ratings_over_time, unit_profile
 
 # %% auto #0
-__all__ = ['table_html', 'picture', 'who_html', 'changes_html', 'for_whom_html', 'named', 'group_html']
+__all__ = ['table_html', 'picture', 'who_html', 'changes_html', 'for_whom_html', 'describe_group', 'group_html']
 
 # %% ../../nbs/12_show/5_panels.ipynb #c004
 def table_html(
@@ -147,7 +147,7 @@ def changes_html(
 
 # %% ../../nbs/12_show/5_panels.ipynb #c016
 def for_whom_html(
-    table: pd.DataFrame,  # from `for_whom`
+    table: pd.DataFrame,  # from `influence_on_users`
     split: Split,
     label: str,  # of the deleted unit
     name: str,  # of the metric, as printed
@@ -185,7 +185,7 @@ def for_whom_html(
     )
 
 # %% ../../nbs/12_show/5_panels.ipynb #c020
-def named(members: pd.DataFrame) -> str:
+def describe_group(members: pd.DataFrame) -> str:
     "A group in a few words."
     return (
         f'the {len(members)} {members.kind.iloc[0]}s'
@@ -202,7 +202,7 @@ def group_html(
 ) -> str:
     "What deleting a group changed."
     n, seeds, r, name = len(members), list(seeds), table.loc[metric], table.printed[metric]
-    group = named(members)
+    group = describe_group(members)
     half = '' if pd.isna(r.low) else f' ± {(r.high - r.low) / 2:.6f}'
     said_of = {
         'helps': f'{group} help' + 's' * (n == 1),

@@ -12,10 +12,10 @@ from matplotlib.ticker import MaxNLocator
 
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
+    _MARKS,
     HELPS,
     HURTS,
     NEUTRAL,
-    _MARKS,
     _column,
     _legend,
     _short,

@@ -29,7 +29,7 @@ from ..models.base import Recommender
 from .experiment import identity
 from .pools import Tasks
 from .store import Store, StoreError, _trouble, describe_units
-from .worker import _Worker, _results
+from .worker import _results, _Worker
 
 # %% auto #0
 __all__ = ['Sweep', 'deletion_sweep']

@@ -22,7 +22,6 @@ from ..core.machine import log
 from ..core.units import Unit
 from ..data.splits import Split
 from ..metrics.metric import Metric, metrics_of
-from .experiment import identity
 
 # %% auto #0
 __all__ = ['SCHEMA', 'PAGE', 'CHECKS', 'READING', 'StoreError', 'Store', 'describe_units']

@@ -5,24 +5,36 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from recinfluence import curation
+from recinfluence.actions import action as curation
 from recinfluence.actions.action import Trial, measure, with_reserve
-from recinfluence.actions.overview import actions_table, one_page
-from recinfluence.actions.on_users import enrich, gaps, leave_out, segment, targets, weigh
-from recinfluence.actions.audits import group_audit, newcomers, popularity_audit, seated, trait_effects
-from recinfluence.actions.heirs import heirs
-from recinfluence.actions.on_items import limit, limited, promote, promoted, prune
+from recinfluence.actions.audits import (
+    group_audit,
+    newcomers,
+    popularity_audit,
+    seat_newcomers,
+    trait_effects,
+)
+from recinfluence.actions.exposure_shift import exposure_shift
+from recinfluence.actions.on_items import limit, limit_in_lists, promote, promote_in_lists, prune
+from recinfluence.actions.on_users import (
+    enrich,
+    enrichment_targets,
+    genre_gaps,
+    leave_out,
+    segment,
+    weigh,
+)
+from recinfluence.actions.overview import action_page, actions_table
+from recinfluence.core.random import stream
 from recinfluence.data.interactions import Interactions, load_interactions
+from recinfluence.data.splits import chrono_split
+from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.exposure import EXPOSURE
 from recinfluence.metrics.metric import METRICS, Metric
-from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.ranking import Ranked
+from recinfluence.models.base import Recommender, row_weights
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.models.base import Recommender, row_weights
-from recinfluence.core.units import Unit
-from recinfluence.core.random import stream
-from recinfluence.data.splits import chrono_split
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 
@@ -258,7 +270,7 @@ def test_gaps_by_hand():
         index=[10, 11, 12, 13],
     )
     split = curation.Split(f, f[:0], Interactions(f, items=about), {})
-    g = gaps(split, [0])
+    g = genre_gaps(split, [0])
     share = np.array([2.5, 1.5, 1]) / 5
     own = np.array([1.5, 0.5, 0]) / 2
     lack = dict(zip(('Drama', 'War', 'Comedy'), np.maximum(0, share - own)))  # drama, war, comedy
@@ -274,7 +286,7 @@ def test_gaps_by_hand():
 
 
 def test_targets_lack_what_they_are_offered(users, halves):
-    t = targets(users, halves[0], users=5, n=3)
+    t = enrichment_targets(users, halves[0], users=5, n=3)
     have = set(zip(halves[0].train.user, halves[0].train['item']))
     assert (
         (t.groupby('user').size() == 3).all()
@@ -307,14 +319,16 @@ def test_limited_is_the_plain_greedy_rule(seed):
         [i for p, i in enumerate(row) if i >= 0 and keep[u, p]]
         for u, row in enumerate(top.tolist())
     ]
-    assert [[i for i in row if i >= 0] for row in limited(top, chosen, most).tolist()] == plain
+    assert [
+        [i for i in row if i >= 0] for row in limit_in_lists(top, chosen, most).tolist()
+    ] == plain
 
 
 @pytest.mark.parametrize('seed', range(30))
 def test_limiting_everybody_lowers_gini_by_construction(seed):
     top, _ = lists(seed)
     k, most, count = 4, 3 + seed % 9, lambda t: np.bincount(t[:, :4][t[:, :4] >= 0], minlength=14)
-    before, after = count(top), count(limited(top, np.ones(14, bool), most))
+    before, after = count(top), count(limit_in_lists(top, np.ones(14, bool), most))
     assert after.max() <= most and (after >= np.minimum(before, most)).all()
     gini = lambda x: np.abs(x[:, None] - x).mean() / 2 / x.mean()
     if after.sum() == before.sum():
@@ -327,7 +341,7 @@ def test_limiting_everybody_lowers_gini_by_construction(seed):
 def test_promoted_is_the_plain_rule(seed):
     top, chosen = lists(seed)
     places = seed % 5
-    for row, out in zip(top.tolist(), promoted(top, chosen, places).tolist()):
+    for row, out in zip(top.tolist(), promote_in_lists(top, chosen, places).tolist()):
         real = [i for i in row if i >= 0]
         assert [i for i in out if i >= 0] == [
             i for _, i in sorted((p - (places + 0.5) * chosen[i], i) for p, i in enumerate(real))
@@ -338,7 +352,7 @@ def test_promoted_is_the_plain_rule(seed):
 def test_seated_is_the_plain_rule(seed):
     whole, chosen = lists(seed)
     k = 4
-    for row, out in zip(whole.tolist(), seated(whole, chosen & (seed % 4 > 0), k).tolist()):
+    for row, out in zip(whole.tolist(), seat_newcomers(whole, chosen & (seed % 4 > 0), k).tolist()):
         guests = [i for i in row if i >= 0 and chosen[i] and seed % 4 > 0]
         rest = [i for i in row if i != (guests + [None])[0]]
         assert out == (rest[: k - 1] + guests[:1] if guests else row[:k])
@@ -521,7 +535,7 @@ def test_heirs_are_those_of_plain_fits_counted_by_hand(retrain, items, halves):
     "Places counted one by one; errors by the formula written out; classes by walking down the items until each has its rows."
     split = halves[1]
     gone = split.train['item'].value_counts().index[:2].tolist()
-    h = heirs(prune(items, gone, retrain), ItemMean(), split, replicates=3, parts=3, k=4)
+    h = exposure_shift(prune(items, gone, retrain), ItemMean(), split, replicates=3, parts=3, k=4)
     own = split.train.groupby('user')['item'].agg(set)
     changes = {i: [] for i in split.items}
     shares = []
@@ -596,7 +610,7 @@ def test_heirs_of_the_only_item_that_everybody_lacks_and_what_they_refuse(users,
     top = e.rank(Popularity().fit(split.train), 1).top
     count = np.bincount(top[:, :3].ravel(), minlength=len(split.items))
     at = count.argmax()
-    h = heirs(prune(items, [split.items[at]]), Popularity(), split, replicates=1, k=3)
+    h = exposure_shift(prune(items, [split.items[at]]), Popularity(), split, replicates=1, k=3)
     heir = np.bincount(top[(top[:, :3] == at).any(1), 3], minlength=len(split.items))
     assert count[at] > 0 == h.after[split.items[at]].sum()
     assert (
@@ -605,14 +619,17 @@ def test_heirs_of_the_only_item_that_everybody_lacks_and_what_they_refuse(users,
         )
         and h.frame().low.isna().all()
     )
-    idle = heirs(
+    idle = exposure_shift(
         prune(items, [split.items[count.argmin()]]), Popularity(), split, replicates=1, k=3
     )
     assert count.min() == 0 == abs(idle.after - idle.before).to_numpy().sum()
     for call, message in (
-        (lambda: heirs(leave_out(users, 3), ItemMean(), split), 'acts on users'),
-        (lambda: heirs(prune(items, 3), ItemMean(), split, seed=1), 'has a part in the choice'),
-        (lambda: heirs(prune(items, 3), ItemMean(), split, parts=1), 'two classes'),
+        (lambda: exposure_shift(leave_out(users, 3), ItemMean(), split), 'acts on users'),
+        (
+            lambda: exposure_shift(prune(items, 3), ItemMean(), split, seed=1),
+            'has a part in the choice',
+        ),
+        (lambda: exposure_shift(prune(items, 3), ItemMean(), split, parts=1), 'two classes'),
     ):
         with pytest.raises(ValueError, match=message):
             call()
@@ -634,7 +651,7 @@ def test_a_table_and_three_pages(users, items, halves):
         and {'effect', 'low', 'high', 'random', 'random_low', 'random_high', 'q', 'size'} <= set(t)
     )
     for audience in curation.AUDIENCES:
-        page = one_page(audience, t, users, ['A further sentence.'])
+        page = action_page(audience, t, users, ['A further sentence.'])
         assert (
             audience in page
             and 'leave out the worst' in page
@@ -643,7 +660,7 @@ def test_a_table_and_three_pages(users, items, halves):
             and len(page.split()) < 450
         )
     with pytest.raises(ValueError, match="audience='everybody': choose one of"):
-        one_page('everybody', t, users)
+        action_page('everybody', t, users)
 
 
 def test_frames_have_the_columns_that_plots_ask_for(users, halves):

@@ -1,29 +1,30 @@
 """Adapters on the real libraries: conformance, their own answers, ids, failures, and the way from sweep to plot."""
 
-import hashlib, json, math, os, shutil, sys
+import hashlib
+import json
+import math
+import shutil
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse, stats
+from shared import Page
 
-from recinfluence.adapters.names import LIBRARIES, by_name
 from recinfluence.adapters.command import Command
 from recinfluence.adapters.estimator import Estimator
 from recinfluence.adapters.implicit import Implicit
 from recinfluence.adapters.lenskit import LensKit
+from recinfluence.adapters.names import LIBRARIES, by_name
 from recinfluence.adapters.surprise import Surprise
 from recinfluence.cli.main import main
-from recinfluence.data.interactions import load_interactions
-from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.core.units import Unit
-from recinfluence.models.conformance import conformance
 from recinfluence.data.simulated import planted_interactions
-from recinfluence.data.splits import chrono_split
+from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.models.conformance import conformance
 from recinfluence.models.svd import SVD
-from recinfluence.sweep.store import Store
 from recinfluence.sweep.run import deletion_sweep
-from test_report import Page
 
 PAIRING = 'paired: a deletion shares its random draws'
 MEANS = r'{ u[$1] += $3; nu[$1]++; i[$2] += $3; ni[$2]++; all += $3 } END { for (a in u) for (b in i) printf "%s\t%s\t%.15g\n", a, b, u[a] / nu[a] + i[b] / ni[b] - all / NR }'

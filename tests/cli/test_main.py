@@ -1,14 +1,18 @@
 """The command line: its JSON, its statuses, and that a mistake never ends in a traceback."""
 
-import contextlib, io, json, os, subprocess, sys
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from recinfluence.data.amazon import load_amazon
-from recinfluence.data.simulated import simulate_interactions
 from recinfluence.cli.main import main
+from recinfluence.data.amazon import load_amazon
+from recinfluence.data.simulated import planted_interactions, simulate_interactions
 from recinfluence.metrics.metric import METRICS
-from recinfluence.data.simulated import planted_interactions
 
 SEVEN = ['map', 'map_at_k', 'ndcg', 'precision', 'recall', 'explained_variance', 'mae']
 
@@ -343,7 +347,9 @@ def test_wrong_use_exits_2_with_one_clear_line(own, tmp_path, args, words):
 
 
 def test_ctrl_c_ends_with_130_and_one_line(own, tmp_path):
-    import signal, sqlite3, time
+    import signal
+    import sqlite3
+    import time
 
     store = tmp_path / 's.db'
     p = subprocess.Popen(

@@ -1,24 +1,33 @@
 """Amazon: every layout read back whatever the block size, everything doubtful refused, margins of the stand-in exact and its tastes learnable."""
 
-import csv, gzip, hashlib, http.server, io, json, os, subprocess, sys, threading
+import csv
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from amazon_at_size import measure, write_ratings
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 import recinfluence.data.amazon as am
-from recinfluence.data.layouts import LAYOUTS, find_layout
-from recinfluence.data.simulated import implied_ratings, simulate_interactions
+from recinfluence.core.machine import processor
 from recinfluence.data.amazon import load_amazon
 from recinfluence.data.interactions import DataError, summary
+from recinfluence.data.layouts import LAYOUTS, find_layout
+from recinfluence.data.simulated import implied_ratings, simulate_interactions
+from recinfluence.data.splits import chrono_split
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.core.machine import processor
-from recinfluence.data.splits import chrono_split
 
 ROOT = Path(__file__).resolve().parents[2]
 USERS, ITEMS = (
@@ -433,7 +442,7 @@ def test_what_reading_cost_is_kept_as_it_was(tmp_path):
         write_ratings(tmp_path / 'r.csv', rows=30_000, users=9_000, items=2_000),
         tmp_path / 'kept.csv',
     )
-    here = Path(__file__).with_name('amazon_at_size.py')
+    here = ROOT / 'tests/amazon_at_size.py'
     for more in (['--path', str(path)], ['--rows', '30000', '--users', '9000', '--items', '2000']):
         done = subprocess.run(
             [sys.executable, str(here), *more, '--core', '3', '--keep', str(kept)],

@@ -1,16 +1,26 @@
 """Loading: every source, every refusal, and nothing half-written."""
 
-import hashlib, io, subprocess, time, zipfile
+import hashlib
+import io
+import subprocess
+import time
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import recinfluence.data.movielens as ds
-from recinfluence.data.interactions import DataError, Interactions, check_interactions, load_interactions, summary
-from recinfluence.data.movielens import load_movielens
 from recinfluence.core.files import write_atomic
+from recinfluence.data.interactions import (
+    DataError,
+    check_interactions,
+    load_interactions,
+    summary,
+)
+from recinfluence.data.movielens import load_movielens
 
 
 def frame(**columns):

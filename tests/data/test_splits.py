@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recinfluence.data.interactions import DataError, load_interactions
-from recinfluence.data.splits import chrono_split, k_core, leave_last_out, make_split, random_split
+from recinfluence.data.splits import chrono_split, k_core, leave_last_out, make_split
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 8), st.integers(1, 5), st.integers(0, 4)),

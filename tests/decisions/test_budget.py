@@ -3,17 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from recinfluence.decisions.budget import FRESH, Price, Quote, _stages, price, quote
-from recinfluence.designs.samples import SAMPLES, sample_units
 from recinfluence.data.interactions import load_interactions
-from recinfluence.models.ncf import NCF
-from recinfluence.models.popularity import Popularity
 from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
-from recinfluence.sweep.store import Store
+from recinfluence.decisions.budget import FRESH, Price, Quote, _stages, measure_price, quote
+from recinfluence.designs.samples import SAMPLES, sample_units
+from recinfluence.models.ncf import NCF
+from recinfluence.models.popularity import Popularity
 from recinfluence.sweep.run import deletion_sweep
+from recinfluence.sweep.store import Store
 
 QUICK = dict(k=3, jobs=1, progress=False)
 
@@ -125,7 +126,7 @@ def test_a_cost_is_what_was_measured(crowd):
     "Against the processor time of the same deletions done by hand, in one thread: within a factor of three, since timings wander."
     from time import process_time
 
-    p = price(Popularity(), crowd, 'items', **QUICK)
+    p = measure_price(Popularity(), crowd, 'items', **QUICK)
     assert p.engine == 'reference' and p.lanes == p.jobs == 1 and p.memory is None
     start = process_time()
     n = len(deletion_sweep(Popularity(), crowd, 'items', **QUICK).units)
@@ -315,7 +316,7 @@ def test_a_budget_that_is_too_short_can_be_stretched_and_says_so(crowd, tmp_path
 
 
 def test_a_price_can_be_told_and_is_not_measured_again(crowd, monkeypatch):
-    from recinfluence import budget
+    from recinfluence.decisions import budget
 
     monkeypatch.setattr(budget, 'price', lambda *a, **k: pytest.fail('measured again'))
     told = Price(0.5, 2.0, None, 'fast', 1, 16)

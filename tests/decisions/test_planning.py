@@ -1,14 +1,13 @@
 """Plans, stopping rules and screening against planted truth."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from recinfluence.core.random import stream
+from recinfluence.decisions.planning import parse_duration, plan, retrainings
+from recinfluence.decisions.stopping import not_excluded, screen, sweep_until
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.models.ncf import NCF
-from recinfluence.decisions.planning import plan, retrainings, seconds
-from recinfluence.decisions.stopping import screen, survivors, sweep_until
-from recinfluence.core.random import stream
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 
@@ -29,13 +28,13 @@ QUICK = dict(k=3, jobs=1, progress=False)
     ],
 )
 def test_times(text, expected):
-    assert seconds(text) == expected
+    assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize('text', ['', 'soon', '30', '5 days'])
 def test_times_that_are_none(text):
     with pytest.raises(ValueError, match='30min'):
-        seconds(text)
+        parse_duration(text)
 
 
 def test_a_plan_is_spearman_and_brown(tiny):
@@ -140,7 +139,7 @@ def race(k, confidence, units=40, looks=6):
         + rng.normal(0, 5, looks + 2)
     )  # some units are noisier than others
     for n in range(3, looks + 3):
-        left = left[survivors(data[left, :n], 4, (1 - confidence) / (units * looks))]
+        left = left[not_excluded(data[left, :n], 4, (1 - confidence) / (units * looks))]
     return best <= set(left), len(left)
 
 

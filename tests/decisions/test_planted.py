@@ -8,18 +8,26 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from recinfluence.core.files import resource
+from recinfluence.core.random import stream
 from recinfluence.data.interactions import Interactions, load_interactions
+from recinfluence.data.simulated import low_rank_interactions, planted_interactions
+from recinfluence.data.splits import chrono_split, make_split
+from recinfluence.decisions.planted import KINDS, plant
+from recinfluence.decisions.recovery import (
+    BASELINES,
+    baselines,
+    compare_with_baselines,
+    detection,
+    orient_scores,
+    permuted_deletions,
+    precision_at,
+    recovery,
+)
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.influence.reliability import summarise
-from recinfluence.decisions.recovery import BASELINES, baselines, best_way, detection, lead, permuted_deletions, precision_at, recovery
-from recinfluence.decisions.planted import KINDS, plant
-from recinfluence.data.simulated import low_rank_interactions
-from recinfluence.models.popularity import Popularity
 from recinfluence.models.base import Recommender
-from recinfluence.data.simulated import planted_interactions
-from recinfluence.core.random import stream
-from recinfluence.core.files import resource
-from recinfluence.data.splits import chrono_split, make_split
+from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 
@@ -234,14 +242,14 @@ def test_lead_is_paired_and_over_the_best():
     s = pd.DataFrame({'a': rng.normal(size=300) + 2 * (np.arange(300) < 30)})
     s['weak'] = rng.normal(size=300)
     s['close'] = s.a + rng.normal(0, 0.01, 300)
-    best, gap, low, high = lead(s, range(30), 'a', ['weak', 'close'])
+    best, gap, low, high = compare_with_baselines(s, range(30), 'a', ['weak', 'close'])
     r = recovery(s, range(30))
     assert (
         best == 'close'
         and gap == pytest.approx(r.auc['a'] - r.auc['close'])
         and high - low < 0.1 * (r.auc_high['a'] - r.auc_low['a'])
     )
-    assert lead(s, range(30), 'a', ['weak'])[2] > 0
+    assert compare_with_baselines(s, range(30), 'a', ['weak'])[2] > 0
 
 
 @pytest.mark.parametrize(
@@ -272,7 +280,7 @@ def test_baselines_by_hand():
 
 def test_best_way_turns_and_leaves_scores():
     s = pd.DataFrame({'up': [3, 2, 1, 0], 'down': [0, 1, 2, 3]})
-    t = best_way(s, [0])
+    t = orient_scores(s, [0])
     assert (
         t['up'].equals(s['up'])
         and t['down'].equals(-s['down'])

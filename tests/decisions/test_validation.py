@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from recinfluence.core.random import stream
+from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
+from recinfluence.data.splits import chrono_split, make_split
+from recinfluence.decisions.validation import GAP, compare_with_controls, control_spread, validate
+from recinfluence.designs.controls import matched_controls, random_controls
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.metrics.evaluator import on_half
-from recinfluence.models.popularity import Popularity
 from recinfluence.models.base import Recommender
-from recinfluence.core.units import Unit
-from recinfluence.core.random import stream
-from recinfluence.data.splits import chrono_split, make_split
+from recinfluence.models.popularity import Popularity
 from recinfluence.sweep.run import deletion_sweep
-from recinfluence.decisions.validation import GAP, against, spread_of, validate
-from recinfluence.designs.controls import matched, random_groups
 
 
 class NoisyMean(Recommender):
@@ -90,7 +90,7 @@ def judged(planted, ranking):
 
 # ---- the statistics
 def cases(n, effect=0.0, between=0.0, noise=1.0, groups=12, seeds=24):
-    "`against` of a group and others that differ by sd `between`, under a level that all share in a seed."
+    "`compare_with_controls` of a group and others that differ by sd `between`, under a level that all share in a seed."
     rng = np.random.default_rng(1)
     for _ in range(n):
         x = (
@@ -98,7 +98,7 @@ def cases(n, effect=0.0, between=0.0, noise=1.0, groups=12, seeds=24):
             + rng.normal(0, noise, (groups + 1, seeds))
             + rng.normal(0, 10, seeds)
         )
-        yield against(x[0] + effect, x[1:])
+        yield compare_with_controls(x[0] + effect, x[1:])
 
 
 @pytest.mark.parametrize('groups, seeds', [(12, 24), (4, 6)])
@@ -139,29 +139,29 @@ def test_matched_groups_that_share_members_are_made_up_for(skewed):
     wrong, plain = [], []
     for n in range(60):
         group = Unit(users=tuple(sorted(rng.choice(users, 100, replace=False).tolist())))
-        others = matched(group, skewed, 12, seed=n)
+        others = matched_controls(group, skewed, 12, seed=n)
         member = np.stack([np.isin(users, g.users) for g in (group, *others)]).astype(float)
-        spread = spread_of(member[0], member[1:])
+        spread = control_spread(member[0], member[1:])
         for _ in range(30):
             x = (member @ rng.normal(0, 1, len(users)))[:, None] + rng.normal(0, 1, (13, 6))
-            wrong.append(against(x[0], x[1:], spread)['chance'] < 0.05)
-            plain.append(against(x[0], x[1:])['chance'] < 0.05)
+            wrong.append(compare_with_controls(x[0], x[1:], spread)['chance'] < 0.05)
+            plain.append(compare_with_controls(x[0], x[1:])['chance'] < 0.05)
     assert 0.03 < np.mean(wrong) < 0.07 and np.mean(plain) > np.mean(wrong)
 
 
 def test_spread_of_disjoint_groups_is_one_plus_one_over_n():
     member = np.eye(13).repeat(4, 1)
-    assert spread_of(member[0], member[1:]) == pytest.approx(1 + 1 / 12)
+    assert control_spread(member[0], member[1:]) == pytest.approx(1 + 1 / 12)
 
 
 def test_a_single_seed_and_a_model_without_noise():
-    one = against(np.array([1.0]), np.array([[0.0], [0.1], [-0.1]]))
+    one = compare_with_controls(np.array([1.0]), np.array([[0.0], [0.1], [-0.1]]))
     assert np.isnan(one['p']) and 0 < one['chance'] < 0.05
-    still = against(np.ones(5), np.zeros((3, 5)))
+    still = compare_with_controls(np.ones(5), np.zeros((3, 5)))
     assert (
         still['p'] == 0
         and still['chance'] == 1 / 4
-        and against(np.zeros(5), np.zeros((3, 5)))['chance'] == 1
+        and compare_with_controls(np.zeros(5), np.zeros((3, 5)))['chance'] == 1
     )
 
 
@@ -176,7 +176,7 @@ def test_matched_groups_match(skewed, kind):
         .tolist()
     )
     group = Unit(**{kind: ids})
-    units = matched(group, skewed, 12, seed=1)
+    units = matched_controls(group, skewed, 12, seed=1)
     wanted = np.sort(rows[list(ids)].to_numpy())
     assert len({u.key for u in units}) == 12
     for own in (getattr(u, kind) for u in units):
@@ -187,13 +187,13 @@ def test_matched_groups_match(skewed, kind):
     off = lambda units: np.mean(
         [abs(rows[list(getattr(u, kind))].mean() - rows[list(ids)].mean()) for u in units]
     )
-    assert off(units) < 0.4 * off(random_groups(kind, size, skewed, 12))
+    assert off(units) < 0.4 * off(random_controls(kind, size, skewed, 12))
 
 
 def test_one_alone_gets_its_nearest_neighbours_each_once(skewed):
     rows = skewed.train.user.value_counts()
     user = int(rows.index[200])
-    units = matched(Unit(users=(user,)), skewed, 12)
+    units = matched_controls(Unit(users=(user,)), skewed, 12)
     gaps = np.sort(np.abs(rows.drop(user) - rows[user]).to_numpy())[:12]
     assert (
         sorted(abs(rows[u.users[0]] - rows[user]) for u in units) == gaps.tolist()
@@ -204,15 +204,17 @@ def test_one_alone_gets_its_nearest_neighbours_each_once(skewed):
 def test_matched_groups_are_the_same_whenever_asked(skewed):
     group = Unit(users=(5, 9, 31))
     assert (
-        matched(group, skewed, 5, seed=4)
-        == matched(Unit(users=(5, 9, 31)), skewed, 5, seed=4)
-        != matched(group, skewed, 5, seed=5)
+        matched_controls(group, skewed, 5, seed=4)
+        == matched_controls(Unit(users=(5, 9, 31)), skewed, 5, seed=4)
+        != matched_controls(group, skewed, 5, seed=5)
     )
 
 
 def test_groups_share_no_more_members_than_they_must(skewed):
     group = Unit(users=tuple(range(0, 400, 4)))
-    count = pd.Series([u for g in matched(group, skewed, 12) for u in g.users]).value_counts()
+    count = pd.Series(
+        [u for g in matched_controls(group, skewed, 12) for u in g.users]
+    ).value_counts()
     assert (
         count.max() <= 8 and count.sum() == 1200 and count.size > 250
     )  # 300 others, each needed four times
@@ -220,11 +222,11 @@ def test_groups_share_no_more_members_than_they_must(skewed):
 
 def test_groups_that_cannot_be_matched_are_refused(skewed):
     with pytest.raises(ValueError, match='twice as many'):
-        matched(Unit(users=tuple(range(200))), skewed)
+        matched_controls(Unit(users=tuple(range(200))), skewed)
     with pytest.raises(ValueError, match='of users or of items'):
-        matched(Unit(users=(1,), items=(2,)), skewed)
+        matched_controls(Unit(users=(1,), items=(2,)), skewed)
     with pytest.raises(ValueError, match='no train row'):
-        matched(Unit(users=(1, 4000)), skewed)
+        matched_controls(Unit(users=(1, 4000)), skewed)
 
 
 # ---- the whole
@@ -453,6 +455,6 @@ def test_a_chance_is_never_zero():
     "Eight dealings that move nothing: the chosen one is one of nine, if it moves anything."
     others = np.ones((8, 4))
     assert (
-        against(np.full(4, 2.0), others)['chance'] == 1 / 9
-        and against(np.ones(4), others)['chance'] == 1
+        compare_with_controls(np.full(4, 2.0), others)['chance'] == 1 / 9
+        and compare_with_controls(np.ones(4), others)['chance'] == 1
     )

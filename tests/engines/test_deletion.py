@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recinfluence.engines.deletion import Replicate, deletions
-from recinfluence.designs.single import check_unit, single_units
-from recinfluence.metrics.metric import METRICS
-from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.models.ncf import NCF
-from recinfluence.models.popularity import Popularity
 from recinfluence.core.units import Unit
 from recinfluence.data.splits import make_split
+from recinfluence.designs.single import check_unit, single_units
+from recinfluence.engines.deletion import Replicate, deletions
+from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.metrics.metric import METRICS
+from recinfluence.models.ncf import NCF
+from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
 
 MODELS = [
@@ -66,6 +66,7 @@ def test_a_deletion_is_a_fit_on_what_remains_judged_on_what_remains(model, unit,
 def test_a_harmful_and_a_helpful_user_get_their_signs():
     "Popularity: a user who votes for what nobody tests hurts, one who votes for what everybody tests helps."
     import pandas as pd
+
     from recinfluence.data.interactions import load_interactions
 
     train = [(u, 0) for u in range(6)] + [(u, 1) for u in range(2)] + [(20, 8), (21, 9)]

@@ -4,26 +4,28 @@ import numpy as np
 import pytest
 import surprise
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from recinfluence.kernels import simd, svd as kernel
-from recinfluence.kernels.topk import top_k as compiled_top_k
+from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
-from recinfluence.engines.deletion import Replicate
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import chrono_split
 from recinfluence.designs.single import single_units
-from recinfluence.engines.registry import ENGINES, find_engine
+from recinfluence.engines.deletion import Replicate
 from recinfluence.engines.fast_ncf import FastNCF
 from recinfluence.engines.fast_svd import FastSVD
 from recinfluence.engines.reference import ReferenceEngine
+from recinfluence.engines.registry import find_engine
 from recinfluence.engines.stacked_ncf import StackedNCF
-from recinfluence.metrics.metric import METRICS
+from recinfluence.kernels import simd
+from recinfluence.kernels import svd as kernel
+from recinfluence.kernels.topk import top_k as compiled_top_k
 from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.metrics.metric import METRICS
 from recinfluence.metrics.ranking import top_k
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.core.units import Unit
-from recinfluence.data.simulated import planted_interactions
-from recinfluence.data.splits import chrono_split
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 

@@ -1,6 +1,11 @@
 """What goes wrong costs what it must and no more: the fault table with zeros where it must have them, and the faults that a real system makes."""
 
-import json, os, re, sqlite3, subprocess, sys
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +13,13 @@ import pandas as pd
 import pytest
 
 from recinfluence.data.interactions import load_interactions
+from recinfluence.data.simulated import planted_interactions
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.metrics.metric import METRICS
 from recinfluence.models.popularity import Popularity
-from recinfluence.data.simulated import planted_interactions
 from recinfluence.reproduction.sections import run_experiment
-from recinfluence.sweep.store import Store, StoreError
 from recinfluence.sweep.run import deletion_sweep
+from recinfluence.sweep.store import Store, StoreError
 
 
 def run(split, recommender=None, **kw):

@@ -1,23 +1,30 @@
 """Bad and hostile input: whatever comes in, it is either used as it is meant or refused with a message, and nothing is run or written that should not be."""
 
-import contextlib, io, json, math, pickle, re, zipfile
+import contextlib
+import io
+import json
+import math
+import pickle
+import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import recinfluence.data.movielens as datasets
 from recinfluence.cli.main import main
 from recinfluence.data.interactions import COLUMNS, DataError, load_interactions
-from recinfluence.metrics.metric import METRICS, RANKING
-from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.models.popularity import Popularity
-from recinfluence.models.base import Recommender
 from recinfluence.data.splits import chrono_split, k_core, leave_last_out, random_split
-from recinfluence.sweep.store import Store, StoreError
+from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.metrics.metric import METRICS, RANKING
+from recinfluence.models.base import Recommender
+from recinfluence.models.popularity import Popularity
 from recinfluence.sweep.run import deletion_sweep
+from recinfluence.sweep.store import Store, StoreError
 
 settings.register_profile(
     'stable',
@@ -390,7 +397,9 @@ def test_no_shell_sees_what_a_user_says(tmp_path, monkeypatch, name):
 
 
 def test_nothing_in_the_package_starts_a_shell_or_opens_a_foreign_pickle():
-    import ast, recinfluence
+    import ast
+
+    import recinfluence
 
     found = []
     for path in Path(recinfluence.__file__).parent.rglob('*.py'):

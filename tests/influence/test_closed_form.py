@@ -4,16 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recinfluence.models.ease import EASE
-from recinfluence.influence.closed_form import closed_form, without
+from recinfluence.core.units import Unit
+from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.designs.single import single_units
+from recinfluence.influence.closed_form import closed_form, delete_exactly
 from recinfluence.influence.from_groups import group_influence
-from recinfluence.metrics.metric import METRICS
 from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.core.units import Unit
+from recinfluence.metrics.metric import METRICS
 from recinfluence.models.conformance import conformance
-from recinfluence.data.splits import chrono_split
+from recinfluence.models.ease import EASE
 from recinfluence.sweep.run import deletion_sweep
 
 
@@ -72,7 +72,7 @@ def test_the_solution_without_a_unit_is_a_refit(unit):
     for seed in range(5):
         _, frame = rows(seed)
         model = EASE(l2=2.0).fit(frame)
-        refit, quick = EASE(l2=2.0).fit(frame[~unit.rows(frame)]), without(model, unit)
+        refit, quick = EASE(l2=2.0).fit(frame[~unit.rows(frame)]), delete_exactly(model, unit)
         u, i = (
             np.isin(quick.user_ids_, refit.user_ids_),
             np.isin(quick.item_ids_, refit.item_ids_),

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
+from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.designs.single import single_units
 from recinfluence.influence.from_groups import group_influence
 from recinfluence.influence.reliability import reliability, summarise
-from recinfluence.metrics.metric import RANKING
 from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.metrics.metric import RANKING
 from recinfluence.models.ncf import NCF
-from recinfluence.core.units import Unit
-from recinfluence.data.simulated import planted_interactions
-from recinfluence.data.splits import chrono_split
-from recinfluence.sweep.store import Store, describe_units
 from recinfluence.sweep.run import deletion_sweep
+from recinfluence.sweep.store import Store, describe_units
 
 TINY = chrono_split(load_interactions(planted_interactions(), name='planted'))
 ACTIVITY = np.bincount(TINY.codes(TINY.train)[0])

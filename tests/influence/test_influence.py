@@ -7,19 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.influence.from_groups import group_influence
 from recinfluence.influence.reliability import reliability, summarise, top_overlap
-from recinfluence.metrics.metric import METRICS
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.core.units import Unit
-from recinfluence.data.simulated import planted_interactions
-from recinfluence.data.splits import chrono_split
-from recinfluence.sweep.store import Store
 from recinfluence.sweep.run import deletion_sweep
+from recinfluence.sweep.store import Store
 
 
 # ---- reliability

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recinfluence.influence.influence import Influence
-from recinfluence.metrics.metric import METRICS
 from recinfluence.influence.saved import load_results, save_results
+from recinfluence.metrics.metric import METRICS
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 

@@ -6,16 +6,16 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import pytest
 
-from recinfluence.decisions.budget import Price, Quote, _stages
-from recinfluence.designs.samples import sample_units
-from recinfluence.actions.overview import actions_table, one_page
-from recinfluence.actions.heirs import heirs
-from recinfluence.actions.on_users import leave_out
 from recinfluence.actions.action import measure
+from recinfluence.actions.exposure_shift import exposure_shift
 from recinfluence.actions.on_items import promote, prune
-from recinfluence.designs.random_groups import RandomGroups
+from recinfluence.actions.on_users import leave_out
+from recinfluence.actions.overview import action_page, actions_table
+from recinfluence.decisions.budget import Price, Quote, _stages
 from recinfluence.decisions.planning import plan
 from recinfluence.decisions.stopping import screen, sweep_until
+from recinfluence.designs.random_groups import RandomGroups
+from recinfluence.designs.samples import sample_units
 from recinfluence.models.base import UNPAIRED
 from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
@@ -88,14 +88,16 @@ SAYS = {  # each: (model, split) -> texts; True: in the whole phrase
     ),
     'heirs': (
         lambda m, s: both(
-            heirs(prune(ranked(Popularity(), s, 'items'), 3, retrain=True), m, s, replicates=2, k=3)
+            exposure_shift(
+                prune(ranked(Popularity(), s, 'items'), 3, retrain=True), m, s, replicates=2, k=3
+            )
         ),
         True,
     ),
     'table of actions, and its page': (
         lambda m, s: [
             (t := actions_table([(measured(m, s), 'ndcg', 'everyone')])).to_string(),
-            one_page('developers', t, ranked(Popularity(), s)),
+            action_page('developers', t, ranked(Popularity(), s)),
         ],
         False,
     ),

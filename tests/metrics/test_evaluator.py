@@ -5,46 +5,17 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recommenders.evaluation import python_evaluation as peer
+from shared import Table, random_problem
 
-from recinfluence.data.interactions import load_interactions
-from recinfluence.metrics.metric import METRICS, RANKING
-from recinfluence.metrics.evaluator import Evaluator, on_half
-from recinfluence.metrics.ranking import top_k
 from recinfluence.core.units import Unit
-from recinfluence.data.splits import make_split, random_split
-
-
-class Table:
-    "A model that is a matrix of scores."
-
-    def __init__(self, split, scores):
-        self.split, self.scores = split, scores
-
-    def score(self, users, items):
-        return self.scores[
-            np.ix_(
-                np.searchsorted(self.split.users, users), np.searchsorted(self.split.items, items)
-            )
-        ]
-
-
-def random_problem(seed, n_users=30, n_items=40, share=0.35):
-    rng = np.random.default_rng(seed)
-    pairs = np.argwhere(rng.random((n_users, n_items)) < share)
-    f = pd.DataFrame(
-        {
-            'user': pairs[:, 0] * 7 + 1,
-            'item': pairs[:, 1] * 3,
-            'rating': rng.integers(1, 6, len(pairs)).astype(float),
-            'timestamp': 0,
-        }
-    )
-    split = random_split(load_interactions(f), seed=seed)
-    return split, rng.permutation(len(split.users) * len(split.items)).reshape(
-        len(split.users), -1
-    ) / 1000.0  # no ties: the peer breaks them by chance
+from recinfluence.data.interactions import load_interactions
+from recinfluence.data.splits import make_split
+from recinfluence.metrics.evaluator import Evaluator, on_half
+from recinfluence.metrics.metric import METRICS, RANKING
+from recinfluence.metrics.ranking import top_k
 
 
 def by_peer(split, scores, k, candidates):

@@ -7,25 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from recommenders.evaluation import python_evaluation as peer
+from shared import Table, random_problem
 
+from recinfluence.core.units import Unit
+from recinfluence.decisions.planning import plan
+from recinfluence.decisions.validation import validate
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.engines.deletion import Replicate, deletions
-from recinfluence.influence.influence import Influence
 from recinfluence.influence.from_groups import group_influence
+from recinfluence.influence.influence import Influence
+from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.exposure import EXPOSURE
 from recinfluence.metrics.metric import METRICS, RANKING, Metric
-from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.ranking import Ranked
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.models.base import Recommender
-from recinfluence.core.units import Unit
-from recinfluence.core.random import stream
-from recinfluence.decisions.planning import plan
-from recinfluence.sweep.store import Store, StoreError
 from recinfluence.sweep.run import deletion_sweep
-from recinfluence.decisions.validation import validate
-from test_metrics import Table, random_problem
+from recinfluence.sweep.store import Store, StoreError
 
 
 def recall(r):

@@ -1,22 +1,19 @@
 """NCF and SVD against peers, closed statements and published figures."""
 
-import json, pickle
+import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 import surprise
 import torch
 
-from recinfluence.metrics.metric import METRICS, PAPER
+from recinfluence.core.random import stream
+from recinfluence.core.units import Unit
 from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.metrics.metric import PAPER
+from recinfluence.models.conformance import conformance
 from recinfluence.models.ncf import NCF, draw_negatives
 from recinfluence.models.popularity import Popularity
-from recinfluence.models.base import Recommender
-from recinfluence.core.units import Unit
-from recinfluence.models.conformance import conformance
-from recinfluence.core.files import load_arrays
-from recinfluence.core.random import stream
 from recinfluence.models.svd import SVD
 
 

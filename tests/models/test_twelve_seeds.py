@@ -75,6 +75,7 @@ def test_single_precision_agrees_on_average_over_twelve_seeds(ml_chrono, twelve)
 
 if __name__ == '__main__':
     import torch
+
     from recinfluence.data.movielens import load_movielens
     from recinfluence.data.splits import chrono_split
 

@@ -5,20 +5,21 @@ import pandas as pd
 import pytest
 import torch
 
-from recinfluence.kernels import ncf as ncf_kernel, svd as svd_kernel
+from recinfluence.core.units import Unit
+from recinfluence.data.splits import Split
 from recinfluence.engines.deletion import Replicate
 from recinfluence.engines.fast_ncf import FastNCF
 from recinfluence.engines.fast_svd import FastSVD
 from recinfluence.engines.reference import ReferenceEngine
-from recinfluence.engines.stacked_ncf import StackedNCF
 from recinfluence.engines.registry import find_engine
+from recinfluence.engines.stacked_ncf import StackedNCF
+from recinfluence.kernels import ncf as ncf_kernel
+from recinfluence.kernels import svd as svd_kernel
 from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.models.base import Recommender, row_weights
+from recinfluence.models.conformance import conformance
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.models.base import Recommender, row_weights
-from recinfluence.core.units import Unit
-from recinfluence.models.conformance import conformance
-from recinfluence.data.splits import Split
 from recinfluence.models.svd import SVD
 
 SMALL = dict(n_epochs=3, batch_size=32, dtype='float64')

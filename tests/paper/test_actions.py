@@ -4,12 +4,12 @@ import re
 import sqlite3
 from contextlib import closing
 
+import gates
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-import gates
 from recinfluence.decisions.planted import KINDS
 
 TEXT = gates.ROOT.parent / 'shared/paper/paper.txt'
@@ -65,7 +65,8 @@ KEPT = """pd.to_pickle([{'paper': p, 'action': m.action.name, 'model': m.model, 
 @pytest.fixture(scope='module')
 def folder(movielens, tmp_path_factory):
     "What a reduced run leaves, with the numbers of every seed and dealing behind its lines."
-    import nbformat, papermill
+    import nbformat
+    import papermill
 
     out = tmp_path_factory.mktemp('actions')
     nb = nbformat.read(gates.ROOT / 'nbs/experiments/actions.ipynb', 4)

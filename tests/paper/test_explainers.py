@@ -1,18 +1,19 @@
 """Table 1, measured: SHAP and LIME against enumeration, counts against formulas, and a rerun that changes nothing."""
 
-import itertools, math
+import itertools
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from recinfluence.data.interactions import Interactions
 from recinfluence.core.units import Unit
-from recinfluence.show.html import kind_of
-from recinfluence.reproduction.sections import run_experiment
+from recinfluence.data.interactions import Interactions
 from recinfluence.data.splits import Split, chrono_split
-from recinfluence.models.svd import SVD
 from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.models.svd import SVD
+from recinfluence.reproduction.sections import run_experiment
+from recinfluence.show.html import verdict_kind
 
 shap = pytest.importorskip(
     'shap', reason='THE EXPLAINERS ARE NOT COMPARED: shap is missing (the extra explain)'
@@ -111,7 +112,7 @@ def test_what_the_report_needs_is_there_and_a_rerun_changes_nothing(made, read):
     out, tables, run = made
     t = read('table_01', index_col=0)
     assert list(t.index) == list(pd.read_csv('data/paper/table_01.csv').method) and [
-        kind_of(x) for x in t.verdict
+        verdict_kind(x) for x in t.verdict
     ] == ['reproduced exactly', 'not reproducible', 'not reproducible']
     assert (out / 'figures' / 'explainers_cost.svg').exists() and (
         out / 'provenance' / 'explainers.json'

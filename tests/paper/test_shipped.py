@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from recinfluence.designs.random_groups import RandomGroups
-from recinfluence.metrics.metric import METRICS, RANKING
-from recinfluence.models.ncf import NCF
-from recinfluence.core.units import Unit
 from recinfluence.core.machine import processor
-from recinfluence.influence.saved import load_results, shipped_results
+from recinfluence.core.units import Unit
 from recinfluence.data.splits import chrono_split, random_split
+from recinfluence.designs.random_groups import RandomGroups
+from recinfluence.influence.saved import load_results, shipped_results
+from recinfluence.metrics.metric import RANKING
+from recinfluence.models.ncf import NCF
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 
@@ -90,6 +90,7 @@ def test_random_groups(movielens):
 def test_no_row_of_the_data_ships(movielens):
     "Ids, counts and estimates: no rating, no title, no time."
     import pyarrow.parquet as pq
+
     from recinfluence.core.files import resource
 
     folder = resource('data/shipped', 'README.md').parent

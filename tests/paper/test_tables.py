@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from recinfluence.reproduction.paper import paper_table
-from recinfluence.show.html import printed
+from recinfluence.show.html import read_printed
 
 TEXT = Path(__file__).resolve().parents[3] / 'shared/paper/paper.txt'
 
@@ -53,7 +53,9 @@ def test_differences_follow_from_the_values(number, slips):
     t = paper_table(number)
     wrong = set()
     for _, r in t.iterrows():
-        (a, _), (b, _), (d, digits) = (printed(r[c]) for c in ('without', 'original', 'difference'))
+        (a, _), (b, _), (d, digits) = (
+            read_printed(r[c]) for c in ('without', 'original', 'difference')
+        )
         if abs(100 * (a - b) / b - d) > 0.5 * 10**-digits + 1e-9:
             wrong.add(r.metric)
     assert wrong == slips
@@ -65,7 +67,7 @@ def test_originals_are_table_3():
 
 
 def test_known_inconsistencies_of_table_10_are_still_there():
-    v = {r.metric: printed(r.value)[0] for _, r in paper_table(10).iterrows()}
+    v = {r.metric: read_printed(r.value)[0] for _, r in paper_table(10).iterrows()}
     assert (
         v['# Ratings'] == 168_919
         and round(v['# Users'] * v['Average # ratings/user']) == 266_855
@@ -85,7 +87,10 @@ def test_claims_about_movielens_users_and_items(movielens):
     for _, c in claims.iterrows():
         p = movielens.profile(c.kind).loc[int(c.entity)]
         for column in ('n_ratings', 'mean_rating', 'std_rating'):
-            if c[column] and round(p[column], printed(c[column])[1]) != printed(c[column])[0]:
+            if (
+                c[column]
+                and round(p[column], read_printed(c[column])[1]) != read_printed(c[column])[0]
+            ):
                 slips.add((c.entity, column))
     assert slips == {('2', 'mean_rating'), ('309', 'n_ratings'), ('309', 'mean_rating')}
 
@@ -112,7 +117,7 @@ def test_shape_names_and_numbers(number):
         return  # the formulas are missing in the text form
     for c in names[0 if names[0].endswith('_id') else 1 :]:
         for cell in t[c]:
-            assert cell.isascii() and pd.notna(printed(cell)[0])
+            assert cell.isascii() and pd.notna(read_printed(cell)[0])
 
 
 def test_the_seven_metrics_come_in_one_order():
@@ -149,11 +154,13 @@ def test_claimed_changes_are_in_the_tables():
         8: '10 most influential items',
         9: '10 least influential items',
     }
-    difference = {g: [printed(d)[0] for d in paper_table(n).difference] for n, g in group.items()}
+    difference = {
+        g: [read_printed(d)[0] for d in paper_table(n).difference] for n, g in group.items()
+    }
     quoted = claims[claims.value.str.fullmatch(r'[+-]\d+\.\d\d%')]
     assert len(quoted) == 4
     for _, c in quoted.iterrows():
-        assert printed(c.value)[0] in difference[c.entity], c.claim
+        assert read_printed(c.value)[0] in difference[c.entity], c.claim
     better = {
         g: sum(x > 0 for x in d[:-1]) + (d[-1] < 0) for g, d in difference.items()
     }  # a smaller MAE is better
@@ -163,7 +170,7 @@ def test_claimed_changes_are_in_the_tables():
 def test_where_the_text_overstates_the_least_influential():
     "It calls their deletion the stronger one; these metrics say the opposite."
     size = {
-        n: {r.metric: abs(printed(r.difference)[0]) for _, r in paper_table(n).iterrows()}
+        n: {r.metric: abs(read_printed(r.difference)[0]) for _, r in paper_table(n).iterrows()}
         for n in (5, 6, 8, 9)
     }
     weaker = lambda most, least: {m for m in size[most] if size[least][m] < size[most][m]}

@@ -5,9 +5,8 @@ import json
 import numpy as np
 
 from recinfluence.data.simulated import simulate_interactions
-from recinfluence.reproduction.bench import bench, cost
-from recinfluence.models.ncf import NCF
 from recinfluence.data.splits import chrono_split, random_split
+from recinfluence.reproduction.bench import bench
 
 
 def test_bench_compares_every_engine_with_its_own_reference():

@@ -1,61 +1,31 @@
 """The reports: nothing missing, nothing from elsewhere, every verdict counted, every number of a sweep the one in its table."""
 
-import base64, re
+import base64
+import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from shared import Page
 
 from recinfluence.data.interactions import load_interactions
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
-from recinfluence.influence.influence import Influence
+from recinfluence.influence.saved import load_results, save_results
 from recinfluence.metrics.metric import METRICS, RANKING, Metric
 from recinfluence.models.popularity import Popularity
-from recinfluence.data.simulated import planted_interactions
-from recinfluence.show.html import VERDICTS, kind_of, table_html, tally
-from recinfluence.reproduction.report import contents, report
-from recinfluence.show.page import influence_report
-from recinfluence.reproduction.sections import keep
-from recinfluence.reproduction.paper import paper_table
-from recinfluence.influence.saved import load_results, save_results
-from recinfluence.data.splits import chrono_split
 from recinfluence.models.svd import SVD
-from recinfluence.sweep.store import Store
+from recinfluence.reproduction.paper import paper_table
+from recinfluence.reproduction.report import contents, report
+from recinfluence.reproduction.sections import save_output
+from recinfluence.show.html import VERDICTS, count_verdicts, table_html, verdict_kind
+from recinfluence.show.page import influence_report
 from recinfluence.sweep.run import deletion_sweep
-
-
-class Page(HTMLParser):
-    "Tags in order, all closed; text; rows of tables; attributes that fetch something."
-
-    VOID = {'meta', 'img', 'br', 'link'}
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.text, self.rows, self.fetched, self.alts = [], [], [], [], []
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == 'tr':
-            self.rows.append([])
-        elif tag in ('th', 'td'):
-            self.rows[-1].append('')
-        self.fetched += [v for k, v in attrs if k in ('src', 'href')]
-        self.alts += [dict(attrs).get('alt') for _ in [0] if tag == 'img']
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
-        if {'th', 'td'} & set(self.open):
-            self.rows[-1][-1] += data
+from recinfluence.sweep.store import Store
 
 
 def test_the_contents_are_the_papers():
@@ -73,7 +43,7 @@ def test_the_contents_are_the_papers():
 
 
 def test_verdicts_are_of_four_kinds():
-    assert tally(
+    assert count_verdicts(
         [
             'reproduced exactly',
             'reproduced within noise (+1 sd, 12 seeds)',
@@ -83,7 +53,7 @@ def test_verdicts_are_of_four_kinds():
         ]
     ) == dict(zip(VERDICTS, (2, 1, 1, 1)))
     with pytest.raises(ValueError, match='is not a verdict'):
-        kind_of('perhaps')
+        verdict_kind('perhaps')
 
 
 def test_numbers_look_as_printed_and_text_is_escaped():
@@ -112,7 +82,7 @@ def test_numbers_look_as_printed_and_text_is_escaped():
 
 def test_the_page_stands_alone(tmp_path):
     "A folder with one table and one figure: both are inside the page, the rest is called missing."
-    keep(
+    save_output(
         pd.DataFrame(
             {
                 'paper': ['0.5'],
@@ -125,7 +95,7 @@ def test_the_page_stands_alone(tmp_path):
         tmp_path,
         'table_12',
     )
-    keep(
+    save_output(
         pd.DataFrame(
             {'the paper says': ['x'], 'here': ['y'], 'verdict': ['not comparable, simulated data']},
             index=pd.Index(['8'], name='figure'),
@@ -133,7 +103,7 @@ def test_the_page_stands_alone(tmp_path):
         tmp_path,
         'figures_2',
     )
-    keep(plt.subplots(figsize=(2, 1))[1], tmp_path, 'figure_8')
+    save_output(plt.subplots(figsize=(2, 1))[1], tmp_path, 'figure_8')
     plt.close('all')
     items = contents(tmp_path)
     assert items.verdicts.dropna().to_dict() == {
@@ -167,7 +137,7 @@ def test_the_same_figure_is_the_same_file(tmp_path):
         ax = plt.subplots(figsize=(2, 1))[1]
         ax.plot([1, 2], [2, 1], label='x')
         ax.legend()
-        keep(ax, tmp_path / d, 'figure_1')
+        save_output(ax, tmp_path / d, 'figure_1')
         plt.close('all')
     assert all(
         (tmp_path / f'a/figures/figure_1.{k}').read_bytes()

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recinfluence.reproduction.paper import beside, paper_table, verdict
-from recinfluence.show.html import printed
+from recinfluence.reproduction.paper import compare_with_paper, paper_table, verdict
 from recinfluence.reproduction.sections import reproduce_section
 
 
@@ -46,7 +45,7 @@ def test_a_further_draw_lies_within_noise_19_times_in_20(seeds):
 
 
 def test_beside_keeps_what_was_printed():
-    t = beside(paper_table(12), pd.Series(np.arange(7.0)))
+    t = compare_with_paper(paper_table(12), pd.Series(np.arange(7.0)))
     assert (
         t.paper.tolist() == paper_table(12).value.tolist()
         and t.index[0] == 'MAP'
@@ -231,10 +230,11 @@ def test_section_4_2_runs_whole(data, request, tmp_path):
 
 def test_no_section_overwrites_what_another_made():
     "All sections share one output folder: every name that is kept belongs to one notebook."
-    from itertools import combinations
     import re
-    from recinfluence.reproduction.sections import SECTIONS
+    from itertools import combinations
+
     from recinfluence.core.files import resource
+    from recinfluence.reproduction.sections import SECTIONS
 
     names = {
         s: re.findall(
@@ -256,8 +256,9 @@ def test_no_section_overwrites_what_another_made():
 def test_every_experiment_says_what_it_was_made_from():
     "Each calls provenance with its own name (sections of the paper: theirs) and the time at which it began."
     import ast
-    from recinfluence.reproduction.sections import SECTIONS
+
     from recinfluence.core.files import resource
+    from recinfluence.reproduction.sections import SECTIONS
 
     names = {
         p.stem for p in Path(resource('nbs/experiments', 'trust.ipynb')).parent.glob('*.ipynb')
@@ -312,25 +313,32 @@ def test_named_units_are_all_of_the_papers():
 
 def test_tens_judge_against_random_tens(tiny, monkeypatch):
     "The most influential ten under a noiseless model: `beyond random` is their change less the mean change of the random groups."
-    from recinfluence.models.popularity import Popularity
     from scipy import stats
-    from recinfluence import reproduce
+
     from recinfluence.metrics.metric import PAPER
-    from recinfluence.reproduction.statements import changes, ten_table, tens
+    from recinfluence.models.popularity import Popularity
+    from recinfluence.reproduction import schedule as reproduce
+    from recinfluence.reproduction.statements import (
+        extreme_groups,
+        extreme_groups_table,
+        percent_changes,
+    )
     from recinfluence.sweep.run import deletion_sweep
 
     run = lambda units, **kw: deletion_sweep(
         Popularity(), tiny, units, k=3, jobs=1, progress=False, **kw
     )
     influence = run('users').influence('map')
-    groups = tens(influence, n_random=5, size=4)
+    groups = extreme_groups(influence, n_random=5, size=4)
     assert (
         list(groups)[:2] == ['most', 'least']
         and set(groups['most'].users) == set(influence.frame.id[:4])
         and set(groups['least'].users) == set(influence.frame.id[-4:])
     )
     fresh = run(list(groups.values()), seed=9, replicates=2)
-    t = ten_table(5, groups, 'most', changes(run([groups['most']]), groups['most']), fresh)
+    t = extreme_groups_table(
+        5, groups, 'most', percent_changes(run([groups['most']]), groups['most']), fresh
+    )
     own = fresh.frame().query('metric == "map"').groupby('unit')[['full', 'without']].first()
     change = 100 * (own.without - own['full']) / own['full']
     assert t['fresh seeds']['MAP'] == pytest.approx(change[groups['most'].key]) and t[
@@ -342,18 +350,18 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
         t['beyond random']['MAP']
         == pytest.approx(t['fresh seeds']['MAP'] - t['ten at random']['MAP'])
         and t['beyond random']['MAP'] < 0
-        and (changes(fresh, groups['most']).std() == 0).all()
+        and (percent_changes(fresh, groups['most']).std() == 0).all()
     )
     assert (
         t['as the paper did']['MAP'] == pytest.approx(change[groups['most'].key])
         and (t['sd over seeds'] == 0).all()
         and t.verdict['MAP'] == 'not reproducible, and no reason is known'
     )
-    alone = ten_table(
+    alone = extreme_groups_table(
         5,
         groups,
         'most',
-        changes(run([groups['most']]), groups['most']),
+        percent_changes(run([groups['most']]), groups['most']),
         run(list(groups.values()), seed=9),
     )
     assert (
@@ -366,7 +374,7 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
     )
     pooled = np.sqrt((2 * own.var() + 8 * many.var()) / 10)
     monkeypatch.setattr(reproduce, 'changes', lambda sweep, unit, side='without': many)
-    t = ten_table(5, groups, 'most', own, None)
+    t = extreme_groups_table(5, groups, 'most', own, None)
     assert np.allclose(t['sd over seeds'], pooled) and all(
         v.startswith('reproduced within')
         == (abs(float(p.rstrip('%')) - m) <= stats.t.ppf(0.975, 10) * s * np.sqrt(4 / 3))
@@ -376,9 +384,10 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
 
 def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
     from dataclasses import replace
+
     from recinfluence.influence.reliability import summarise
     from recinfluence.models.popularity import Popularity
-    from recinfluence.reproduction.statements import reliabilities, standing
+    from recinfluence.reproduction.statements import compare_rank, reliabilities
     from recinfluence.sweep.run import deletion_sweep
 
     sweep = deletion_sweep(Popularity(), tiny, replicates=2, k=3, jobs=1, progress=False)
@@ -388,7 +397,7 @@ def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
         table = np.arange(n)[::-1, None] + np.random.default_rng(0).normal(
             0, noise, (n, 4)
         )  # id 0 helps most, the last one least
-        return standing(
+        return compare_rank(
             replace(
                 i,
                 frame=summarise(table).assign(id=range(n)),
@@ -422,14 +431,14 @@ def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
 
 
 def test_each_seed_names_its_own_ten(tiny):
-    from recinfluence.reproduction.statements import own_tens
     from recinfluence.models.svd import SVD
+    from recinfluence.reproduction.statements import extreme_groups_by_seed
     from recinfluence.sweep.run import deletion_sweep
 
     sweep = deletion_sweep(
         SVD(n_factors=4, n_epochs=5), tiny, 'items', replicates=3, k=3, jobs=1, progress=False
     )
-    own = own_tens(sweep, 'rmse', 4)
+    own = extreme_groups_by_seed(sweep, 'rmse', 4)
     f = (
         sweep.frame()
         .query('metric == "rmse"')
@@ -447,19 +456,19 @@ def test_each_seed_names_its_own_ten(tiny):
 
 
 def test_moved_counts_what_is_beyond_its_noise():
-    from recinfluence.reproduction.statements import moved
+    from recinfluence.reproduction.statements import count_changed
 
     t = pd.DataFrame(
         {'beyond random': [1.0, -1, 0.1, 3, 0, 1, -1], 'se': [0.1] * 7}
     )  # the last, MAE, is better when lower
-    assert moved(t) == (4, 1)
+    assert count_changed(t) == (4, 1)
 
 
 def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, capsys, movielens):
     "Two prices, half a second and two: the rest is arithmetic; then every notebook gets its parameters, in order."
-    from recinfluence import reproduce
     from recinfluence.decisions.budget import Price
     from recinfluence.models.svd import SVD
+    from recinfluence.reproduction import schedule as reproduce
 
     monkeypatch.setattr(
         reproduce,
@@ -470,14 +479,15 @@ def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, ca
     )
     t = reproduce.duration('full', jobs=4)
     units = 943 + 1682
-    beside = {s: n for s, (_, n) in reproduce.BESIDE.items()}
+    compare_with_paper = {s: n for s, (_, n) in reproduce.BESIDE.items()}
     assert (
         t.retrainings['4.1'] == units * 16
-        and t.minutes['4.1'] == pytest.approx((units * 16 + beside['4.1']) * 0.5 / 4 / 60)
-        and t.minutes['4.3'] == pytest.approx((units * 8 + beside['4.3']) * 2 / 4 / 60)
+        and t.minutes['4.1']
+        == pytest.approx((units * 16 + compare_with_paper['4.1']) * 0.5 / 4 / 60)
+        and t.minutes['4.3'] == pytest.approx((units * 8 + compare_with_paper['4.3']) * 2 / 4 / 60)
     )
     assert t.retrainings['trust'] == 640 * 64 and t.minutes['4.2'] == pytest.approx(
-        40 + beside['4.2'] * 0.5 / 4 / 60
+        40 + compare_with_paper['4.2'] * 0.5 / 4 / 60
     )
     ran = []
     monkeypatch.setattr(
@@ -524,8 +534,8 @@ def test_the_default_profile_takes_at_most_forty_minutes_where_it_can(
     monkeypatch, tmp_path, movielens, cost
 ):
     "Seeds of section 4.1 are as many as fit; a folder goes on with what it was begun with."
-    from recinfluence import reproduce
     from recinfluence.decisions.budget import Price
+    from recinfluence.reproduction import schedule as reproduce
 
     now = [cost]
     monkeypatch.setattr(
@@ -559,7 +569,8 @@ def test_the_default_profile_takes_at_most_forty_minutes_where_it_can(
 
 
 def test_section_4_2_needs_no_movielens(monkeypatch, tmp_path):
-    from recinfluence import datasets, reproduce
+    from recinfluence.data import movielens as datasets
+    from recinfluence.reproduction import schedule as reproduce
 
     monkeypatch.setattr(
         datasets, 'load_movielens', lambda *a, **k: pytest.fail('MovieLens was asked for')
@@ -577,7 +588,8 @@ def test_section_4_2_needs_no_movielens(monkeypatch, tmp_path):
 def test_every_page_says_its_command_and_a_folder_says_what_came_beside(tmp_path):
     "Provenance from what was asked for; `measured_beside` by hand."
     from types import SimpleNamespace
-    from recinfluence import reproduce
+
+    from recinfluence.reproduction import schedule as reproduce
 
     identity = dict(
         data='d', data_hash='h' * 64, split='s', split_hash='t' * 64, engine='fast', version='1'

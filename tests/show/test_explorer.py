@@ -1,6 +1,7 @@
 """The explorer without a browser: its lists and computations against slower ways, its widgets driven by their values."""
 
-import sys, threading
+import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,19 +10,27 @@ import pytest
 
 pytest.importorskip('ipywidgets')
 
-from recinfluence.data.interactions import Interactions
-from recinfluence.designs.random_groups import RandomGroups
-from recinfluence.show.lists import SORTS, for_whom, last, lines, listed, retrain_without, search_texts
-from recinfluence.show.explorer import Explorer
-from recinfluence.show.panels import table_html, who_html
-from recinfluence.metrics.metric import METRICS, RANKING, Metric
-from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.models.ncf import NCF
-from recinfluence.show.unit_plots import every_metric
-from recinfluence.models.popularity import Popularity
 from recinfluence.core.units import Unit
+from recinfluence.data.interactions import Interactions
 from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
+from recinfluence.designs.random_groups import RandomGroups
+from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.metrics.metric import METRICS, RANKING, Metric
+from recinfluence.models.ncf import NCF
+from recinfluence.models.popularity import Popularity
+from recinfluence.show.explorer import Explorer
+from recinfluence.show.lists import (
+    SORTS,
+    filter_units,
+    influence_on_users,
+    last_value,
+    retrain_without,
+    search_texts,
+    unit_lines,
+)
+from recinfluence.show.panels import table_html, who_html
+from recinfluence.show.unit_plots import every_metric
 from recinfluence.sweep.run import deletion_sweep
 
 MODEL = NCF(n_epochs=4, batch_size=32)
@@ -66,12 +75,12 @@ def test_listed_is_what_a_loop_over_the_units_gives(items, split):
     f = items.frame.assign(q=np.linspace(0, 0.2, len(items.frame)))
     texts = search_texts(f, split)
     assert (
-        set(listed(f, texts, 'CRIME comedy').id) == set(range(0, 24, 2))
-        and listed(f, texts, '1995-03-04 film').shape == f.shape
-        and listed(f, texts, 'film drama comedy').empty
+        set(filter_units(f, texts, 'CRIME comedy').id) == set(range(0, 24, 2))
+        and filter_units(f, texts, '1995-03-04 film').shape == f.shape
+        and filter_units(f, texts, 'film drama comedy').empty
     )
     for sort, (column, ascending) in SORTS.items():
-        found = listed(f, texts, '', sort, at_least=15, at_most=20, clear=True)
+        found = filter_units(f, texts, '', sort, at_least=15, at_most=20, clear=True)
         assert (
             set(found.index)
             == {k for k, r in f.iterrows() if 15 <= r.n_ratings <= 20 and r.q < 0.05}
@@ -87,19 +96,19 @@ def test_users_are_found_by_what_is_known_of_them(split):
         .frame
     )
     assert (
-        set(listed(f, search_texts(f, split), 'lawyer').id) == {0, 4, 8}
-        and set(listed(f, search_texts(f), 'user 4').id) == {4}
-        and len(listed(f, search_texts(f, split), '.')) == 0
+        set(filter_units(f, search_texts(f, split), 'lawyer').id) == {0, 4, 8}
+        and set(filter_units(f, search_texts(f), 'user 4').id) == {4}
+        and len(filter_units(f, search_texts(f, split), '.')) == 0
     )  # no pattern, plain text
 
 
 def test_lines_are_aligned_and_tell_the_numbers(items):
-    text = lines(items.frame)
+    text = unit_lines(items.frame)
     assert len({len(t) for t in text}) == 1 and not any(' ' in t for t in text)
     assert [float(t.split('\xa0±')[0].split('\xa0')[-1]) for t in text] == pytest.approx(
         items.frame.estimate.tolist(), abs=5e-5
     )
-    assert '±' not in lines(items.frame.assign(low=np.nan, high=np.nan))[0]
+    assert '±' not in unit_lines(items.frame.assign(low=np.nan, high=np.nan))[0]
 
 
 def test_for_whom_is_the_difference_of_two_reference_fits(split):
@@ -112,7 +121,9 @@ def test_for_whom_is_the_difference_of_two_reference_fits(split):
         )
         wanted.append(e(full).per_user[:, column] - e(without, unit).per_user[:, column])
     wanted = pd.Series(np.mean(wanted, 0), split.users).dropna()
-    found = last(for_whom(MODEL, split, unit, (0, 1), 'recall', k=3, engine='reference'))
+    found = last_value(
+        influence_on_users(MODEL, split, unit, (0, 1), 'recall', k=3, engine='reference')
+    )
     pd.testing.assert_series_equal(found.estimate, wanted, check_names=False)
     assert wanted.abs().max() > 0
 
@@ -124,7 +135,9 @@ def test_the_mean_over_the_others_is_the_training_part(split, user):
     )
     f = sweep.frame()
     for metric in ('map', 'precision'):
-        others = last(for_whom(MODEL, split, Unit(users=(user,)), range(5, 8), metric, k=3))
+        others = last_value(
+            influence_on_users(MODEL, split, Unit(users=(user,)), range(5, 8), metric, k=3)
+        )
         assert others.estimate.mean() == pytest.approx(
             f[f.metric == metric].training.mean(), abs=1e-12
         )
@@ -178,7 +191,7 @@ def test_a_group_is_retrained_on_fresh_seeds(explorer, split):
     explorer.metric.value = 'recall'
     explorer.retrain.click()
     done(explorer)
-    f = last(retrain_without(MODEL, split, Unit(items=(1, 8)), (3, 4), k=3))
+    f = last_value(retrain_without(MODEL, split, Unit(items=(1, 8)), (3, 4), k=3))
     pd.testing.assert_frame_equal(explorer.result, f)
     assert (
         f'{f.full["recall"]:.6f} to {f.without["recall"]:.6f}' in explorer.outcome.value

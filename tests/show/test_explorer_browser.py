@@ -1,6 +1,16 @@
 """The explorer's own notebook in a running JupyterLab, clicked through in a headless browser; what it shows against the DataFrames."""
 
-import contextlib, json, os, re, secrets, shutil, signal, socket, subprocess, sys, time
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 
 import pandas as pd
 import pytest
@@ -25,10 +35,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from recinfluence.show.lists import for_whom, lines, retrain_without
-from recinfluence.show.unit_plots import every_metric
-from recinfluence.core.units import Unit
 from recinfluence.core.files import resource
+from recinfluence.core.units import Unit
+from recinfluence.show.lists import influence_on_users, retrain_without, unit_lines
+from recinfluence.show.unit_plots import every_metric
 
 NOTEBOOK = resource('nbs/experiments', 'explorer.ipynb')
 SIZE = 1280, 1500
@@ -270,7 +280,7 @@ def named(option):
 
 def test_the_list_is_the_frame_and_filters_by_typing(page, expected):
     influence, about = expected['influence'], expected['split'].interactions.items
-    assert page.options() == lines(influence.frame)
+    assert page.options() == unit_lines(influence.frame)
     page.type('Search', '1995 comedy')
     f = influence.frame[
         [
@@ -281,7 +291,7 @@ def test_the_list_is_the_frame_and_filters_by_typing(page, expected):
     ]
     page.wait(lambda: len(page.options()) == len(f))
     assert 2 < len(f) < 48 and page.options() == [
-        o for o in lines(influence.frame) if o in page.options()
+        o for o in unit_lines(influence.frame) if o in page.options()
     ]
     assert [named(o)[:20].strip() for o in page.options()] == [l[:20].strip() for l in f.label]
     assert [number(re.search(r'[+-]\d\.\d+', o)[0]) for o in page.options()] == pytest.approx(
@@ -292,14 +302,14 @@ def test_the_list_is_the_frame_and_filters_by_typing(page, expected):
     page.wait(lambda: len(page.options()) == 48)
     Select(page.control('Sort by')).select_by_visible_text('hurts most')
     page.wait(
-        lambda: page.options() == lines(influence.frame.sort_values('estimate', kind='stable'))
+        lambda: page.options() == unit_lines(influence.frame.sort_values('estimate', kind='stable'))
     )
     gini = expected['sweep'].influence('gini').frame
     Select(page.control('Metric')).select_by_visible_text('Gini')
-    page.wait(lambda: page.options() == lines(gini.sort_values('estimate', kind='stable')))
+    page.wait(lambda: page.options() == unit_lines(gini.sort_values('estimate', kind='stable')))
     Select(page.control('Metric')).select_by_visible_text('NDCG')
     page.wait(
-        lambda: page.options() == lines(influence.frame.sort_values('estimate', kind='stable'))
+        lambda: page.options() == unit_lines(influence.frame.sort_values('estimate', kind='stable'))
     )
 
 
@@ -339,7 +349,9 @@ def test_for_whom_is_computed_on_the_sweeps_seeds(page, expected):
     page.pick('Four Rooms (1995)')
     page.click('Show who is affected')
     shown = page.rows('Influence of Four Rooms (1995) on the NDCG')
-    *_, (_, f) = for_whom(expected['model'], expected['split'], Unit(items=(3,)), range(3))
+    *_, (_, f) = influence_on_users(
+        expected['model'], expected['split'], Unit(items=(3,)), range(3)
+    )
     assert len(shown) == 10 and {u: number(v[0]) for u, v in shown.items()} == pytest.approx(
         {f'user {u}': f.estimate[u] for u in (int(u.split()[1]) for u in shown)}, abs=5.1e-5
     )

@@ -13,10 +13,23 @@ from scipy import stats
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.metrics.metric import METRICS, RANKING, Metric
 from recinfluence.models.ncf import NCF
-from recinfluence.show.theme import COLUMN, HELPS, HURTS, NEUTRAL
-from recinfluence.show.unit_plots import action_effects, every_metric, intervals, ratings_over_time, unit_profile
-from recinfluence.show.plots import first_units, influence_against, influence_bars, ranked_influence, replicate_agreement, seed_agreement
 from recinfluence.models.popularity import Popularity
+from recinfluence.show.plots import (
+    first_units,
+    influence_against,
+    influence_bars,
+    ranked_influence,
+    replicate_agreement,
+    seed_agreement,
+)
+from recinfluence.show.theme import COLUMN, HELPS, HURTS, NEUTRAL
+from recinfluence.show.unit_plots import (
+    action_effects,
+    every_metric,
+    intervals,
+    ratings_over_time,
+    unit_profile,
+)
 from recinfluence.sweep.run import deletion_sweep
 
 

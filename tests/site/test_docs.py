@@ -1,6 +1,19 @@
 """The documentation site: built once, strictly; its links, its reference, its search, its pages in a browser, and the code on them."""
 
-import ast, contextlib, csv, functools, http.server, importlib, inspect, json, os, re, shutil, subprocess, sys, threading
+import ast
+import contextlib
+import csv
+import functools
+import http.server
+import importlib
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit

@@ -2,13 +2,10 @@
 
 import pickle
 import re
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-import pytest
 
 import gates
+import numpy as np
+import pytest
 
 FOLDER = gates.ROOT / 'nbs/tutorials'
 LESSONS = sorted(p.stem for p in FOLDER.glob('[0-9]*.ipynb'))
@@ -33,7 +30,8 @@ def solutions(cell):
 
 def run(number, folder, *wanted):
     "What a lesson's expressions are worth after all of its cells and solutions, run at reduced size."
-    import nbformat, papermill
+    import nbformat
+    import papermill
 
     lesson = next(s for s in LESSONS if s.startswith(number))
     nb = nbformat.read(FOLDER / f'{lesson}.ipynb', 4)

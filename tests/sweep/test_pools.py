@@ -1,6 +1,14 @@
 """Where a sweep runs must not show in its store: this process, processes beside it, anybody's executor, a real Dask cluster whose workers come and go."""
 
-import json, os, signal, socket, sqlite3, subprocess, sys, threading, time
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,12 +16,11 @@ import pandas as pd
 import pytest
 
 from recinfluence.data.interactions import load_interactions
-from recinfluence.sweep.processes import Child, Load, Lost
-from recinfluence.sweep.pools import Tasks
-from recinfluence.models.ncf import NCF
 from recinfluence.data.simulated import planted_interactions
+from recinfluence.models.ncf import NCF
 from recinfluence.reproduction.sections import run_experiment
-from recinfluence.sweep.store import Store
+from recinfluence.sweep.pools import Tasks
+from recinfluence.sweep.processes import Child, Load, Lost
 from recinfluence.sweep.run import deletion_sweep
 
 MODEL = NCF(n_epochs=3, batch_size=16)

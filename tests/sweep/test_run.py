@@ -1,22 +1,27 @@
 """Sweeps: any order, any number of processes, any interruption, one content."""
 
-import os, random, signal, sqlite3, subprocess, sys, textwrap, time
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from recinfluence.engines.deletion import deletions
+from recinfluence.core.units import Unit
 from recinfluence.designs.single import single_units
-from recinfluence.influence.influence import Influence
-from recinfluence.metrics.metric import METRICS
+from recinfluence.engines.deletion import deletions
 from recinfluence.metrics.evaluator import Evaluator
+from recinfluence.metrics.metric import METRICS
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.core.units import Unit
 from recinfluence.models.svd import SVD
-from recinfluence.sweep.store import Store, StoreError
 from recinfluence.sweep.run import deletion_sweep
+from recinfluence.sweep.store import Store, StoreError
 
 SMALL = NCF(n_epochs=2, batch_size=32)
 

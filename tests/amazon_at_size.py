@@ -1,15 +1,22 @@
 """What reading Amazon's ratings costs at the size of the real file: seconds on one core, and the most memory the process held.
 
-    python tests/data/amazon_at_size.py                                              # 7,824,482 rows, 4,201,696 users, 476,002 items
-    python tests/data/amazon_at_size.py --rows 100000 --users 50000 --items 6000     # any other size
-    python tests/data/amazon_at_size.py --path ratings_Electronics.csv               # a file at hand
+    python tests/amazon_at_size.py                                              # 7,824,482 rows, 4,201,696 users, 476,002 items
+    python tests/amazon_at_size.py --rows 100000 --users 50000 --items 6000     # any other size
+    python tests/amazon_at_size.py --path ratings_Electronics.csv               # a file at hand
     make amazon_at_size                                                         # the first, and kept for the site: docs/measured/amazon_at_size.csv
 
 Without --path a csv of that shape is generated first (user, item, rating, timestamp; long-tailed; simulated), in a temporary folder.
 The loader then runs in a process of its own, which has one core, as `load_amazon(path=..., core=...)`.
 """
 
-import argparse, csv, json, os, re, subprocess, sys, tempfile
+import argparse
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +144,7 @@ if __name__ == '__main__':
                 options.keep,
                 cost,
                 path,
-                ' '.join(['python tests/data/amazon_at_size.py', *sys.argv[1:]]),
+                ' '.join(['python tests/amazon_at_size.py', *sys.argv[1:]]),
                 options.memory,
                 **(
                     {}

@@ -1,0 +1,170 @@
+"""The gates on the shape of the house: rooms, arrows, sizes, citations.
+
+`python tests/house.py` checks everything, `python tests/house.py data metrics` these rooms alone.
+An exception stands on the line of its `def` or `class` as `# exception: why`.
+"""
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = [
+    'kernels', 'core', 'data', 'metrics', 'models', 'adapters', 'designs', 'engines',
+    'sweep', 'influence', 'decisions', 'actions', 'show', 'reproduction', 'cli',
+]  # fmt: skip
+MOST = {'cell': 40, 'function': 40, 'class': 150, 'module': 400}
+MAY_REACH_UP = {'influence', 'plot', 'explore'}  # methods, when they are called
+CITED = re.compile(r'\b[Cc]hapters? \d')
+
+
+def code(notebook: Path) -> list[str]:
+    "The sources of the code cells."
+    cells = json.loads(notebook.read_text(encoding='utf-8'))['cells']
+    return [''.join(c['source']) for c in cells if c['cell_type'] == 'code']
+
+
+def notebooks() -> dict[str, Path]:
+    "The notebooks of the rooms, by the name of their module."
+    found = {}
+    for path in sorted((ROOT / 'nbs').glob('[0-9][0-9]_*/[0-9]*.ipynb')):
+        room, name = path.parent.name.partition('_')[2], path.stem.partition('_')[2]
+        found[f'{room}.{name}'] = path
+    return found
+
+
+def modules() -> dict[str, Path]:
+    "The modules of the rooms, by name."
+    paths = sorted((ROOT / 'recinfluence').glob('*/*.py'))
+    return {f'{p.parent.name}.{p.stem}': p for p in paths if p.stem != '__init__'}
+
+
+def lines_of(node: ast.AST) -> int:
+    "How long a definition is, its decorators included."
+    first = min([node.lineno, *(d.lineno for d in getattr(node, 'decorator_list', []))])
+    return node.end_lineno - first + 1
+
+
+def patched(node: ast.AST) -> str | None:
+    "The class that a function is attached to by `patch_to`."
+    for d in getattr(node, 'decorator_list', []):
+        if isinstance(d, ast.Call) and ast.unparse(d.func) == 'patch_to':
+            return ast.unparse(d.args[0])
+    return None
+
+
+def too_long(name: str, path: Path) -> list[str]:
+    "Functions, classes and modules over their sizes."
+    text = path.read_text(encoding='utf-8')
+    lines, tree, classes = text.splitlines(), ast.parse(text), {}
+    found = []
+    if len(lines) > MOST['module']:
+        found.append(f'{name}: {len(lines)} lines, at most {MOST["module"]}')
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            classes[node.name] = [lines_of(node), node]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            excused = '# exception: ' in lines[node.lineno - 1]
+            if lines_of(node) > MOST['function'] and not excused:
+                found.append(f'{name}.{node.name}: {lines_of(node)} lines, at most 40')
+    for node in tree.body:
+        if (cls := patched(node)) in classes:
+            classes[cls][0] += lines_of(node)
+    for cls, (size, node) in classes.items():
+        if size > MOST['class'] and '# exception: ' not in lines[node.lineno - 1]:
+            found.append(f'{name}.{cls}: {size} lines, at most {MOST["class"]}')
+    return found
+
+
+def crowded(name: str, path: Path) -> list[str]:
+    "Exported cells that are too long, or hold more than one public definition."
+    found = []
+    for text in code(path):
+        if not re.match(r'#\|\s*exporti?\b', text):
+            continue
+        lines = [line for line in text.strip().splitlines() if not line.startswith('#|')]
+        body = ast.parse(text).body
+        imports = all(isinstance(n, ast.Import | ast.ImportFrom) for n in body)
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        defined = [n.name for n in body if isinstance(n, kinds) and not patched(n)]
+        public = [n for n in defined if not n.startswith('_')]
+        first = (defined or lines)[0]
+        if len(lines) > MOST['cell'] and not imports and '# exception: ' not in text:
+            found.append(f'{name}: the cell of {first} has {len(lines)} lines, at most 40')
+        if len(public) > 1:
+            found.append(f'{name}: one cell defines {", ".join(public)}')
+    return found
+
+
+def imported(name: str, path: Path):
+    "(statement, module, names, the functions it stands in) of imports from this package."
+
+    def walk(node, inside):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ImportFrom):
+                module = child.module or ''
+                if child.level:
+                    parents = f'recinfluence.{name}'.split('.')[: -child.level]
+                    module = '.'.join(filter(None, [*parents, module]))
+                if module.startswith('recinfluence.'):
+                    yield module.removeprefix('recinfluence.'), child, inside
+            is_function = isinstance(child, ast.FunctionDef)
+            yield from walk(child, [*inside, child.name] if is_function else inside)
+
+    yield from walk(ast.parse(path.read_text(encoding='utf-8')), [])
+
+
+def arrows(name: str, path: Path, order: dict[str, int]) -> list[str]:
+    "Imports that point to a lower room or a later chapter, or take what is private."
+    found, here = [], ROOMS.index(name.split('.')[0])
+    for module, node, inside in imported(name, path):
+        room = module.split('.')[0]
+        names = [a.name for a in node.names]
+        private = [n for n in names if n.startswith('_')]
+        if private:
+            found.append(f'{name} takes the private {", ".join(private)} of {module}')
+        if room not in ROOMS:
+            found.append(f'{name} imports {module}, which is in no room')
+        elif MAY_REACH_UP & set(inside):
+            continue
+        elif ROOMS.index(room) > here:
+            found.append(f'{name} reaches up to {module}')
+        elif ROOMS.index(room) == here and order.get(module, -1) > order.get(name, 10**9):
+            found.append(f'{name} imports {module}, a later chapter of its room')
+    return found
+
+
+def cited_by_number() -> list[str]:
+    "Chapters are cited by name."
+    places = ['nbs/**/*.ipynb', 'docs/**/*.md', 'tests/**/*.py', 'docs/**/*.py', '*.md']
+    found = []
+    for pattern in places:
+        for path in sorted(ROOT.glob(pattern)):
+            name = str(path.relative_to(ROOT))
+            if name == 'CHANGELOG.md' or '.ipynb_checkpoints' in name:
+                continue
+            if hit := CITED.search(path.read_text(encoding='utf-8')):
+                found.append(f'{name} cites a chapter by number: {hit[0]}')
+    return found
+
+
+def failures(rooms: list[str] | None = None) -> list[str]:
+    "One line for each thing that is not as the house wants it."
+    rooms, found = rooms or ROOMS, []
+    books = notebooks()
+    order = {name: n for n, name in enumerate(books)}
+    for name, path in modules().items():
+        if name.split('.')[0] in rooms:
+            found += too_long(name, path) + arrows(name, path, order)
+    for name, path in books.items():
+        if name.split('.')[0] in rooms:
+            found += crowded(name, path)
+    return found + (cited_by_number() if rooms == ROOMS else [])
+
+
+if __name__ == '__main__':
+    found = failures(sys.argv[1:])
+    print('\n'.join(found) or 'the house is in order')
+    sys.exit(bool(found))
