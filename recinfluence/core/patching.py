@@ -22,6 +22,6 @@ def patch_to(
         function.__qualname__ = f'{cls.__qualname__}.{function.__name__}'
         made = classmethod(function) if cls_method else function
         setattr(cls, function.__name__, property(made) if as_prop else made)
-        return None
+        return function.__globals__.get(function.__name__)  # what the name meant before
 
     return attach
