@@ -38,9 +38,12 @@ class Design:
         "How many retrainings a seed has."
         return len(self.described(split))
 
-    def keys(self, split: Split) -> list[str]:
-        "What a seed's retrainings are called in the store, in their order."
-        return [unit.key for unit in self.units(split, 0)]
+    def key_of(
+        self,
+        position: int,  # of a retraining within its seed
+    ) -> str:
+        "What the retrainings of whole seeds are called in the store."
+        raise NotImplementedError
 
 # %% ../../nbs/06_designs/1_base.ipynb #c007
 DESIGNS: dict[str, type[Design]] = {}  # by name

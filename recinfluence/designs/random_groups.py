@@ -129,6 +129,10 @@ class RandomGroups(Design):
         "Every user of the split."
         return single_units(split, 'users', split.users.tolist())
 
+    def key_of(self, position: int) -> str:
+        "What a retraining is called in the store."
+        return f'users group {position}'
+
     def size(self, split: Split) -> int:
         "Retrainings a seed."
         return 2 ** len(split.users) if self.draw == 'every' else self.per_seed
