@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from ..sweep.experiment import Experiment
 from ..sweep.results import NOTHING, Results
 
 # %% auto #0
-__all__ = ['ESTIMATORS', 'Part', 'as_part', 'NeedsReplicates', 'Estimates', 'worst_share', 'Snapshot', 'Estimator',
+__all__ = ['ESTIMATORS', 'SHIPPED', 'Part', 'as_part', 'NeedsReplicates', 'Estimates', 'worst_share', 'Snapshot', 'Estimator',
            'take_snapshot', 'join_snapshots', 'register_estimator', 'estimator_of']
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c005
@@ -181,10 +182,15 @@ def register_estimator(
     return register
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c026
+SHIPPED = ('from_deletions', 'from_groups')  # modules that register those of the package
+
+
 def estimator_of(
     results: Results | list[Results],  # a sweep or a store, or several over different seeds
 ) -> Estimator:
     "What reads influence off these retrainings."
+    for module in SHIPPED:
+        import_module(f'recinfluence.influence.{module}')
     parts = list(results) if isinstance(results, (list, tuple)) else [results]
     name = parts[0].experiment.design.name
     return ESTIMATORS.get(name, ESTIMATORS['one at a time']).of(parts)
