@@ -365,7 +365,12 @@ def test_a_child_keeps_to_its_pipe_and_ends_with_its_owner(tmp_path):
         ],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(p or os.getcwd() for p in sys.path)},
+        env={
+            **os.environ,
+            'PYTHONPATH': os.pathsep.join(
+                [str(Path(__file__).parent), *(p or os.getcwd() for p in sys.path)]
+            ),
+        },
     )
     orphan = int(owner.stdout.readline())
     owner.kill()
