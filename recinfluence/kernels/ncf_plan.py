@@ -52,9 +52,9 @@ def plan_touches(users, items, n_users, n_items, adam):
     "Plan of the training on samples users, items: (steps, batch) indices."
     check_indices('users', users, n_users)
     check_indices('items', items, n_items)
+    if np.shape(users) != np.shape(items):
+        raise ValueError(f'users {np.shape(users)} and items {np.shape(items)} differ in shape')
     users, items = fill_blocks(users, n_users), fill_blocks(items, n_items)
-    if users.shape != items.shape:
-        raise ValueError(f'users {users.shape} and items {items.shape} differ in shape')
     steps, batch = users.shape
     small = np.uint16 if 2 * batch + 2 < 2**16 else np.int32
     slots = Slots(np.empty(users.shape, small), np.empty(users.shape, small))

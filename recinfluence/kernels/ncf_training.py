@@ -257,13 +257,14 @@ def _sample_arrays(plan, samples, dtype):
     check_indices('items', samples.items, plan.n_items)
     users = fill_blocks(samples.users, plan.n_users)
     items = fill_blocks(samples.items, plan.n_items)
-    if users.shape != (plan.steps, plan.batch) or items.shape != users.shape:
+    same = np.shape(samples.users) == np.shape(samples.items)
+    if users.shape != (plan.steps, plan.batch) or not same:
         raise ValueError('the plan was made for other samples or another optimiser')
     if not np.isin(samples.labels, (0, 1)).all():
         raise ValueError('labels other than 0 and 1')
+    if np.shape(samples.labels) != np.shape(samples.users):
+        raise ValueError(f'labels have shape {np.shape(samples.labels)}')
     labels = fill_blocks(samples.labels, 0).astype(np.uint8)
-    if labels.shape != users.shape:
-        raise ValueError(f'labels have shape {labels.shape}')
     arrays = [users.ravel(), items.ravel(), labels.ravel()]
     if samples.weights is not None:
         arrays.append(_loss_weights(samples, dtype).ravel())
