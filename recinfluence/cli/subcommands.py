@@ -14,7 +14,8 @@ from importlib import import_module
 import recinfluence.cli
 
 # %% auto #0
-__all__ = ['SubcommandGroup', 'Subcommand', 'subcommand', 'subcommands', 'WideHelp', 'add_subcommand', 'add_subcommands']
+__all__ = ['REGISTERED', 'SubcommandGroup', 'Subcommand', 'subcommand', 'subcommands', 'WideHelp', 'add_subcommand',
+           'add_subcommands']
 
 # %% ../../nbs/14_cli/3_subcommands.ipynb #c005
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Subcommand:
     group: SubcommandGroup | None = None
 
 # %% ../../nbs/14_cli/3_subcommands.ipynb #c008
-_REGISTERED: dict[tuple, Subcommand] = {}
+REGISTERED: dict[tuple, Subcommand] = {}
 
 # %% ../../nbs/14_cli/3_subcommands.ipynb #c009
 def subcommand(
@@ -51,7 +52,7 @@ def subcommand(
 
     def register(run):
         made = Subcommand(name, run, help, **more)
-        _REGISTERED[made.group.name if made.group else None, name] = made
+        REGISTERED[made.group.name if made.group else None, name] = made
         return run
 
     return register
@@ -61,7 +62,7 @@ def subcommands() -> list[Subcommand]:
     "All commands, in the order in which help lists them."
     for module in pkgutil.iter_modules(recinfluence.cli.__path__):
         import_module(f'{recinfluence.cli.__name__}.{module.name}')
-    return sorted(_REGISTERED.values(), key=lambda made: (made.group or made).order)
+    return sorted(REGISTERED.values(), key=lambda made: (made.group or made).order)
 
 # %% ../../nbs/14_cli/3_subcommands.ipynb #c012
 class WideHelp(argparse.RawDescriptionHelpFormatter):

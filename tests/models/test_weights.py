@@ -16,8 +16,6 @@ from recinfluence.engines.stacked_ncf import StackedNCF
 from recinfluence.kernels import ncf as ncf_kernel
 from recinfluence.kernels import svd as svd_kernel
 from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.models.base import Recommender, row_weights
-from recinfluence.models.conformance import conformance
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
@@ -63,7 +61,7 @@ def test_ones_are_none_bit_for_bit(model, tiny):
 
 @pytest.mark.parametrize('start', ['keyed', 'surprise'])
 def test_svd_a_weight_of_two_is_two_visits_when_steps_are_small(start, tiny):
-    "scikit-surprise on doubled rows, one behind the other: what differs is of second order in the step."
+    # scikit-surprise on doubled rows, one behind the other: the rest is of second order in the step
     model = SVD(n_factors=6, n_epochs=3, lr_all=1e-4, start=start)
     w = np.where(tiny.train.user % 3 == 0, 2.0, 1.0)
     doubled = tiny.train.loc[np.repeat(tiny.train.index, w.astype(int))]
@@ -189,7 +187,7 @@ def test_users_that_count_more_are_rows_that_weigh_more(model, weighted, tiny):
 
 
 def test_the_ncf_kernel_is_weighted_torch():
-    "All of a kernel's weights at once: users', items', samples'; padding included, 18 being no multiple of a block."
+    # all weights at once: users', items', samples'; padding included, as 18 is no multiple of a block
     rng = np.random.default_rng(0)
     shape = ncf_kernel.Shape(3, 4, (5,))
     U, I, Y = (
@@ -265,34 +263,3 @@ def test_a_model_that_does_not_heed_weights_is_not_given_any(tiny):
         find_engine(Popularity(), Evaluator(reweigh(tiny, 1.0))) is ReferenceEngine
         and find_engine(SVD(), weighted) is FastSVD
     )
-
-
-def test_conformance_looks_at_weights_where_they_are_declared():
-    check = 'weights of one change nothing, weights of zero delete'
-
-    class Mean(Recommender):
-        paired = weighted = True
-
-        def fit(self, train, seed=0):
-            w = row_weights(train)
-            w = np.ones(len(train)) if w is None else w
-            self.mean_ = (
-                pd.Series(w * train.rating).groupby(train['item'].to_numpy()).sum()
-                / pd.Series(w).groupby(train['item'].to_numpy()).sum()
-            )
-            return self
-
-        def score(self, users, items):
-            return np.tile(self.mean_.reindex(items).fillna(3.0).to_numpy(), (len(users), 1))
-
-    class Deaf(Mean):
-        def fit(self, train, seed=0):
-            return super().fit(train.drop(columns='weight', errors='ignore'), seed)
-
-    assert (
-        check not in conformance(Popularity()).index
-        and conformance(Mean()).passed[check]
-        and not conformance(Deaf()).passed[check]
-    )
-    for model in (NCF(n_epochs=2, batch_size=32), SVD(n_factors=8, n_epochs=5)):
-        assert conformance(model).passed.all()
