@@ -5,6 +5,7 @@
 # %% ../../nbs/01_core/5_patching.ipynb #c002
 from __future__ import annotations
 
+from abc import update_abstractmethods
 from collections.abc import Callable
 
 # %% auto #0
@@ -22,6 +23,7 @@ def patch_to(
         function.__qualname__ = f'{cls.__qualname__}.{function.__name__}'
         made = classmethod(function) if cls_method else function
         setattr(cls, function.__name__, property(made) if as_prop else made)
+        update_abstractmethods(cls)  # of an abstract class: this one is there now
         return function.__globals__.get(function.__name__)  # what the name meant before
 
     return attach
