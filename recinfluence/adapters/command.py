@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from .exchange import Form, ScoreTable, Writes, read_written, write_rows
 
+from .exchange import Form, ScoreTable, Writes, read_written, write_rows
 from ..core.patching import patch_to
 from ..models.base import Recommender
 from ..models.ids import encode, positions

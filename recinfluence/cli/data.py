@@ -5,10 +5,9 @@
 # %% ../../nbs/14_cli/4_data.ipynb #c002
 from __future__ import annotations
 
+from .inputs import print_answer, read_dataset
 from .options import add_dataset
 from .subcommands import SubcommandGroup, subcommand
-
-from .inputs import print_answer, read_dataset
 
 # %% auto #0
 __all__ = ['DATA', 'SUMMARY_KEYS', 'data_fetch', 'data_summary']

@@ -5,9 +5,6 @@
 # %% ../../nbs/14_cli/5_evaluate.ipynb #c002
 from __future__ import annotations
 
-from .options import add_dataset, add_judging, add_model
-from .subcommands import subcommand
-
 from recinfluence.cli.inputs import (
     PAPER_MODELS,
     make_model,
@@ -16,6 +13,8 @@ from recinfluence.cli.inputs import (
     read_dataset,
     read_metrics,
 )
+from .options import add_dataset, add_judging, add_model
+from .subcommands import subcommand
 
 # %% auto #0
 __all__ = ['evaluate']

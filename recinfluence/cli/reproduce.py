@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .inputs import print_answer, read_dataset
 from .options import add_dataset, add_work, at_least_one
 from .subcommands import subcommand
-
-from .inputs import print_answer, read_dataset
 
 # %% auto #0
 __all__ = ['bench', 'reproduce']

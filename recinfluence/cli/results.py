@@ -12,7 +12,7 @@ from .options import at_least_one
 from .subcommands import subcommand
 
 # %% auto #0
-__all__ = ['SHOWN', 'show', 'report']
+__all__ = ['SHOWN_COLUMNS', 'show', 'report']
 
 # %% ../../nbs/14_cli/7_results.ipynb #c005
 def _show_options(parser):
@@ -34,7 +34,7 @@ def _show_options(parser):
     ends.add_argument('--bottom', type=at_least_one, metavar='N', help='the N that hurt most')
 
 # %% ../../nbs/14_cli/7_results.ipynb #c007
-SHOWN = {
+SHOWN_COLUMNS = {
     'id': 'unit',
     'label': 'label',
     'kind': 'kind',
@@ -67,11 +67,11 @@ def show(args):
     result = {
         'store': str(args.store),
         'metric': args.metric,
-        'experiment': store.identity,
+        'experiment': store.experiment.to_dict(),
         'units': len(frame),
         'reliability': vars(influence.reliability),
         'caution': influence.caution,
-        'rows': rows[list(SHOWN)].rename(columns=SHOWN).to_dict('records'),
+        'rows': rows[list(SHOWN_COLUMNS)].rename(columns=SHOWN_COLUMNS).to_dict('records'),
     }
     title = f'Influence on {args.metric}, {influence.source}; positive: it helps'
     print_answer(args, result, f'{title}\n{table.to_string()}\n{influence.caution}')
@@ -131,6 +131,5 @@ def report(args):
 # %% ../../nbs/14_cli/7_results.ipynb #c015
 def _count_failed(influence):
     "How many retrainings failed; None where that was not kept."
-    if not influence.sweeps:
-        return None
-    return sum(len(each.failures()) for each in influence.sweeps)
+    failures = influence.estimator.snapshot.failures
+    return None if failures is None else len(failures)

@@ -120,7 +120,7 @@ def _finished(done, failed, store):
         'store': str(store),
         'units': len(done.units),
         'seeds': done.seeds,
-        'engine': done.store.identity['engine'],
+        'engine': done.experiment.engine,
         'failed': failed.to_dict('records'),
         'content_hash': done.store.content_hash(),
     }

@@ -56,7 +56,7 @@ def test_sweep_influence_plot_show_and_report(tiny, tmp_path, capsys, name, unit
     assert (
         sweep.store.failures().empty
         and len(sweep.store.done()) == 2 * 4
-        and sweep.store.identity['engine'] == 'reference'
+        and sweep.experiment.engine == 'reference'
     )
     direct = Evaluator(tiny, 3)(
         model.fresh().fit(Unit(**{units: (1,)}).remaining(tiny.train), 1), Unit(**{units: (1,)})

@@ -187,7 +187,7 @@ def test_users_that_count_more_are_rows_that_weigh_more(model, weighted, tiny):
 
 
 def test_the_ncf_kernel_is_weighted_torch():
-    # all weights at once: users', items', samples'; padding included, as 18 is no multiple of a block
+    # all weights at once: users', items', samples'; padding too, as 18 is no multiple of a block
     rng = np.random.default_rng(0)
     shape = ncf_kernel.Shape(3, 4, (5,))
     U, I, Y = (
