@@ -18,7 +18,7 @@ from recinfluence.kernels import svd as svd_kernel
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.models.svd import SVD
+from recinfluence.models.svd import SVD, draw_factors
 
 SMALL = dict(n_epochs=3, batch_size=32, dtype='float64')
 MODELS = [
@@ -141,10 +141,8 @@ def plain_svd(train, weights, users, items, start, model):
 def test_svd_against_a_plain_loop(tiny):
     model, w = SVD(n_factors=6, n_epochs=4), np.random.default_rng(0).gamma(1.5, 1, len(tiny.train))
     order = tiny.train.user.argsort(kind='stable')
-    engine = FastSVD(model, Evaluator(tiny), 3)
-    expected = plain_svd(
-        tiny.train.iloc[order], w[order], tiny.users, tiny.items, (engine.pu, engine.qi), model
-    )
+    start = [draw_factors(3, *table, 6) for table in (('pu', tiny.users), ('qi', tiny.items))]
+    expected = plain_svd(tiny.train.iloc[order], w[order], tiny.users, tiny.items, start, model)
     assert np.abs(fitted(model, tiny, w) - expected).max() < 1e-12
 
 
