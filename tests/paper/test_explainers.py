@@ -28,10 +28,13 @@ N, PER_UNIT = [3, 5], 60
 @pytest.fixture(scope='module')
 def made(movielens, tmp_path_factory):
     out = tmp_path_factory.mktemp('explainers')
-    run = lambda: (
-        run_experiment('explainers', out, rated=[30, 40], sizes=N, per_unit=PER_UNIT),
-        {p.name: p.read_bytes() for p in (out / 'tables').glob('*.csv')},
-    )[1]
+
+    def run():
+        return (
+            run_experiment('explainers', out, rated=[30, 40], sizes=N, per_unit=PER_UNIT),
+            {p.name: p.read_bytes() for p in (out / 'tables').glob('*.csv')},
+        )[1]
+
     return out, run(), run
 
 
@@ -76,16 +79,22 @@ def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
     }
     kept = read('explainers_scores')
     kept = kept[(kept.model == 'SVD') & (kept.units == 5)]
-    of = lambda method: (
-        kept[(kept.method == method) & (kept.engine == 'fast')].set_index('unit').score
-    )
+
+    def of(method):
+        return kept[(kept.method == method) & (kept.engine == 'fast')].set_index('unit').score
+
     with_, without = lambda s, u: tuple(sorted({*s, u})), tuple(players)
     for u in players:
         assert of('deletion')[u] == pytest.approx(
             v[without] - v[tuple(p for p in players if p != u)], abs=1e-9
         )
-    others = lambda u: [s for s in v if u not in s]
-    weight = lambda s: math.factorial(len(s)) * math.factorial(4 - len(s)) / math.factorial(5)
+
+    def others(u):
+        return [s for s in v if u not in s]
+
+    def weight(s):
+        return math.factorial(len(s)) * math.factorial(4 - len(s)) / math.factorial(5)
+
     exact = pd.Series(
         {u: sum(weight(s) * (v[with_(s, u)] - v[s]) for s in others(u)) for u in players}
     )

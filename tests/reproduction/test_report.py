@@ -218,7 +218,10 @@ def test_the_numbers_of_a_page_are_those_of_the_influence(made, tmp_path):
     assert [r[0] for r in page.rows[9:19]] == [m.label for m in made.store.metrics.values()]
     for m, metric in made.store.metrics.items():
         own = made.influence(m)
-        said = lambda r: str(r) if np.isfinite(r.estimate) else '– (all alike)'
+
+        def said(r):
+            return str(r) if np.isfinite(r.estimate) else '– (all alike)'
+
         r = dict(zip(every, rows[metric.label]))
         assert (r['reliability'], r['of the training part'], r['sees the model']) == (
             said(own.reliability),

@@ -115,7 +115,10 @@ def test_a_section_runs_whole_on_a_few_units(few, movielens):
         assert (
             pd.read_csv(out / 'tables/table_12.csv').verdict == 'reproduced exactly'
         ).all() and (pd.read_csv(out / 'tables/table_13.csv').ratings == 'reproduced exactly').all()
-        tables = lambda: {p.name: p.read_bytes() for p in (out / 'tables').iterdir()}
+
+        def tables():
+            return {p.name: p.read_bytes() for p in (out / 'tables').iterdir()}
+
         before = tables()
         done = {p: p.stat().st_size for p in (out / 'stores').glob('*.db')}
         reproduce_section(section, out, jobs=1, **FEW[section])
@@ -180,7 +183,10 @@ def test_section_4_2_runs_whole(data, request, tmp_path):
             (tmp_path / 'reviews' / f).write_text(''.join(lines))
         given, n = dict(path=str(tmp_path / 'reviews'), budget='12s'), (68, 74)
     notebook = reproduce_section('4.2', tmp_path / 'out', replicates=2, jobs=1, **given)
-    table = lambda name: pd.read_csv(tmp_path / 'out/tables' / f'{name}.csv', index_col=0)
+
+    def table(name):
+        return pd.read_csv(tmp_path / 'out/tables' / f'{name}.csv', index_col=0)
+
     assert not [
         o
         for c in json.loads(notebook.read_text())['cells']
@@ -325,9 +331,9 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
     )
     from recinfluence.sweep.run import deletion_sweep
 
-    run = lambda units, **kw: deletion_sweep(
-        Popularity(), tiny, units, k=3, jobs=1, progress=False, **kw
-    )
+    def run(units, **kw):
+        return deletion_sweep(Popularity(), tiny, units, k=3, jobs=1, progress=False, **kw)
+
     influence = run('users').influence('map')
     groups = extreme_groups(influence, n_random=5, size=4)
     assert (
@@ -446,7 +452,10 @@ def test_each_seed_names_its_own_ten(tiny):
     )
     assert list(own) == [0, 1, 2]
     for s, ends in own.items():
-        by = lambda unit: f.loc[[f'item {i}' for i in unit.items], s]
+
+        def by(unit):
+            return f.loc[[f'item {i}' for i in unit.items], s]
+
         rest = f[s].drop(by(ends['most']).index)
         assert (
             len(ends['most'].items) == len(ends['least'].items) == 4
@@ -543,7 +552,10 @@ def test_the_default_profile_takes_at_most_forty_minutes_where_it_can(
     )
     t = reproduce.duration('default', jobs=2)
     replicates = t.replicates['4.1']
-    total = lambda r: t.minutes.sum() + (r - replicates) * 2625 * cost / 2 / 60
+
+    def total(r):
+        return t.minutes.sum() + (r - replicates) * 2625 * cost / 2 / 60
+
     assert (
         replicates == next((r for r in (4, 3) if total(r) <= 40), 2)
         and {0.02: 4, 3.0: 2}.get(cost, replicates) == replicates

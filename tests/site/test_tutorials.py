@@ -41,7 +41,8 @@ def run(number, folder, *wanted):
     pairs = ', '.join(f'{w!r}: {w}' for w in wanted)
     cells.append(
         nbformat.v4.new_code_cell(
-            f'import pickle\nfrom pathlib import Path\n_ = Path({str(folder / "found.pickle")!r}).write_bytes(pickle.dumps({{{pairs}}}))'
+            'import pickle\nfrom pathlib import Path\n_ = '
+            f'Path({str(folder / "found.pickle")!r}).write_bytes(pickle.dumps({{{pairs}}}))'
         )
     )
     nb.cells = cells
