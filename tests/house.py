@@ -88,7 +88,7 @@ def crowded(name: str, path: Path) -> list[str]:
         body = ast.parse(text).body
         imports = all(isinstance(n, ast.Import | ast.ImportFrom) for n in body)
         kinds = (ast.FunctionDef, ast.ClassDef)
-        defined = [n.name for n in body if isinstance(n, kinds) and not patched(n)]
+        defined = [n.name for n in body if isinstance(n, kinds)]
         public = [n for n in defined if not n.startswith('_')]
         first = (defined or lines)[0]
         if len(lines) > MOST['cell'] and not imports and '# exception: ' not in text:

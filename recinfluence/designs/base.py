@@ -5,11 +5,13 @@
 # %% ../../nbs/06_designs/1_base.ipynb #c002
 from __future__ import annotations
 
+from importlib import import_module
+
 from ..core.units import Unit
 from ..data.splits import Split
 
 # %% auto #0
-__all__ = ['DESIGNS', 'FIRST_DESIGN', 'Design', 'register_design', 'design_from']
+__all__ = ['DESIGNS', 'SHIPPED', 'FIRST_DESIGN', 'Design', 'register_design', 'design_from']
 
 # %% ../../nbs/06_designs/1_base.ipynb #c005
 class Design:
@@ -55,6 +57,7 @@ def register_design(cls: type[Design]) -> type[Design]:
     return cls
 
 # %% ../../nbs/06_designs/1_base.ipynb #c008
+SHIPPED = ('single', 'random_groups')  # modules that register the designs of the package
 FIRST_DESIGN = (
     'random groups'  # whose settings are stored without a name, since stores had no other
 )
@@ -64,6 +67,8 @@ def design_from(
     config: dict | None,  # what `Design.config` gave
 ) -> Design:
     "The design with these settings."
+    for module in SHIPPED:
+        import_module(f'recinfluence.designs.{module}')
     if config is None:
         return DESIGNS['one at a time']()
     settings = dict(config)
