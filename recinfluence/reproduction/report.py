@@ -18,7 +18,7 @@ from .verdicts import BADGES, count_verdicts
 from ..show.html import CSS, HEAD, picture, table_html
 
 # %% auto #0
-__all__ = ['SECTION_NAMES', 'MADE_IN', 'READINGS', 'MADE', 'MACROS', 'OPENING', 'NAVIGATION', 'ITEMS', 'UNSEEN', 'PAGE',
+__all__ = ['SECTION_NAMES', 'MADE_IN', 'READINGS', 'MADE', 'MACROS', 'OPENING', 'NAVIGATION', 'ITEMS', 'UNSEEN', 'BODY', 'PAGE',
            'read_provenance', 'show_item', 'show_unseen', 'report']
 
 # %% ../../nbs/13_reproduction/9_report.ipynb #c005
@@ -138,7 +138,8 @@ UNSEEN = """<section id="unseen"><h2>What the paper could not see</h2>
 """
 
 # %% ../../nbs/13_reproduction/9_report.ipynb #c018
-PAGE = HEAD + '<body>\n' + MACROS + OPENING + NAVIGATION + ITEMS + UNSEEN + '</main></body></html>'
+BODY = MACROS + '\n' + OPENING + NAVIGATION + ITEMS + UNSEEN + '</main>'
+PAGE = HEAD + '<body>' + BODY + '</body></html>\n'
 
 # %% ../../nbs/13_reproduction/9_report.ipynb #c020
 def show_unseen(

@@ -1,4 +1,4 @@
-"""Table 1, measured: SHAP and LIME against enumeration, counts against formulas, and a rerun that changes nothing."""
+"""Table 1, measured: SHAP and LIME against enumeration, counts against formulas."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from recinfluence.data.splits import Split, chrono_split
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.svd import SVD
 from recinfluence.reproduction.sections import run_experiment
-from recinfluence.show.html import verdict_kind
+from recinfluence.reproduction.verdicts import Verdict
 
 shap = pytest.importorskip(
     'shap', reason='THE EXPLAINERS ARE NOT COMPARED: shap is missing (the extra explain)'
@@ -56,7 +56,8 @@ def test_counts_are_those_of_the_methods(read):
 
 
 def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
-    "Every subset of five users is trained and judged here, without the notebook's function; then Shapley's formula and weighted least squares."
+    "Every subset of five users, trained and judged here without the notebook's function."
+    # then Shapley's formula, and weighted least squares
     f = movielens.frame
     f = f[f.user.isin(range(1, 31)) & f['item'].isin(f['item'].value_counts().index[:40])]
     split = chrono_split(Interactions(f.reset_index(drop=True), 'slice'))
@@ -121,7 +122,7 @@ def test_what_the_report_needs_is_there_and_a_rerun_changes_nothing(made, read):
     out, tables, run = made
     t = read('table_01', index_col=0)
     assert list(t.index) == list(pd.read_csv('data/paper/table_01.csv').method) and [
-        verdict_kind(x) for x in t.verdict
+        Verdict.from_text(x).kind for x in t.verdict
     ] == ['reproduced exactly', 'not reproducible', 'not reproducible']
     assert (out / 'figures' / 'explainers_cost.svg').exists() and (
         out / 'provenance' / 'explainers.json'

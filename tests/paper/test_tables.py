@@ -148,7 +148,7 @@ def test_claims_and_figures_are_well_formed():
 
 
 def test_claimed_changes_are_in_the_tables():
-    "Every signed percentage with two decimals that the text quotes, and the counts of metrics that got worse or better."
+    "Every signed percentage that the text quotes, and how many metrics got worse or better."
     claims = paper_table('claims')
     group = {
         5: '10 most influential users',
