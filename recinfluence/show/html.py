@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import base64
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 # %% auto #0
-__all__ = ['VERDICTS', 'CSS', 'HEAD', 'read_printed', 'verdict_kind', 'count_verdicts', 'table_html', 'picture']
+__all__ = ['CSS', 'HEAD', 'read_printed', 'Badge', 'table_html', 'picture']
 
 # %% ../../nbs/12_show/7_html.ipynb #c004
 def read_printed(
@@ -25,34 +25,14 @@ def read_printed(
     return float(plain), len(mantissa.partition('.')[2]) - int(power or 0)
 
 # %% ../../nbs/12_show/7_html.ipynb #c007
-VERDICTS = {
-    'reproduced exactly': ('exact', '✓'),
-    'reproduced within noise': ('noise', '≈'),
-    'not reproducible': ('no', '✗'),
-    'not comparable': ('apart', '–'),
-}
+@dataclass(frozen=True)
+class Badge:
+    "How a word of judgement is shown."
 
-# %% ../../nbs/12_show/7_html.ipynb #c008
-def verdict_kind(
-    verdict: str,  # as in a table
-) -> str:  # a key of `VERDICTS`
-    "Which of the four kinds a verdict is."
-    try:
-        return next(k for k in VERDICTS if str(verdict).startswith(k))
-    except StopIteration:
-        raise ValueError(
-            f'{verdict!r} is not a verdict; one starts with {list(VERDICTS)}.'
-        ) from None
+    css: str  # a class of the style sheet
+    mark: str  # one character
 
 # %% ../../nbs/12_show/7_html.ipynb #c009
-def count_verdicts(
-    verdicts,  # of the figures of one item
-) -> dict[str, int]:
-    "How many of each kind, in the order of `VERDICTS`."
-    counted = Counter(map(verdict_kind, verdicts))
-    return {k: counted[k] for k in VERDICTS if counted[k]}
-
-# %% ../../nbs/12_show/7_html.ipynb #c012
 def _decimals(column):
     "Enough for four significant digits of the largest; -1: too many, to be written with a power of ten."
     x = column[np.isfinite(column)].abs()
@@ -60,7 +40,7 @@ def _decimals(column):
     n = 3 - np.floor(np.log10(x.max())) if len(x) else 0
     return int(max(n, 0)) if n < 10 else -1
 
-# %% ../../nbs/12_show/7_html.ipynb #c013
+# %% ../../nbs/12_show/7_html.ipynb #c010
 def _cells(table, like):
     "The table as text, with the decimals of another, and which columns are numbers."
     out, numeric = {}, set()
@@ -87,26 +67,23 @@ def _cells(table, like):
             numeric.add(n)
     return out, numeric
 
-# %% ../../nbs/12_show/7_html.ipynb #c014
+# %% ../../nbs/12_show/7_html.ipynb #c011
 def table_html(
     table: pd.DataFrame,
     like: pd.DataFrame
     | None = None,  # a table with the same columns, whose numbers decide how many decimals there are; default: itself
 ) -> str:
-    "A table for the report: verdicts marked, numbers aligned, the first column heading its rows."
+    "A table for the report: badges marked, numbers aligned, the first column heading its rows."
     from markupsafe import escape
 
     cells, numeric = _cells(table, table if like is None else like)
 
-    def mark(text):
-        kind = next((k for k in VERDICTS if text.startswith(k)), None)
-        return (
-            f'<td class="verdict {VERDICTS[kind][0]}"><span aria-hidden="true">{VERDICTS[kind][1]}</span> {escape(text)}</td>'
-            if kind
-            else f'<td class="text">{escape(text)}</td>'
-            if len(text) > 20
-            else f'<td>{escape(text)}</td>'
-        )
+    def shown(value, text):
+        if badge := getattr(value, 'badge', None):
+            mark = f'<span aria-hidden="true">{badge.mark}</span>'
+            return f'<td class="verdict {badge.css}">{mark} {escape(text)}</td>'
+        wide = ' class="text"' if len(text) > 20 else ''
+        return f'<td{wide}>{escape(text)}</td>'
 
     head = ''.join(
         f'<th scope="col"{" class=number" if n - 1 in numeric else ""}>{escape(c)}</th>'
@@ -115,7 +92,9 @@ def table_html(
     body = ''.join(
         f'<tr><th scope="row">{escape(i)}</th>'
         + ''.join(
-            f'<td class="number">{escape(cells[n][r])}</td>' if n in numeric else mark(cells[n][r])
+            f'<td class="number">{escape(cells[n][r])}</td>'
+            if n in numeric
+            else shown(table.iat[r, n], cells[n][r])
             for n in range(table.shape[1])
         )
         + '</tr>'
@@ -124,7 +103,7 @@ def table_html(
     long = ' long' * (max((len(str(i)) for i in table.index), default=0) > 40)
     return f'<div class="wide{long}"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
-# %% ../../nbs/12_show/7_html.ipynb #c015
+# %% ../../nbs/12_show/7_html.ipynb #c012
 def picture(
     svg: Path | bytes,
     says: str,  # what it shows, for those who cannot see it
@@ -134,7 +113,7 @@ def picture(
 
     return f'<img alt="{escape(says)}" src="data:image/svg+xml;base64,{base64.b64encode(svg if isinstance(svg, bytes) else Path(svg).read_bytes()).decode()}">'
 
-# %% ../../nbs/12_show/7_html.ipynb #c017
+# %% ../../nbs/12_show/7_html.ipynb #c014
 CSS = """
 :root { --exact: #005b8f; --noise: #00705a; --no: #a34700; --apart: #555; --line: #d4d4d4; }
 body { font: 16px/1.5 system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif; color: #1a1a1a; margin: 0 auto; max-width: 1180px; padding: 0 40px 60px; }
@@ -154,5 +133,5 @@ tbody th { font-weight: normal; } .number { text-align: right; font-variant-nume
   .sweep h2 { break-before: auto; break-after: avoid; margin-top: 28px; } .sweep .figure { break-inside: avoid; } }
 """
 
-# %% ../../nbs/12_show/7_html.ipynb #c018
+# %% ../../nbs/12_show/7_html.ipynb #c015
 HEAD = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{ title }}</title><style>{{ css | safe }}</style></head>'
