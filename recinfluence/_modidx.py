@@ -1048,6 +1048,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                                  'recinfluence/influence/saved.py'),
                                               'recinfluence.influence.saved.FromFile.part': ( '09_influence/saved.html#fromfile.part',
                                                                                               'recinfluence/influence/saved.py'),
+                                              'recinfluence.influence.saved.FromFile.source': ( '09_influence/saved.html#fromfile.source',
+                                                                                                'recinfluence/influence/saved.py'),
                                               'recinfluence.influence.saved.about_file': ( '09_influence/saved.html#about_file',
                                                                                            'recinfluence/influence/saved.py'),
                                               'recinfluence.influence.saved.about_metric': ( '09_influence/saved.html#about_metric',
