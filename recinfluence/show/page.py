@@ -240,13 +240,13 @@ def settings_text(settings: dict) -> str:
     "Settings on one line."
     return ', '.join(f'{name} = {value}' for name, value in settings.items())
 
-
+# %% ../../nbs/12_show/5_page.ipynb #c034
 def seeds_text(seeds: list[int]) -> str:
     "A range of seeds by its ends, others one by one."
     many = len(seeds) > 1 and seeds[-1] - seeds[0] == len(seeds) - 1
     return f'{seeds[0]} to {seeds[-1]}' if many else ', '.join(map(str, seeds))
 
-# %% ../../nbs/12_show/5_page.ipynb #c034
+# %% ../../nbs/12_show/5_page.ipynb #c035
 def told_of_experiment(influence: Influence) -> dict[str, str]:
     "What was trained on what, and what was deleted."
     about = influence.experiment
@@ -265,7 +265,7 @@ def told_of_experiment(influence: Influence) -> dict[str, str]:
         rows[about.design.name] = settings_text(about.design_config)
     return rows | {'evaluation': f'lists of {about.k}, candidates: {about.candidates}'}
 
-# %% ../../nbs/12_show/5_page.ipynb #c035
+# %% ../../nbs/12_show/5_page.ipynb #c036
 def told_of_replicates(influence: Influence) -> dict[str, str]:
     "How many units and replicates, and what computed them."
     about, here = influence.experiment, recinfluence.__version__
@@ -279,7 +279,7 @@ def told_of_replicates(influence: Influence) -> dict[str, str]:
         'version': f'recinfluence {about.version}{other}',
     }
 
-# %% ../../nbs/12_show/5_page.ipynb #c036
+# %% ../../nbs/12_show/5_page.ipynb #c037
 def told_of_stores(influence: Influence) -> dict[str, str]:
     "Where the retrainings are kept, and what they cost."
     snapshot = influence.estimator.snapshot
@@ -292,7 +292,7 @@ def told_of_stores(influence: Influence) -> dict[str, str]:
         'store': f'{names}, content SHA-256 {hashes}',
     }
 
-# %% ../../nbs/12_show/5_page.ipynb #c037
+# %% ../../nbs/12_show/5_page.ipynb #c038
 def provenance_table(
     influence: Influence,
     command: str = '',  # that makes the sweep again
@@ -307,7 +307,7 @@ def provenance_table(
         rows['command'] = command
     return pd.DataFrame({'': rows.values()}, pd.Index(rows, name=' '))
 
-# %% ../../nbs/12_show/5_page.ipynb #c040
+# %% ../../nbs/12_show/5_page.ipynb #c041
 OPENING = """\
 <header><h1>Who helps and who hurts</h1><p class="sub">{{ head }}</p></header>
 <main>
@@ -317,7 +317,7 @@ OPENING = """\
 {% endfor %}{% for figure in figures %}<div class="figure">{{ figure | safe }}</div>
 {% endfor %}"""
 
-# %% ../../nbs/12_show/5_page.ipynb #c041
+# %% ../../nbs/12_show/5_page.ipynb #c042
 LEGEND = """\
 {% if tables %}<p><em>influence</em>: by how much the metric is better with the unit than \
 without it, so that positive helps.{% if influence.replicates > 1 %} <em>se</em> and the interval \
@@ -328,7 +328,7 @@ such as the user's own test rows leaving the average; <em>training</em>: what th
 from the unit.{% endif %}</p>{% endif %}
 """
 
-# %% ../../nbs/12_show/5_page.ipynb #c042
+# %% ../../nbs/12_show/5_page.ipynb #c043
 EVERY_METRIC = """\
 <section class="every"><h2>Every metric</h2>
 <p>The reliability of an order is the correlation it would have with an independent repetition of \
@@ -340,7 +340,7 @@ the same for every model.</p>{% endif %}
 {{ every | safe }}</section>
 """
 
-# %% ../../nbs/12_show/5_page.ipynb #c043
+# %% ../../nbs/12_show/5_page.ipynb #c044
 ENDING = """\
 <section><h2>What failed</h2>{% for sentence in told %}<p>{{ sentence }}</p>{% endfor %}\
 {{ failed | safe }}</section>
@@ -348,10 +348,10 @@ ENDING = """\
 </main></body></html>
 """
 
-# %% ../../nbs/12_show/5_page.ipynb #c044
+# %% ../../nbs/12_show/5_page.ipynb #c045
 INFLUENCE_PAGE = f'{HEAD}<body class="sweep">\n{OPENING}{LEGEND}{EVERY_METRIC}{ENDING}'
 
-# %% ../../nbs/12_show/5_page.ipynb #c045
+# %% ../../nbs/12_show/5_page.ipynb #c046
 def page_html(
     influence: Influence,
     n: int = 10,  # units at each end
@@ -378,7 +378,7 @@ def page_html(
         made=table_html(provenance_table(influence, command)),
     )
 
-# %% ../../nbs/12_show/5_page.ipynb #c046
+# %% ../../nbs/12_show/5_page.ipynb #c047
 def influence_report(
     source,  # a store's file, a `Store`, a `Sweep`, a file of `save_results`, or an `Influence`
     path: str | Path,  # of the page, '….html'
