@@ -11,15 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from recinfluence.decisions.groups import (
-    End,
-    Role,
-    check_fresh,
-    ends_of_ranking,
-    groups_to_delete,
-    ranked_ids,
-    unseen_test_rows,
-)
 from scipy import stats
 
 from ..core.patching import patch_to
@@ -32,6 +23,15 @@ from recinfluence.decisions.comparison import (
     compare_with_controls,
     control_spread,
     verdict_of,
+)
+from recinfluence.decisions.groups import (
+    End,
+    Role,
+    check_fresh,
+    ends_of_ranking,
+    groups_to_delete,
+    ranked_ids,
+    unseen_test_rows,
 )
 from ..influence.influence import Influence
 from ..metrics.judging import Judging

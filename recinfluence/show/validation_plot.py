@@ -13,9 +13,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
-from ..decisions.groups import End
 
 from ..core.patching import patch_to
+from ..decisions.groups import End
 from ..decisions.validation import GAP, Validation, group_name
 from .theme import HELPS, HURTS, NEUTRAL
 
