@@ -13,7 +13,8 @@ from .engine import LIBRARIES, register_engine
 from .lanes import ManyAtOnce, lane_weights
 from ..metrics.evaluator import Evaluator
 from ..metrics.ranking import Ranked
-from ..models.ncf import NCF, Draws
+from ..models.ncf import NCF
+from ..models.ncf_draws import Draws
 
 # %% auto #0
 __all__ = ['FastNCF', 'ncf_with']

@@ -13,11 +13,9 @@ from recinfluence.engines.reference import ReferenceEngine
 from recinfluence.engines.registry import find_engine
 from recinfluence.engines.stacked_ncf import StackedNCF
 from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.models.base import Recommender, row_weights
-from recinfluence.models.conformance import conformance
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.models.svd import SVD
+from recinfluence.models.svd import SVD, draw_factors
 
 SMALL = dict(n_epochs=3, batch_size=32, dtype='float64')
 MODELS = [
@@ -60,7 +58,7 @@ def test_ones_are_none_bit_for_bit(model, tiny):
 
 @pytest.mark.parametrize('start', ['keyed', 'surprise'])
 def test_svd_a_weight_of_two_is_two_visits_when_steps_are_small(start, tiny):
-    "scikit-surprise on doubled rows, one behind the other: what differs is of second order in the step."
+    # scikit-surprise on doubled rows, one behind the other: the rest is of second order in the step
     model = SVD(n_factors=6, n_epochs=3, lr_all=1e-4, start=start)
     w = np.where(tiny.train.user % 3 == 0, 2.0, 1.0)
     doubled = tiny.train.loc[np.repeat(tiny.train.index, w.astype(int))]
@@ -140,10 +138,8 @@ def plain_svd(train, weights, users, items, start, model):
 def test_svd_against_a_plain_loop(tiny):
     model, w = SVD(n_factors=6, n_epochs=4), np.random.default_rng(0).gamma(1.5, 1, len(tiny.train))
     order = tiny.train.user.argsort(kind='stable')
-    engine = FastSVD(model, Evaluator(tiny), 3)
-    expected = plain_svd(
-        tiny.train.iloc[order], w[order], tiny.users, tiny.items, (engine.pu, engine.qi), model
-    )
+    start = [draw_factors(3, *table, 6) for table in (('pu', tiny.users), ('qi', tiny.items))]
+    expected = plain_svd(tiny.train.iloc[order], w[order], tiny.users, tiny.items, start, model)
     assert np.abs(fitted(model, tiny, w) - expected).max() < 1e-12
 
 
@@ -209,34 +205,3 @@ def test_a_model_that_does_not_heed_weights_is_not_given_any(tiny):
         find_engine(Popularity(), Evaluator(reweigh(tiny, 1.0))) is ReferenceEngine
         and find_engine(SVD(), weighted) is FastSVD
     )
-
-
-def test_conformance_looks_at_weights_where_they_are_declared():
-    check = 'weights of one change nothing, weights of zero delete'
-
-    class Mean(Recommender):
-        paired = weighted = True
-
-        def fit(self, train, seed=0):
-            w = row_weights(train)
-            w = np.ones(len(train)) if w is None else w
-            self.mean_ = (
-                pd.Series(w * train.rating).groupby(train['item'].to_numpy()).sum()
-                / pd.Series(w).groupby(train['item'].to_numpy()).sum()
-            )
-            return self
-
-        def score(self, users, items):
-            return np.tile(self.mean_.reindex(items).fillna(3.0).to_numpy(), (len(users), 1))
-
-    class Deaf(Mean):
-        def fit(self, train, seed=0):
-            return super().fit(train.drop(columns='weight', errors='ignore'), seed)
-
-    assert (
-        check not in conformance(Popularity()).index
-        and conformance(Mean()).passed[check]
-        and not conformance(Deaf()).passed[check]
-    )
-    for model in (NCF(n_epochs=2, batch_size=32), SVD(n_factors=8, n_epochs=5)):
-        assert conformance(model).passed.all()
