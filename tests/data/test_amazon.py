@@ -23,7 +23,7 @@ from recinfluence.core.machine import processor
 from recinfluence.data.amazon import load_amazon
 from recinfluence.data.interactions import DataError, summary
 from recinfluence.data.layouts import LAYOUTS, find_layout
-from recinfluence.data.simulated import implied_ratings, simulate_interactions
+from recinfluence.data.stand_in import implied_ratings, simulate_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.ncf import NCF
