@@ -123,7 +123,10 @@ def test_a_quote_keeps_to_its_budget_and_adds_up(
 
 
 def test_a_cost_is_what_was_measured(crowd):
-    "Against the processor time of the same deletions done by hand, in one thread: within a factor of three, since timings wander."
+    """Against the processor time of the same deletions done by hand, in one thread.
+
+    Within a factor of three, since timings wander.
+    """
     from time import process_time
 
     p = measure_price(Popularity(), crowd, 'items', **QUICK)
@@ -151,7 +154,10 @@ def _offer(split, units, seconds_each, budget, **kw):
 
 
 def test_a_study_screens_and_refines_what_was_quoted(crowd, tmp_path):
-    "Items, by a model without noise: the refined are the ends of a plain sweep of the sample, with the plain sweep's estimates."
+    """Items, by a model without noise.
+
+    The refined are the ends of a plain sweep of the sample, with the plain sweep's estimates.
+    """
     offer = _offer(crowd, 'items', 1.0, 230, store=tmp_path)
     assert (
         offer.table.units.tolist() == [60, 57, 4]
@@ -210,7 +216,10 @@ def test_users_are_screened_by_random_groups(crowd):
 
 @pytest.mark.parametrize('sample', [*SAMPLES])
 def test_users_are_sampled_where_a_sample_is_asked_for_by_name(crowd, sample):
-    "Under a ranking metric, too: so many of them, one at a time, and they are who `sample_units` says."
+    """Under a ranking metric, too.
+
+    So many of them, one at a time, and they are who `sample_units` says.
+    """
     offer = _offer(crowd, 'users', 1.0, 300, sample=sample)
     n = offer.table.units['screening']
     assert n < 120 and SAMPLES[sample] in offer.table.design['screening']
@@ -223,7 +232,10 @@ def test_users_are_sampled_where_a_sample_is_asked_for_by_name(crowd, sample):
 
 
 def test_top_candidates_only(crowd, tmp_path):
-    "The ends of a ranking that is at hand, on seeds it never saw, for the whole budget; a kept quote is for that ranking."
+    """The ends of a ranking that is at hand, on seeds it never saw, for the whole budget.
+
+    A kept quote is for that ranking.
+    """
     model = NCF(n_epochs=1, batch_size=64)
     ranked = deletion_sweep(Popularity(), crowd, 'items', replicates=2, **QUICK).influence(
         'ndcg', 'training'

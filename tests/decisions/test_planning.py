@@ -38,7 +38,10 @@ def test_times_that_are_none(text):
 
 
 def test_a_plan_is_spearman_and_brown(tiny):
-    "What a plan says, by the formula written out; and back: the budget of that plan buys the reliability asked for."
+    """What a plan says, by the formula written out.
+
+    And back: the budget of that plan buys the reliability asked for.
+    """
     pilot = deletion_sweep(NCF(n_epochs=4, batch_size=32), tiny, replicates=6, **QUICK).influence(
         'ndcg'
     )

@@ -1,4 +1,4 @@
-"""Planted truth: recovered where it must be, not found where it is not, and nothing else touched."""
+"""Planted truth: recovered where it must be, not found where it is not, nothing else touched."""
 
 import json
 
@@ -330,7 +330,10 @@ def test_copies_are_found_by_random_groups():
 
 
 def test_careless_and_informative_do_what_they_are_meant_to(simulated):
-    "All of a kind at once, and one by one: careless raters behind real users, and far behind informative ones."
+    """All of a kind at once, and one by one.
+
+    Careless raters behind real users, and far behind informative ones.
+    """
     p = plant(simulated, ['careless', 'informative'], n=10)
     raters = SVD(n_factors=5, n_epochs=10)
 
@@ -365,6 +368,7 @@ class Lottery(Recommender):
     'units, ids, replicates, runs',
     [('users', range(8), 5, 40), (RandomGroups(per_seed=16), None, 6, 40)],
 )
+@pytest.mark.slow
 def test_the_false_discovery_rate_holds_in_whole_sweeps(units, ids, replicates, runs):
     split = chrono_split(load_interactions(planted_interactions(16, 24), name='nothing planted'))
     named, small = 0, []
@@ -531,7 +535,10 @@ def test_a_segment_nuke_hates_one_popular_item_among_what_one_user_likes(simulat
 
 
 def test_every_push_has_its_nuke(simulated):
-    "The standard attacks, each with one target: the highest rating from the less popular half, or the lowest from the more popular."
+    """The standard attacks, each with one target.
+
+    The highest rating from the less popular half, or the lowest from the more popular.
+    """
     count = simulated.train['item'].value_counts()
     for push, nuke in (
         ('random', 'random nuke'),

@@ -90,7 +90,9 @@ def judged(planted, ranking):
 
 # ---- the statistics
 def cases(n, effect=0.0, between=0.0, noise=1.0, groups=12, seeds=24):
-    "`compare_with_controls` of a group and others that differ by sd `between`, under a level that all share in a seed."
+    """`compare_with_controls` of a group and others that differ by sd `between`, under a level
+    that all share in a seed.
+    """
     rng = np.random.default_rng(1)
     for _ in range(n):
         x = (
@@ -117,8 +119,11 @@ def test_groups_that_differ_are_luck_of_the_draw_and_more_than_noise():
 
 
 def test_a_planted_effect_is_found():
-    "Power of a t test with 11 degrees of freedom, from the noncentral t distribution; far more within seeds than across them."
-    effect, scale = 2.0, np.sqrt((1 + 1 / 24) * (1 + 1 / 12))
+    """Power of a t test with 11 degrees of freedom, from the noncentral t distribution.
+
+    Far more within seeds than across them.
+    """
+    scale = np.sqrt((1 + 1 / 24) * (1 + 1 / 12))
     t = stats.t.ppf(0.975, 11)
     found = pd.DataFrame(cases(3000, effect=3 * scale, between=1.0))
     power = stats.nct.sf(t, 11, 3) + stats.nct.cdf(-t, 11, 3)
@@ -133,7 +138,10 @@ def test_the_band_holds_95_in_a_hundred():
 
 
 def test_matched_groups_that_share_members_are_made_up_for(skewed):
-    "Users have influence, the group is drawn blindly: real matched groups, drawn from few, must not make it look special."
+    """Users have influence, the group is drawn blindly.
+
+    Real matched groups, drawn from few, must not make it look special.
+    """
     rng = np.random.default_rng(2)
     users = skewed.users
     wrong, plain = [], []

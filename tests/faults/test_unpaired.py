@@ -5,9 +5,9 @@ import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import pytest
-from recinfluence.actions.measured import measure
 
 from recinfluence.actions.exposure_shift import exposure_shift
+from recinfluence.actions.measured import measure
 from recinfluence.actions.on_items import promote, prune
 from recinfluence.actions.on_users import leave_out
 from recinfluence.actions.overview import action_page, actions_table

@@ -12,6 +12,8 @@ from scipy import stats
 
 from recinfluence.decisions.planted import KINDS
 
+pytestmark = pytest.mark.slow  # the experiment runs, reduced
+
 TEXT = gates.ROOT.parent / 'shared/paper/paper.txt'
 LISTS = {
     '4.1': [

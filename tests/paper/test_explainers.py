@@ -15,6 +15,8 @@ from recinfluence.models.svd import SVD
 from recinfluence.reproduction.sections import run_experiment
 from recinfluence.reproduction.verdicts import Verdict
 
+pytestmark = pytest.mark.slow  # the experiment runs, reduced
+
 shap = pytest.importorskip(
     'shap', reason='THE EXPLAINERS ARE NOT COMPARED: shap is missing (the extra explain)'
 )
