@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 
+from recinfluence.data.interactions import load_interactions
+from recinfluence.data.splits import random_split
+
 
 class Page(HTMLParser):
     "Tags in order, all closed; text; rows of tables; attributes that fetch something."

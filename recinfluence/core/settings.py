@@ -5,7 +5,8 @@
 # %% ../../nbs/01_core/6_settings.ipynb #c002
 from __future__ import annotations
 
-import difflib, inspect
+import difflib
+import inspect
 from collections.abc import Callable
 from dataclasses import fields
 
@@ -26,7 +27,7 @@ def read_settings(
             raise TypeError(f'{name}={given[name]!r}: no such setting. {hint}')
     return [kind(**{n: v for n, v in given.items() if known[n] is kind}) for kind in kinds]
 
-# %% ../../nbs/01_core/6_settings.ipynb #c009
+# %% ../../nbs/01_core/6_settings.ipynb #c011
 def accepts(
     *kinds: type,  # dataclasses whose fields the function takes as keywords
 ) -> Callable:

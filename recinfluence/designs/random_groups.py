@@ -133,9 +133,9 @@ class RandomGroups(Design):
         "What a retraining is called in the store."
         return f'users group {position}'
 
-    def size(self, split: Split) -> int:
-        "Retrainings a seed."
-        return 2 ** len(split.users) if self.draw == 'every' else self.per_seed
+    def size(self, described: int) -> int:
+        "Retrainings a seed, with so many users."
+        return 2**described if self.draw == 'every' else self.per_seed
 
 # %% ../../nbs/06_designs/3_random_groups.ipynb #c017
 def check_groups(design: RandomGroups):

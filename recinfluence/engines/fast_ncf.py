@@ -13,7 +13,8 @@ from .engine import LIBRARIES, register_engine
 from .lanes import ManyAtOnce, lane_weights
 from ..metrics.evaluator import Evaluator
 from ..metrics.ranking import Ranked
-from ..models.ncf import NCF, Draws
+from ..models.ncf import NCF
+from ..models.ncf_draws import Draws
 
 # %% auto #0
 __all__ = ['FastNCF', 'ncf_with']
@@ -55,18 +56,16 @@ def parameters(
     from recinfluence.kernels import ncf
 
     draws = self.draws
+    samples = ncf.Samples(draws.users, draws.items, draws.labels, draws.weights)
     return ncf.train(
         self.shape,
         self.plan,
-        draws.users,
-        draws.items,
-        draws.labels,
+        samples,
         draws.start,
         lane_weights(draws.user_ids, [unit.users for unit in units]) * counts,
         lane_weights(draws.item_ids, [unit.items for unit in units]),
         self.adam,
         np.dtype(self.recommender.dtype),
-        draws.weights,
     )
 
 # %% ../../nbs/07_engines/5_fast_ncf.ipynb #c010
@@ -80,9 +79,8 @@ def train_many(self: FastNCF, units: list[Unit], longer: int, counts=1) -> list[
     top, predicted = ncf.rank(
         self.shape,
         self.parameters(units, counts),
-        *evaluator.seen,
-        evaluator.test_user,
-        evaluator.test_item,
+        evaluator.seen,
+        (evaluator.test_user, evaluator.test_item),
         np.stack([items for _, items in keep], 1),
         evaluator.k + longer,
         np.stack([users for users, _ in keep], 1),

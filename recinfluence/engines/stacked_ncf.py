@@ -14,7 +14,8 @@ from .fast_ncf import ncf_with
 from .lanes import ManyAtOnce, lane_weights
 from ..metrics.evaluator import Evaluator
 from ..metrics.ranking import Ranked
-from ..models.ncf import NCF, one_thread
+from ..models.ncf import NCF
+from ..models.ncf_network import one_thread
 
 # %% auto #0
 __all__ = ['stacked_logits', 'StackedNCF']

@@ -342,9 +342,10 @@ def __add__(self: Influence, other: Influence) -> Influence:
             f'{self.metric} ({self.part.value}) and {other.metric} ({other.part.value}) '
             'do not add up.'
         )
+    combined = self.estimator.combine(other.estimator)
     if both := sorted(set(self.seeds) & set(other.seeds)):
         raise ValueError(
             f'seed {both[0]} is in both: the same retrainings would count twice. '
             'Run one of them over other seeds.'
         )
-    return estimated_by(self.estimator.combine(other.estimator), self.metric, self.part)
+    return estimated_by(combined, self.metric, self.part)

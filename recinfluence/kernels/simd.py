@@ -1,8 +1,9 @@
 """Vector types and operations for numba kernels: one value of `lanes` models in one CPU register.
 
-`vector(dtype, lanes)` returns a namespace of numba intrinsics that work on flat aligned arrays. Every operation is the IEEE one,
-rounded once, with no fast-math flag, so a lane's result depends neither on its neighbours, nor on the number of lanes, nor on the
-machine (a CPU without a fused multiply-add is the one exception: there `fma` rounds twice).
+`vector(dtype, lanes)` returns a namespace of numba intrinsics that work on flat aligned arrays.
+Every operation is the IEEE one, rounded once, with no fast-math flag, so a lane's result depends
+neither on its neighbours, nor on the number of lanes, nor on the machine (a CPU without a fused
+multiply-add is the one exception: there `fma` rounds twice).
 """
 
 from functools import lru_cache
@@ -112,10 +113,11 @@ class _Emitter:
         return self.select(builder, '<', x, y, x, y)
 
     def exp(self, builder, x):
-        """exp of x within a range where neither result nor scale overflows: 2^n exp(r) with |r| <= ln(2)/2.
+        """exp of x where neither result nor scale overflows: 2^n exp(r) with |r| <= ln(2)/2.
 
-        The Taylor polynomial has degree 7 or 13 (truncation 5e-9, 4e-18). Adding 1.5 * 2^(mantissa bits) rounds to an integer and
-        leaves that integer in the low bits, which shifted into the exponent make 2^n.
+        The Taylor polynomial has degree 7 or 13 (truncation 5e-9, 4e-18). Adding
+        1.5 * 2^(mantissa bits) rounds to an integer and leaves that integer in the low bits, which
+        shifted into the exponent make 2^n.
         """
         mantissa, bias, degree = (23, 127, 7) if self.single else (52, 1023, 13)
         # ln(2) in two parts; the first has few bits, so n times it is exact
@@ -147,6 +149,22 @@ class _Emitter:
         one = self.constant(1.0)
         return builder.fdiv(one, builder.fadd(one, self.exp(builder, x)))
 
+    def relu(self, builder, x):
+        return self.maximum(builder, self.constant(0.0), x)
+
+    def relu_gradient(self, builder, activation, gradient):
+        zero = self.constant(0.0)
+        return self.select(builder, '>', activation, zero, gradient, zero)
+
+    def reciprocal_or_zero(self, builder, x):
+        zero = self.constant(0.0)
+        return self.select(builder, '>', x, zero, builder.fdiv(self.constant(1.0), x), zero)
+
+    def greater(self, builder, x, y):
+        "An integer with bit l set where x > y in lane l."
+        mask = builder.bitcast(builder.fcmp_ordered('>', x, y), ir.IntType(self.lanes))
+        return builder.zext(mask, INT64)
+
     def horizontal_sum(self, builder, x):
         "Sum of the lanes, first half plus second half, again and again."
         n = self.lanes
@@ -163,10 +181,13 @@ class _Emitter:
 
 
 def vector(dtype, lanes):
-    """Namespace of numba intrinsics on vectors of `lanes` (a power of two) values of `dtype` (float32 or float64).
+    """Namespace of numba intrinsics on vectors of `lanes` values of `dtype`.
+
+    `lanes` is a power of two, `dtype` float32 or float64.
 
     type                          the numba type of a vector
-    load(a, i), store(a, i, x)    vector at a[i:i+lanes]; a is flat, a[i] aligned to the vector's size (see `aligned_zeros`)
+    load(a, i), store(a, i, x)    vector at a[i:i+lanes]; a is flat, a[i] aligned to the vector's
+                                  size (see `aligned_zeros`)
     load_at(a, i, n), store_at(a, i, n, x), add_at(a, i, n, x)
                                   the same n vectors further on; a's vector there += x
     set1(x)                       x in every lane
@@ -182,129 +203,138 @@ def vector(dtype, lanes):
 
 @lru_cache(maxsize=None)
 def _vector(dtype, lanes):
-    e = _Emitter(dtype, lanes)
-    scalar = types.float32 if e.single else types.float64
+    emitter = _Emitter(dtype, lanes)
+    vector_type = _vector_type(emitter)
+    return SimpleNamespace(
+        type=vector_type,
+        lanes=lanes,
+        **_loads(emitter, vector_type),
+        **_stores(emitter, vector_type),
+        **_arithmetic(emitter, vector_type),
+        **_choices(emitter, vector_type),
+    )
+
+
+def _vector_type(emitter):
+    "The numba type of a vector, held in a register."
 
     class Vector(types.Type):
         def __init__(self):
-            super().__init__(name=f'simd_{e.suffix}')
+            super().__init__(name=f'simd_{emitter.suffix}')
 
     @register_model(Vector)
     class VectorModel(models.PrimitiveModel):
         def __init__(self, manager, fe_type):
-            super().__init__(manager, fe_type, e.vector)
+            super().__init__(manager, fe_type, emitter.vector)
 
-    v = Vector()
+    return Vector()
 
-    def operation(n_args, emit, result=v):
-        "Intrinsic on vectors from a function of the builder and the arguments."
 
-        def codegen(context, builder, signature, args):
-            return emit(builder, *args)
+def _loads(emitter, v):
+    "Reading vectors from arrays, and one value into every lane."
 
-        if n_args == 1:
+    def read(context, builder, signature, args):
+        address = emitter.pointer(context, builder, signature.args[0], *args)
+        return builder.load(address, align=emitter.bytes)
 
-            @intrinsic
-            def op(typing, x):
-                return result(v), codegen
-        elif n_args == 2:
-
-            @intrinsic
-            def op(typing, x, y):
-                return result(v, v), codegen
-        else:
-
-            @intrinsic
-            def op(typing, x, y, z):
-                return result(v, v, v), codegen
-
-        return op
+    def spread(context, builder, signature, args):
+        return emitter.broadcast(builder, args[0])
 
     @intrinsic
     def load(typing, a, i):
-        def codegen(context, builder, signature, args):
-            return builder.load(
-                e.pointer(context, builder, signature.args[0], *args), align=e.bytes
-            )
-
-        return v(a, types.int64), codegen
-
-    @intrinsic
-    def store(typing, a, i, x):
-        def codegen(context, builder, signature, args):
-            builder.store(
-                args[2], e.pointer(context, builder, signature.args[0], *args[:2]), align=e.bytes
-            )
-            return context.get_dummy_value()
-
-        return types.none(a, types.int64, v), codegen
+        return v(a, types.int64), read
 
     @intrinsic
     def load_at(typing, a, i, n):
-        def codegen(context, builder, signature, args):
-            return builder.load(
-                e.pointer(context, builder, signature.args[0], *args), align=e.bytes
-            )
-
-        return v(a, types.int64, types.int64), codegen
-
-    @intrinsic
-    def store_at(typing, a, i, n, x):
-        def codegen(context, builder, signature, args):
-            builder.store(
-                args[3], e.pointer(context, builder, signature.args[0], *args[:3]), align=e.bytes
-            )
-            return context.get_dummy_value()
-
-        return types.none(a, types.int64, types.int64, v), codegen
-
-    @intrinsic
-    def add_at(typing, a, i, n, x):
-        def codegen(context, builder, signature, args):
-            where = e.pointer(context, builder, signature.args[0], *args[:3])
-            builder.store(
-                builder.fadd(builder.load(where, align=e.bytes), args[3]), where, align=e.bytes
-            )
-            return context.get_dummy_value()
-
-        return types.none(a, types.int64, types.int64, v), codegen
+        return v(a, types.int64, types.int64), read
 
     @intrinsic
     def set1(typing, x):
-        def codegen(context, builder, signature, args):
-            return e.broadcast(builder, args[0])
+        return v(types.float32 if emitter.single else types.float64), spread
 
-        return v(scalar), codegen
+    return {'load': load, 'load_at': load_at, 'set1': set1}
 
-    def bits(builder, x, y):
-        mask = builder.bitcast(builder.fcmp_ordered('>', x, y), ir.IntType(lanes))
-        return builder.zext(mask, INT64)
 
-    zero, one = e.constant(0.0), e.constant(1.0)
-    return SimpleNamespace(
-        type=v,
-        lanes=lanes,
-        load=load,
-        store=store,
-        load_at=load_at,
-        store_at=store_at,
-        add_at=add_at,
-        set1=set1,
-        add=operation(2, lambda b, x, y: b.fadd(x, y)),
-        sub=operation(2, lambda b, x, y: b.fsub(x, y)),
-        mul=operation(2, lambda b, x, y: b.fmul(x, y)),
-        div=operation(2, lambda b, x, y: b.fdiv(x, y)),
-        fma=operation(3, e.fma),
-        neg=operation(1, lambda b, x: b.fneg(x)),
-        sqrt=operation(1, lambda b, x: e.call(b, 'sqrt', x)),
-        sigmoid=operation(1, e.sigmoid),
-        maximum=operation(2, e.maximum),
-        minimum=operation(2, e.minimum),
-        relu=operation(1, lambda b, x: e.maximum(b, zero, x)),
-        relu_gradient=operation(2, lambda b, h, d: e.select(b, '>', h, zero, d, zero)),
-        reciprocal_or_zero=operation(
-            1, lambda b, x: e.select(b, '>', x, zero, b.fdiv(one, x), zero)
-        ),
-        greater=operation(2, bits, types.int64),
-        hsum=operation(1, e.horizontal_sum, scalar),
-    )
+def _stores(emitter, v):
+    "Writing vectors to arrays: the vector is the last argument."
+
+    def write(context, builder, signature, args):
+        *where, value = args
+        address = emitter.pointer(context, builder, signature.args[0], *where)
+        builder.store(value, address, align=emitter.bytes)
+        return context.get_dummy_value()
+
+    def accumulate(context, builder, signature, args):
+        *where, value = args
+        address = emitter.pointer(context, builder, signature.args[0], *where)
+        total = builder.fadd(builder.load(address, align=emitter.bytes), value)
+        builder.store(total, address, align=emitter.bytes)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def store(typing, a, i, x):
+        return types.none(a, types.int64, v), write
+
+    @intrinsic
+    def store_at(typing, a, i, n, x):
+        return types.none(a, types.int64, types.int64, v), write
+
+    @intrinsic
+    def add_at(typing, a, i, n, x):
+        return types.none(a, types.int64, types.int64, v), accumulate
+
+    return {'store': store, 'store_at': store_at, 'add_at': add_at}
+
+
+def _operation(v, n_args, emit, result=None):
+    "Intrinsic on vectors from a function of the builder and the arguments; a vector, or `result`."
+    result = v if result is None else result
+
+    def codegen(context, builder, signature, args):
+        return emit(builder, *args)
+
+    if n_args == 1:
+
+        @intrinsic
+        def op(typing, x):
+            return result(v), codegen
+    elif n_args == 2:
+
+        @intrinsic
+        def op(typing, x, y):
+            return result(v, v), codegen
+    else:
+
+        @intrinsic
+        def op(typing, x, y, z):
+            return result(v, v, v), codegen
+
+    return op
+
+
+def _arithmetic(emitter, v):
+    "Sums, products and functions, lane by lane, and the sum of the lanes."
+    scalar = types.float32 if emitter.single else types.float64
+    return {
+        'add': _operation(v, 2, lambda builder, x, y: builder.fadd(x, y)),
+        'sub': _operation(v, 2, lambda builder, x, y: builder.fsub(x, y)),
+        'mul': _operation(v, 2, lambda builder, x, y: builder.fmul(x, y)),
+        'div': _operation(v, 2, lambda builder, x, y: builder.fdiv(x, y)),
+        'fma': _operation(v, 3, emitter.fma),
+        'neg': _operation(v, 1, lambda builder, x: builder.fneg(x)),
+        'sqrt': _operation(v, 1, lambda builder, x: emitter.call(builder, 'sqrt', x)),
+        'sigmoid': _operation(v, 1, emitter.sigmoid),
+        'hsum': _operation(v, 1, emitter.horizontal_sum, scalar),
+    }
+
+
+def _choices(emitter, v):
+    "Operations that compare: the larger, the smaller, one value or another."
+    return {
+        'maximum': _operation(v, 2, emitter.maximum),
+        'minimum': _operation(v, 2, emitter.minimum),
+        'relu': _operation(v, 1, emitter.relu),
+        'relu_gradient': _operation(v, 2, emitter.relu_gradient),
+        'reciprocal_or_zero': _operation(v, 1, emitter.reciprocal_or_zero),
+        'greater': _operation(v, 2, emitter.greater, types.int64),
+    }

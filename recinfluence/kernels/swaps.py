@@ -1,19 +1,15 @@
 """Random tables of users and items with given margins, by exchanging items between pairs of rows.
 
-Rows lie user after user: user u has the rows start[u] to start[u + 1]. Rows a and b of users u and v with items i and j become (u, j) and (v, i)
-where neither user has the new item yet. Metropolis: an exchange that lowers the sum of the scores likes[u] . has[i] by d is accepted with probability exp(-d),
-that is, where an exponential variable of mean 1 exceeds d.
+Rows lie user after user: user u has the rows start[u] to start[u + 1]. Rows a and b of users u and
+v with items i and j become (u, j) and (v, i) where neither user has the new item yet. Metropolis:
+an exchange that lowers the sum of the scores likes[u] . has[i] by d is accepted with probability
+exp(-d), that is, where an exponential variable of mean 1 exceeds d.
 """
 
-from numba import njit
-
-try:
-    _jit = njit(cache=True, nogil=True)
-except RuntimeError:
-    _jit = njit(nogil=True)  # numba finds no folder it may write to
+from .jit import jit
 
 
-@_jit
+@jit
 def swap(user, item, start, likes, has, pairs, patience):
     "Try each pair of rows in turn; `item` is changed in place. Returns how many were exchanged."
     done = 0
@@ -28,10 +24,10 @@ def swap(user, item, start, likes, has, pairs, patience):
         if gain < -patience[t]:
             continue
         free = True
-        for k in range(start[u], start[u + 1]):
-            free &= item[k] != j
-        for k in range(start[v], start[v + 1]):
-            free &= item[k] != i
+        for row in range(start[u], start[u + 1]):
+            free &= item[row] != j
+        for row in range(start[v], start[v + 1]):
+            free &= item[row] != i
         if free:
             item[a] = j
             item[b] = i

@@ -1,18 +1,15 @@
 """The best items of each user from a matrix of scores, by one pass with a short sorted list."""
 
 import numpy as np
-from numba import njit
 
-try:
-    _jit = njit(cache=True, nogil=True)
-except RuntimeError:
-    _jit = njit(nogil=True)  # numba finds no folder it may write to
+from .jit import jit
 
 
 def top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
-    """(users, k) int32 positions of items: descending score, ties by ascending position, -1 where there are no more candidates.
+    """(users, k) int32 positions of the best items: by falling score, ties by rising position.
 
-    scores (users, items); candidates are the kept items less the user's seen ones (CSR by user); users not kept get -1.
+    scores (users, items); candidates are the kept items less the user's seen ones (CSR by user).
+    -1 where there are no more candidates, and for users that are not kept.
     """
     n_users, n_items = scores.shape
     seen_items = np.ascontiguousarray(seen_items, np.int32)
@@ -27,7 +24,8 @@ def top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
         raise ValueError(f'seen_items hold positions outside 0 to {n_items - 1}')
     if np.isnan(scores).any():
         raise ValueError(
-            'a score is NaN: the model has diverged or was asked about a user or item it cannot score.'
+            'a score is NaN: the model has diverged or was asked about a user or item '
+            'it cannot score.'
         )
     return _top_k(
         np.ascontiguousarray(scores),
@@ -39,7 +37,7 @@ def top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
     )
 
 
-@_jit
+@jit
 def _top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
     n_users, n_items = scores.shape
     top = np.full((n_users, k), -1, np.int32)

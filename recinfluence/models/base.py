@@ -10,26 +10,24 @@ import copy
 import numpy as np
 import pandas as pd
 
+from ..core.patching import patch_to
 from ..core.units import Unit
 
 # %% auto #0
 __all__ = ['UNPAIRED', 'Recommender', 'row_weights']
 
 # %% ../../nbs/04_models/1_base.ipynb #c005
-UNPAIRED = 'not paired: every retraining also has other random draws'  # said on every result of a recommender that is not `paired`
-
-# %% ../../nbs/04_models/1_base.ipynb #c006
 class Recommender:
     "What deletion diagnostics ask of a model."
 
-    paired: bool = (
-        False  # True: `fit_without` shares every random draw with `fit` that is not the unit's own
-    )
-    weighted: bool = False  # True: `fit` heeds a column `weight` in train
+    # True: `fit_without` shares with `fit` every random draw that does not belong to the unit
+    paired: bool = False
+    # True: `fit` heeds a column `weight` in train
+    weighted: bool = False
 
     def fit(
         self,
-        train: pd.DataFrame,  # columns user, item, rating, timestamp; if `weighted`, perhaps also weight: what each row counts (see `row_weights`)
+        train: pd.DataFrame,  # columns user, item, rating, timestamp; see also `row_weights`
         seed: int = 0,  # decides every random draw
     ) -> Recommender:  # itself, fitted
         "Learn from interactions."
@@ -52,40 +50,49 @@ class Recommender:
         "Learn as `fit` does, from the rows that remain without the unit."
         return self.fit(unit.remaining(train), seed)
 
-    def config(self) -> dict:
-        "The name of the model and every setting that changes its results; must survive json."
-        return {
-            'recommender': type(self).__name__,
-            **{
-                k: list(v) if isinstance(v, tuple) else v
-                for k, v in vars(self).items()
-                if not k.endswith('_')
-            },
-        }
+# %% ../../nbs/04_models/1_base.ipynb #c007
+UNPAIRED = 'not paired: every retraining also has other random draws'
 
-    def fresh(self) -> Recommender:
-        "The same model, not fitted."
-        new = copy.copy(self)
-        for k in [k for k in vars(new) if k.endswith('_')]:
-            delattr(new, k)
-        return new
+# %% ../../nbs/04_models/1_base.ipynb #c009
+@patch_to(Recommender)
+def config(self) -> dict:
+    "The name of the model and every setting that changes its results; must survive json."
+    settings = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in vars(self).items()
+        if not name.endswith('_')
+    }
+    return {'recommender': type(self).__name__, **settings}
 
-    def __repr__(self):
-        settings = {k: v for k, v in self.config().items() if k != 'recommender'}
-        return f'{type(self).__name__}({", ".join(f"{k}={v!r}" for k, v in settings.items())})'
+# %% ../../nbs/04_models/1_base.ipynb #c010
+@patch_to(Recommender)
+def fresh(self) -> Recommender:
+    "The same model, not fitted."
+    new = copy.copy(self)
+    for name in [name for name in vars(new) if name.endswith('_')]:
+        delattr(new, name)
+    return new
 
-# %% ../../nbs/04_models/1_base.ipynb #c008
+# %% ../../nbs/04_models/1_base.ipynb #c011
+@patch_to(Recommender)
+def __repr__(self):
+    settings = {name: value for name, value in self.config().items() if name != 'recommender'}
+    shown = ', '.join(f'{name}={value!r}' for name, value in settings.items())
+    return f'{type(self).__name__}({shown})'
+
+# %% ../../nbs/04_models/1_base.ipynb #c018
 def row_weights(
     train: pd.DataFrame,  # perhaps with a column weight
 ) -> np.ndarray | None:  # (rows,) float64; None: every row counts the same
-    "What each train row counts; refuses what is negative, missing or infinite, and weights that are all zero."
+    "What each train row counts; weights that cannot be used are refused."
     if 'weight' not in train:
         return None
-    w = train['weight'].to_numpy(np.float64)
-    if len(bad := np.flatnonzero(~(np.isfinite(w) & (w >= 0)))):
+    weights = train['weight'].to_numpy(np.float64)
+    if len(bad := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))):
         raise ValueError(
-            f'train row {bad[0] + 1:,} has the weight {w[bad[0]]}. Give every row a finite weight that is not negative.'
+            f'train row {bad[0] + 1:,} has the weight {weights[bad[0]]}. '
+            'Give every row a finite weight that is not negative.'
         )
-    if not w.any():
+    if not weights.any():
         raise ValueError('every train row has weight 0: there is nothing to learn from.')
-    return None if (w == 1).all() else w
+    return None if (weights == 1).all() else weights

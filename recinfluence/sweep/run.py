@@ -183,7 +183,7 @@ def find_todo(
     if not request.work.retry_failed:
         done |= set(store.failures()[['unit', 'seed']].itertuples(index=False, name=None))
     if request.design.whole_seeds:
-        size = request.design.size(request.split)
+        size = request.design.size(len(units))
         last = request.design.key_of(size - 1)
         tasks = [(seed, None) for seed in request.seeds if (last, seed) not in done]
         return Todo(tasks, size * len(tasks), size * len(request.seeds))
@@ -277,10 +277,8 @@ def carry_out(request: Request, todo: Todo, store: Store):
     jobs = min(work.processes, max(1, len(todo.tasks)))
     announce(request, todo, jobs)
     request.engine.warm(request.recommender)  # here, so that no two workers compile the same
-    keys = []
-    if request.design.whole_seeds:
-        size = request.design.size(request.split)
-        keys = [request.design.key_of(n) for n in range(size)]
+    size = todo.total // len(request.seeds) if request.design.whole_seeds else 0
+    keys = [request.design.key_of(n) for n in range(size)]
     limits = Limits(work.time_limit, work.memory_limit)
     bar = tqdm(
         total=todo.total,

@@ -149,6 +149,7 @@ def whole_seed(self: Worker) -> Answer:
     "All retrainings of the seed."
     design, judge = self.assignment.design, self.evaluator
     units = design.units(judge.split, self.seed)
+    keys = [design.key_of(n) for n in range(len(units))]
     tested = judge.split.users[np.unique(judge.test_user)]
     judged = [not np.isin(tested, unit.users).all() for unit in units]
     try:
@@ -160,12 +161,12 @@ def whole_seed(self: Worker) -> Answer:
     except FAULTS as e:
         bad = reason_of(e)
     if bad:
-        return Answer(failed([unit.key for unit in units], self.seed, bad))
+        return Answer(failed(keys, self.seed, bad))
     each, nobody = iter(found), dict.fromkeys(judge.ranking, np.nan)
     metrics = [next(each).metrics if any_left else nobody for any_left in judged]
     retrainings = [
-        Retraining(unit.key, self.seed, {name: (None, values[name]) for name in judge.ranking})
-        for unit, values in zip(units, metrics)
+        Retraining(key, self.seed, {name: (None, values[name]) for name in judge.ranking})
+        for key, values in zip(keys, metrics)
     ]
     return Answer(retrainings, self.user_totals(found))
 

@@ -2,10 +2,7 @@
 
 import numpy as np
 import pytest
-import surprise
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
@@ -18,12 +15,8 @@ from recinfluence.engines.fast_svd import FastSVD
 from recinfluence.engines.reference import ReferenceEngine
 from recinfluence.engines.registry import find_engine
 from recinfluence.engines.stacked_ncf import StackedNCF
-from recinfluence.kernels import simd
-from recinfluence.kernels import svd as kernel
-from recinfluence.kernels.topk import top_k as compiled_top_k
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.metric import METRICS
-from recinfluence.metrics.ranking import top_k
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
@@ -241,133 +234,3 @@ def test_stacked_on_cuda(tiny):
         for d in ('cpu', 'cuda')
     )
     assert max(np.abs(cpu[k] - cuda[k]).max() for k in cpu) < 1e-9
-
-
-# ---- the SVD kernel against scikit-surprise itself
-def surprise_fit(rows, n_factors, biased, rates, n_epochs=5):
-    trainset = surprise.Dataset.load_from_df(
-        rows, surprise.Reader(rating_scale=(1, 5))
-    ).build_full_trainset()
-    model = surprise.SVD(
-        n_factors=n_factors, n_epochs=n_epochs, biased=biased, random_state=3, **rates
-    ).fit(trainset)
-    u, i, r = (np.array(a) for a in zip(*trainset.all_ratings()))
-    rng = np.random.RandomState(3)
-    start = (
-        rng.normal(0, 0.1, (trainset.n_users, n_factors)),
-        rng.normal(0, 0.1, (trainset.n_items, n_factors)),
-    )
-    return model, (u, i, r, *start, trainset.global_mean if biased else 0.0)
-
-
-@pytest.mark.parametrize('n_factors', [1, 2, 7, 8, 20, 100, 200, 300])
-@pytest.mark.parametrize('biased', [True, False])
-def test_svd_kernel_is_scikit_surprise(n_factors, biased, tiny):
-    rates = dict(
-        lr_bu=0.01,
-        lr_bi=0.004,
-        lr_pu=0.006,
-        lr_qi=0.007,
-        reg_bu=0.03,
-        reg_bi=0.01,
-        reg_pu=0.05,
-        reg_qi=0.015,
-    )
-    model, arrays = surprise_fit(tiny.train[['user', 'item', 'rating']], n_factors, biased, rates)
-    pu, qi, bu, bi = kernel.train(*arrays, kernel.SGD(5, biased, **rates))
-    for ours, theirs in ((pu, model.pu), (qi, model.qi), (bu, model.bu), (bi, model.bi)):
-        assert np.abs(ours - theirs).max() < 1e-12
-
-
-def plain_sgd(u, i, r, pu, qi, mu, s):
-    pu, qi, bu, bi = pu.copy(), qi.copy(), np.zeros(len(pu)), np.zeros(len(qi))
-    for _ in range(s.n_epochs):
-        for a, b, x in zip(u, i, r):
-            e = x - (mu + bu[a] + bi[b] + pu[a] @ qi[b])
-            if s.biased:
-                bu[a] += s.lr_bu * (e - s.reg_bu * bu[a])
-                bi[b] += s.lr_bi * (e - s.reg_bi * bi[b])
-            pu[a], qi[b] = (
-                pu[a] + s.lr_pu * (e * qi[b] - s.reg_pu * pu[a]),
-                qi[b] + s.lr_qi * (e * pu[a] - s.reg_qi * qi[b]),
-            )
-    return pu, qi, bu, bi
-
-
-@pytest.mark.parametrize('registers', [32, 16])
-@pytest.mark.parametrize('lanes', [8, 4, 2])
-def test_svd_kernel_on_ungrouped_rows_and_narrower_registers(lanes, registers, monkeypatch):
-    monkeypatch.setattr(simd, 'width', lambda dtype: min(lanes, simd.register_bytes() // 8))
-    monkeypatch.setattr(simd, 'n_registers', lambda: registers)
-    kernel._kernel.cache_clear()
-    rng = np.random.default_rng(0)
-    u, i = rng.integers(0, 9, 200), rng.integers(0, 14, 200)
-    r = rng.integers(1, 6, 200).astype(float)
-    start = rng.normal(0, 0.1, (9, 70)), rng.normal(0, 0.1, (14, 70))
-    settings = kernel.SGD(3)
-    for ours, slow in zip(
-        kernel.train(u, i, r, *start, 3.3, settings), plain_sgd(u, i, r, *start, 3.3, settings)
-    ):
-        assert np.abs(ours - slow).max() < 1e-12
-    kernel._kernel.cache_clear()
-
-
-def test_svd_kernel_in_single_precision_is_close():
-    rng = np.random.default_rng(1)
-    u, i = np.sort(rng.integers(0, 9, 200)), rng.integers(0, 14, 200)
-    r = rng.integers(1, 6, 200).astype(float)
-    start = rng.normal(0, 0.1, (9, 30)), rng.normal(0, 0.1, (14, 30))
-    single, double = (
-        kernel.train(u, i, r, *start, 3.3, kernel.SGD(5), t) for t in (np.float32, np.float64)
-    )
-    assert (
-        single[0].dtype == np.float32
-        and 0 < max(np.abs(a - b).max() for a, b in zip(single, double)) < 1e-4
-    )
-
-
-@pytest.mark.parametrize('users, items', [([0, 9], [0, 0]), ([0, 1], [0, -1])])
-def test_svd_kernel_refuses_positions_outside_its_tables(users, items):
-    with pytest.raises(ValueError, match='outside'):
-        kernel.train(
-            np.array(users),
-            np.array(items),
-            np.ones(2),
-            np.zeros((2, 3)),
-            np.zeros((1, 3)),
-            0.0,
-            kernel.SGD(),
-        )
-
-
-# ---- the compiled search for the best items
-@settings(max_examples=150, deadline=None)
-@given(
-    st.integers(1, 6),
-    st.integers(1, 9),
-    st.integers(1, 10),
-    st.integers(0, 2**31),
-    st.sampled_from([np.float32, np.float64]),
-)
-def test_compiled_top_k_is_the_plain_one(n_users, n_items, k, seed, dtype):
-    rng = np.random.default_rng(seed)
-    scores = rng.integers(-2, 3, (n_users, n_items)).astype(dtype)  # many ties
-    seen = rng.random((n_users, n_items)) < 0.3
-    keep_items, keep_users = rng.random(n_items) < 0.8, rng.random(n_users) < 0.8
-    plain = top_k(scores, ~seen & keep_items & keep_users[:, None], k)
-    indptr = np.concatenate([[0], np.cumsum(seen.sum(1))])
-    assert np.array_equal(
-        compiled_top_k(scores, indptr, np.nonzero(seen)[1], keep_users, keep_items, k), plain
-    )
-
-
-def test_compiled_top_k_refuses_nan():
-    with pytest.raises(ValueError, match='NaN'):
-        compiled_top_k(
-            np.array([[1.0, np.nan]]),
-            np.array([0, 0]),
-            np.array([], int),
-            np.array([True]),
-            np.array([True, True]),
-            1,
-        )

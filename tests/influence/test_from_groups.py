@@ -1,5 +1,7 @@
 """The estimator of random groups against loops that follow its definition, and against planted influences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,11 +11,13 @@ from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.designs.single import single_units
-from recinfluence.influence.from_groups import group_influence
+from recinfluence.influence.from_groups import GroupReader, estimate_blocks, group_influence
 from recinfluence.influence.reliability import reliability, summarise
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.metric import RANKING
 from recinfluence.models.ncf import NCF
+from recinfluence.sweep.experiment import Experiment
+from recinfluence.sweep.results import Retraining, UserTotals
 from recinfluence.sweep.run import deletion_sweep
 from recinfluence.sweep.store import Store, describe_units
 
@@ -109,7 +113,8 @@ def test_definition():
 
 def planted(seeds, first, influence, design, noise=0.02):
     "A store of made-up retrainings: each user's metric is their level, the seed's, the influence of all who stayed, and noise."
-    kept = Store(None, {'design': vars(design)})
+    evaluator = Evaluator(TINY, k=3)
+    kept = Store(None, Experiment.of(NCF(), evaluator, 'reference', design))
     kept.add_units(describe_units(TINY, single_units(TINY, 'users', TINY.users.tolist())))
     levels = np.random.default_rng(0).normal(0.3, 0.2, USERS)
     for s in range(first, first + seeds):
@@ -123,20 +128,26 @@ def planted(seeds, first, influence, design, noise=0.02):
             + rng.normal(0, 0.03, stay.shape)
         )
         results = [
-            (f'users group {r}', s, 'done', '', {'ndcg': (None, m[r, stay[r]].mean())})
+            Retraining(design.key_of(r), s, {'ndcg': (None, m[r, stay[r]].mean())})
             for r in range(len(stay))
         ]
-        kept.add(results, [(s, 'ndcg', np.where(stay, m, 0).sum(0), stay.sum(0))])
+        totals = UserTotals(s, 'ndcg', np.where(stay, m, 0).sum(0), stay.sum(0))
+        kept.add(results, [totals])
     return kept
+
+
+def ndcg_of(store, permute=0):
+    "Influence by the one metric that the made-up store holds."
+    units, design = store.units_table(), store.experiment.design
+    reader = GroupReader(design, units.n_train.to_numpy(), store.groups('ndcg'), permute)
+    return estimate_blocks(reader, 16)
 
 
 def test_planted_influence_is_found_without_bias_and_intervals_cover():
     truth = np.random.default_rng(1).normal(0, 0.004, USERS)
     hits, found = [], []
     for n in range(12):
-        f = summarise(
-            group_influence(planted(32, 1000 * n, truth, RandomGroups(per_seed=16)), 'ndcg')
-        )
+        f = summarise(ndcg_of(planted(32, 1000 * n, truth, RandomGroups(per_seed=16))))
         hits.append((f.low < truth) & (truth < f.high))
         found.append(f.estimate)
     slope = np.polyfit(truth, np.mean(found, 0), 1)[0]
@@ -148,12 +159,13 @@ def test_planted_influence_is_found_without_bias_and_intervals_cover():
 def test_an_effect_without_noise_is_exact(draw):
     truth = np.random.default_rng(2).normal(0, 0.004, USERS)
     store = planted(32, 0, truth, RandomGroups(per_seed=32, draw=draw), noise=0.0)
-    assert reliability(group_influence(store, 'ndcg')).low > 0.9
-    assert abs(reliability(group_influence(store, 'ndcg', permute=1)).estimate) < 0.75
+    assert reliability(ndcg_of(store)).low > 0.9
+    assert abs(reliability(ndcg_of(store, permute=1)).estimate) < 0.75
 
 
 def test_other_groups_are_refused():
     store = planted(4, 0, np.zeros(USERS), RandomGroups(per_seed=8))
-    store.identity['design'] = vars(RandomGroups(keep=0.4, per_seed=8))
+    other = RandomGroups(keep=0.4, per_seed=8).config()
+    store.experiment = replace(store.experiment, design_config=other)
     with pytest.raises(ValueError, match='other groups'):
-        group_influence(store, 'ndcg')
+        ndcg_of(store)

@@ -12,6 +12,7 @@ from recinfluence.data.interactions import load_interactions
 from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
+from recinfluence.influence.estimates import Estimates, Part
 from recinfluence.influence.from_groups import group_influence
 from recinfluence.influence.reliability import reliability, summarise, top_overlap
 from recinfluence.metrics.evaluator import Evaluator
@@ -114,6 +115,15 @@ def test_shrunk_estimates_predict_better_than_raw_ones():
     )  # what a new experiment would find, on average
 
 
+def of_table(influence, table):
+    "The same influence, as if these had been the training parts of its replicates."
+    values = table.to_numpy()
+    frame = summarise(values).set_index(table.index)
+    made = Estimates(frame, values.shape[1], reliability(values), np.nan, table)
+    shown = frame.assign(id=range(len(table)))
+    return replace(influence, frame=shown, part=Part.TRAINING, estimates=made)
+
+
 def test_caution_says_what_the_reliability_allows(tiny):
     sweep = deletion_sweep(
         NCF(n_epochs=2, batch_size=32), tiny, replicates=3, k=3, jobs=1, progress=False
@@ -124,7 +134,7 @@ def test_caution_says_what_the_reliability_allows(tiny):
 
     def said(strength):
         table = strength * rng.normal(0, 1, (len(index), 1)) + rng.normal(0, 1, (len(index), 12))
-        return replace(i, table=pd.DataFrame(table, index), part='training').caution
+        return of_table(i, pd.DataFrame(table, index)).caution
 
     assert (
         'would come out again' in said(3)
@@ -337,23 +347,12 @@ def test_rank_intervals_cover_the_true_rank(tiny):
     covered = []
     for seed in range(20):
         truth, table = planted(1, seed=seed)
-        i = replace(
-            frame,
-            frame=summarise(table).assign(id=range(200)),
-            table=pd.DataFrame(table),
-            part='training',
-        )
-        ranks = i.ranks()
+        ranks = of_table(frame, pd.DataFrame(table)).ranks()
         true = pd.Series(truth).rank(ascending=False)
         covered.append(((ranks.low <= true) & (true <= ranks.high)).mean())
     assert 0.92 <= np.mean(covered) <= 0.98
     truth, table = planted(0)
-    none = replace(
-        frame,
-        frame=summarise(table).assign(id=range(200)),
-        table=pd.DataFrame(table),
-        part='training',
-    ).ranks()
+    none = of_table(frame, pd.DataFrame(table)).ranks()
     assert (none.high - none.low).mean() > 150  # noise alone: any rank
 
 

@@ -50,7 +50,7 @@ def test_what_was_saved_comes_back(made, metric, tmp_path, tiny):
         again.caution == i.caution
         and again.reliability == i.reliability
         and again.seeds == i.seeds
-        and again.identity == i.identity
+        and again.experiment == i.experiment
         and again.placebo == i.placebo
     )
     a, b = again.without_mechanical, i.without_mechanical

@@ -1,28 +1,24 @@
-"""The SVD kernel at full size against scikit-surprise itself, and what the small tests of the engines leave open."""
+"""The SVD kernel against scikit-surprise itself and against plain numpy."""
 
 import numpy as np
 import pytest
 import surprise
 
+from recinfluence.kernels import simd
 from recinfluence.kernels import svd as kernel
 
 N_FACTORS, N_EPOCHS = 200, 30
 
 
-def surprise_fit(rows, biased):
+def surprise_fit(rows, biased, n_factors=N_FACTORS, n_epochs=N_EPOCHS, seed=0, **rates):
     "scikit-surprise's fitted model and the kernel's arguments for the same training."
     trainset = surprise.Dataset.load_from_df(
         rows[['user', 'item', 'rating']], surprise.Reader(rating_scale=(1, 5))
     ).build_full_trainset()
-    model = surprise.SVD(n_factors=N_FACTORS, n_epochs=N_EPOCHS, biased=biased, random_state=0).fit(
-        trainset
-    )
+    model = surprise.SVD(n_factors, n_epochs, biased, random_state=seed, **rates).fit(trainset)
     u, i, r = (np.array(a) for a in zip(*trainset.all_ratings()))
-    rng = np.random.RandomState(0)
-    start = (
-        rng.normal(0, 0.1, (trainset.n_users, N_FACTORS)),
-        rng.normal(0, 0.1, (trainset.n_items, N_FACTORS)),
-    )
+    rng = np.random.RandomState(seed)
+    start = [rng.normal(0, 0.1, (n, n_factors)) for n in (trainset.n_users, trainset.n_items)]
     return model, (u, i, r, *start, trainset.global_mean if biased else 0.0)
 
 
@@ -32,14 +28,14 @@ def predictions(users, items, mu, pu, qi, bu, bi):
 
 @pytest.mark.parametrize('biased', [True, False])
 def test_movielens_over_all_epochs_is_scikit_surprise(biased, ml_random):
-    "2,250,000 updates in double precision: parameters and predictions to 1e-10; single precision: predictions to 2e-3."
+    "2,250,000 updates: to 1e-10 in double precision, predictions to 2e-3 in single precision."
     model, arrays = surprise_fit(ml_random.train, biased)
     u, i, *_, mu = arrays
     theirs = model.pu, model.qi, model.bu, model.bi
     ours = kernel.train(*arrays, kernel.SGD(N_EPOCHS, biased))
     assert max(np.abs(a - b).max() for a, b in zip(ours, theirs)) < 1e-10
     assert np.abs(predictions(u, i, mu, *ours) - predictions(u, i, mu, *theirs)).max() < 1e-10
-    single = kernel.train(*arrays, kernel.SGD(N_EPOCHS, biased), np.float32)
+    single = kernel.train(*arrays, kernel.SGD(N_EPOCHS, biased, dtype=np.float32))
     assert 0 < np.abs(predictions(u, i, mu, *single) - predictions(u, i, mu, *theirs)).max() < 2e-3
 
 
@@ -58,8 +54,7 @@ def test_without_biases_they_stay_exactly_zero(dtype):
     pu, qi, bu, bi = kernel.train(
         *planted(np.random.default_rng(0), 200),
         0.0,
-        kernel.SGD(3, False, lr_bu=0.5, lr_bi=0.5),
-        dtype,
+        kernel.SGD(3, False, lr_bu=0.5, lr_bi=0.5, dtype=dtype),
     )
     assert not bu.any() and not bi.any() and pu.any()
 
@@ -105,3 +100,88 @@ def test_the_same_item_twice_in_a_row():
         e = x - a @ b[n]
         a, b[n] = a + 0.1 * (e * b[n] - 0.02 * a), b[n] + 0.1 * (e * a - 0.02 * b[n])
     assert np.abs(once[0][0] - a).max() < 1e-14 and np.abs(once[1] - b).max() < 1e-14
+
+
+@pytest.mark.parametrize('n_factors', [1, 2, 7, 8, 20, 100, 200, 300])
+@pytest.mark.parametrize('biased', [True, False])
+def test_every_number_of_factors_is_scikit_surprise(n_factors, biased, tiny):
+    rates = dict(
+        lr_bu=0.01,
+        lr_bi=0.004,
+        lr_pu=0.006,
+        lr_qi=0.007,
+        reg_bu=0.03,
+        reg_bi=0.01,
+        reg_pu=0.05,
+        reg_qi=0.015,
+    )
+    model, arrays = surprise_fit(tiny.train, biased, n_factors, 5, 3, **rates)
+    pu, qi, bu, bi = kernel.train(*arrays, kernel.SGD(5, biased, **rates))
+    for ours, theirs in ((pu, model.pu), (qi, model.qi), (bu, model.bu), (bi, model.bi)):
+        assert np.abs(ours - theirs).max() < 1e-12
+
+
+def plain_sgd(u, i, r, pu, qi, mu, s):
+    pu, qi, bu, bi = pu.copy(), qi.copy(), np.zeros(len(pu)), np.zeros(len(qi))
+    for _ in range(s.n_epochs):
+        for a, b, x in zip(u, i, r):
+            e = x - (mu + bu[a] + bi[b] + pu[a] @ qi[b])
+            if s.biased:
+                bu[a] += s.lr_bu * (e - s.reg_bu * bu[a])
+                bi[b] += s.lr_bi * (e - s.reg_bi * bi[b])
+            pu[a], qi[b] = (
+                pu[a] + s.lr_pu * (e * qi[b] - s.reg_pu * pu[a]),
+                qi[b] + s.lr_qi * (e * pu[a] - s.reg_qi * qi[b]),
+            )
+    return pu, qi, bu, bi
+
+
+@pytest.mark.parametrize('registers', [32, 16])
+@pytest.mark.parametrize('lanes', [8, 4, 2])
+def test_ungrouped_rows_and_narrower_registers(lanes, registers, monkeypatch):
+    monkeypatch.setattr(simd, 'width', lambda dtype: min(lanes, simd.register_bytes() // 8))
+    monkeypatch.setattr(simd, 'n_registers', lambda: registers)
+    rng = np.random.default_rng(0)
+    u, i = rng.integers(0, 9, 200), rng.integers(0, 14, 200)
+    r = rng.integers(1, 6, 200).astype(float)
+    start = rng.normal(0, 0.1, (9, 70)), rng.normal(0, 0.1, (14, 70))
+    settings = kernel.SGD(3)
+    for ours, slow in zip(
+        kernel.train(u, i, r, *start, 3.3, settings), plain_sgd(u, i, r, *start, 3.3, settings)
+    ):
+        assert np.abs(ours - slow).max() < 1e-12
+
+
+def test_in_single_precision_is_close():
+    rng = np.random.default_rng(1)
+    u, i = np.sort(rng.integers(0, 9, 200)), rng.integers(0, 14, 200)
+    r = rng.integers(1, 6, 200).astype(float)
+    start = rng.normal(0, 0.1, (9, 30)), rng.normal(0, 0.1, (14, 30))
+    single, double = (
+        kernel.train(u, i, r, *start, 3.3, kernel.SGD(5, dtype=dtype))
+        for dtype in (np.float32, np.float64)
+    )
+    assert (
+        single[0].dtype == np.float32
+        and 0 < max(np.abs(a - b).max() for a, b in zip(single, double)) < 1e-4
+    )
+
+
+@pytest.mark.parametrize('users, items', [([0, 9], [0, 0]), ([0, 1], [0, -1])])
+def test_refuses_positions_outside_its_tables(users, items):
+    with pytest.raises(ValueError, match='outside'):
+        kernel.train(
+            np.array(users),
+            np.array(items),
+            np.ones(2),
+            np.zeros((2, 3)),
+            np.zeros((1, 3)),
+            0.0,
+            kernel.SGD(),
+        )
+
+
+def test_weights_that_do_not_fit_are_refused():
+    users, start = np.zeros(4, int), np.ones((1, 2))
+    with pytest.raises(ValueError, match='do not fit together'):
+        kernel.train(users, users, users, start, start, 0.0, kernel.SGD(), weights=np.ones(3))

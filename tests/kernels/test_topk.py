@@ -1,4 +1,7 @@
-"""The compiled search for the best items against a stable sort, and its refusals: the compiled loop does not check its bounds."""
+"""The compiled search for the best items against a stable sort, and its refusals.
+
+The compiled loop does not check its bounds.
+"""
 
 import numpy as np
 import pytest
@@ -6,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recinfluence.kernels.topk import top_k
+from recinfluence.metrics.ranking import top_k as plain_top_k
 
 
 def by_sorting(scores, seen, keep_users, keep_items, k):
@@ -49,6 +53,26 @@ def test_it_is_a_stable_sort(n_users, n_items, k, seed, dtype, ties):
     )
     assert top.dtype == np.int32 and np.array_equal(
         top, by_sorting(scores, seen, keep_users, keep_items, k)
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.integers(1, 9),
+    st.integers(1, 10),
+    st.integers(0, 2**31),
+    st.sampled_from([np.float32, np.float64]),
+)
+def test_it_is_the_plain_search(n_users, n_items, k, seed, dtype):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-2, 3, (n_users, n_items)).astype(dtype)  # many ties
+    seen = rng.random((n_users, n_items)) < 0.3
+    keep_items, keep_users = rng.random(n_items) < 0.8, rng.random(n_users) < 0.8
+    plain = plain_top_k(scores, ~seen & keep_items & keep_users[:, None], k)
+    indptr = np.concatenate([[0], np.cumsum(seen.sum(1))])
+    assert np.array_equal(
+        top_k(scores, indptr, np.nonzero(seen)[1], keep_users, keep_items, k), plain
     )
 
 

@@ -255,7 +255,7 @@ def test_the_eight_stay_as_they_are_and_processes_agree(tiny):
     f = more.frame()
     assert (
         plain.frame().equals(f[f.metric.isin(METRICS)].reset_index(drop=True))
-        and 'metrics' not in plain.store.identity
+        and 'metrics' not in plain.experiment.to_dict()
     )
     assert (
         list(more.full()) == [*METRICS, *sorted([*EXPOSURE, 'own_recall', 'own_mae'])]
@@ -322,7 +322,8 @@ def test_a_metric_that_cannot_see_the_model_is_found_out(tiny):
         ([Metric('map', 'Mine', 1, True, recall)], 'taken'),
         (['gini', 'gini'], 'taken'),
         ([Metric('m', 'M', 0, True, recall)], 'direction'),
-        ([METRICS['map']], 'needs a function'),
+        ([METRICS['map']], 'taken'),
+        ([Metric('m', 'M', 1, True)], 'needs a function'),
         ([Metric('m', 'M', 1, False, recall)], 'it is one number'),
         ([Metric('m', 'M', 1, True, mae)], 'one number for each of the 40 users'),
     ],

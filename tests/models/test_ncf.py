@@ -1,80 +1,30 @@
-"""NCF and SVD against peers, closed statements and published figures."""
+"""NCF against plain torch; models in files."""
 
 import pickle
 
 import numpy as np
 import pytest
-import surprise
 import torch
 
-from recinfluence.core.random import stream
 from recinfluence.core.units import Unit
-from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.metrics.metric import PAPER
+from recinfluence.data.simulated import planted_interactions
 from recinfluence.models.conformance import conformance
-from recinfluence.models.ncf import NCF, draw_negatives
-from recinfluence.models.popularity import Popularity
+from recinfluence.models.ncf import NCF
 from recinfluence.models.svd import SVD
 
 
-# ---- draws
-def test_streams_are_separate_and_repeatable():
-    names = [(0, 'a'), (0, 'b'), (1, 'a'), (0, 'a', 1), (0, 'a', '1'), (0, 'a1')]
-    values = [stream(*n).random() for n in names]
-    assert (
-        len(set(values)) == len(names)
-        and values == [stream(*n).random() for n in names]
-        and stream(np.int64(0), 'a').random() == values[0]
-    )
-
-
-def test_negatives_are_never_seen_and_never_twice(ml_chrono):
-    codes = ml_chrono.codes(ml_chrono.train)
-    n = len(ml_chrono.items)
-    users, items = draw_negatives(3, ml_chrono.users, codes, n, 2, 4)
-    seen = set(zip(*map(np.ndarray.tolist, codes)))
-    for epoch in items:
-        drawn = list(zip(users.tolist(), epoch.tolist()))
-        assert len(set(drawn)) == len(drawn) and not seen & set(drawn)
-    assert not np.array_equal(*items)
-    wanted = np.minimum(4 * np.bincount(codes[0]), n - np.bincount(codes[0]))
-    assert np.array_equal(np.bincount(users), wanted)
-    assert (
-        np.bincount(items[0], minlength=n).min() > 0
-    )  # uniform: with 300,000 draws every item is drawn
-
-
-def test_a_deletion_moves_nobody_elses_draws(tiny):
-    m = NCF(batch_size=32)
-    full = m.draws(tiny.train, 5)
-    moved = m.draw_start(np.delete(full.user_ids, 3), full.item_ids, 5)
-    assert np.array_equal(
-        moved['user_mlp'], np.delete(full.start['user_mlp'], 3, axis=0)
-    ) and np.array_equal(moved['item_gmf'], full.start['item_gmf'])
-
-
-def test_start_values_have_the_stated_distribution(ml_chrono):
-    start = NCF().draw_start(ml_chrono.users, ml_chrono.items, 0)
-    e = np.concatenate([start[k].ravel() for k in ('user_gmf', 'user_mlp', 'item_gmf', 'item_mlp')])
-    assert (
-        np.abs(e).max() < 0.02 and abs(e.mean()) < 3e-4 and abs(e.std() - 0.0088) < 1e-4
-    )  # sd of a normal cut at two sd: 0.880
-    assert (
-        np.abs(start['W0']).max() <= np.sqrt(6 / 24)
-        and not start['b0'].any()
-        and start['W1'].shape == (8, 4)
-        and start['out'].shape == (8,)
-    )
-
-
-# ---- NCF
 class Net(torch.nn.Module):
     "NeuMF as torch users write it, with tables that lack the deleted unit."
 
     def __init__(self, start, user_at, item_at):
         super().__init__()
-        t = lambda a: torch.nn.Parameter(torch.as_tensor(a.copy()))
-        drop = lambda k: np.delete(start[k], user_at if k.startswith('user') else item_at, axis=0)
+
+        def t(a):
+            return torch.nn.Parameter(torch.as_tensor(a.copy()))
+
+        def drop(k):
+            return np.delete(start[k], user_at if k.startswith('user') else item_at, axis=0)
+
         self.emb = torch.nn.ParameterDict(
             {k: t(drop(k)) for k in start if k.startswith(('user', 'item'))}
         )
@@ -182,8 +132,6 @@ def test_models_conform_and_survive_the_disk(model, tiny, tmp_path):
 
 
 def test_text_ids_work_and_survive_the_disk(tmp_path):
-    from recinfluence.data.simulated import planted_interactions
-
     f = planted_interactions()
     f['user'] = [f'ü,{u}"' for u in f.user]
     f['item'] = [f'項 {i}' for i in f['item']]
@@ -216,97 +164,3 @@ def test_a_pickle_in_disguise_is_not_run(tmp_path):
 def test_wrong_ncf_settings_are_refused(wrong):
     with pytest.raises(ValueError):
         NCF(**wrong)
-
-
-# ---- SVD
-@pytest.mark.parametrize('biased', [True, False])
-def test_svd_scores_are_scikit_surprises_predictions(ml_random, biased):
-    model = SVD(n_factors=20, n_epochs=3, biased=biased, start='surprise').fit(ml_random.train, 1)
-    rows = surprise.Dataset.load_from_df(
-        ml_random.train[['user', 'item', 'rating']], surprise.Reader(rating_scale=(1, 5))
-    ).build_full_trainset()
-    theirs = surprise.SVD(n_factors=20, n_epochs=3, biased=biased, random_state=1).fit(rows)
-    users, items = np.append(ml_random.users[:40], 10**6), np.append(ml_random.items[::50], 10**6)
-    expected = np.array([[theirs.predict(u, i).est for i in items] for u in users])
-    assert np.abs(model.score(users, items) - expected).max() < 1e-12
-
-
-def test_table_12(ml_random):
-    e = Evaluator(ml_random, candidates='test')(SVD(start='surprise').fit(ml_random.train, 0))
-    assert [round(e.metrics[m], 6) for m in PAPER] == [
-        0.610440,
-        1,
-        1,
-        0.878556,
-        0.610440,
-        0.287167,
-        0.746868,
-    ]
-
-
-def test_keyed_start_does_not_depend_on_the_order_of_rows_between_users(tiny):
-    m = lambda rows: SVD(n_factors=5, n_epochs=4).fit(rows, 2).score(tiny.users, tiny.items)
-    shuffled = tiny.train.sort_values(
-        'user', ascending=False, kind='stable'
-    )  # each user's own order stays
-    assert np.array_equal(m(tiny.train), m(shuffled))
-    assert not np.array_equal(
-        *(
-            SVD(n_factors=5, n_epochs=4, start='surprise')
-            .fit(rows, 2)
-            .score(tiny.users, tiny.items)
-            for rows in (tiny.train, shuffled)
-        )
-    )
-
-
-# ---- the suite itself can fail a model
-class Spoilt(Popularity):
-    def __init__(self, how):
-        self.how = how
-
-    def fit(self, train, seed=0):
-        if self.how == 'data':
-            train.iloc[:, 2] = 0.0
-        super().fit(train, seed)
-        if self.how == 'seed':
-            self.counts_ = self.counts_ + np.random.default_rng().random(len(self.counts_))
-        return None if self.how == 'self' else self
-
-    def score(self, users, items):
-        s = super().score(users, items)
-        if self.how == 'nan':
-            s[0, 0] = np.nan
-        if self.how == 'shape':
-            return s.T
-        if self.how == 'relative':
-            return s / s.sum()
-        return s
-
-    def config(self):
-        return {
-            'recommender': 'Spoilt',
-            'how': self.how,
-            **({'bad': object()} if self.how == 'config' else {}),
-        }
-
-
-@pytest.mark.parametrize(
-    'how, check',
-    [
-        ('nan', 'finite'),
-        ('shape', 'finite'),
-        ('seed', 'same seed'),
-        ('data', 'leaves the data'),
-        ('self', 'the fitted model itself'),
-        ('relative', 'what else is asked'),
-        ('config', 'json'),
-    ],
-)
-def test_the_conformance_suite_catches(how, check):
-    try:
-        report = conformance(Spoilt(how))
-    except AttributeError:
-        assert how == 'self'
-        return
-    assert not report.passed[[c for c in report.index if check in c][0]]

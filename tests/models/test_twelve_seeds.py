@@ -1,6 +1,7 @@
-"""Twelve seeds of NCF on MovieLens 100K: the distribution published implementations have, and the one the fast engine has.
+"""Twelve seeds of NCF on MovieLens 100K, here, in published implementations and by the fast engine.
 
-The reference takes five processor minutes for them, so what it gave is kept beside this file, in double precision, which comes out the same on any machine; one of the twelve is trained again here.
+The reference takes five processor minutes for them, so what it gave is kept beside this file, in
+double precision, which comes out the same on any machine; one of the twelve is trained again here.
 `python tests/models/test_twelve_seeds.py` makes the file anew, on two cores.
 """
 
@@ -37,6 +38,7 @@ def twelve():
     return t.loc[:, losses].to_numpy(), t.loc[:, ~losses]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_what_the_reference_gives(ml_chrono):
     kept, seed = pd.read_csv(KEPT, index_col='seed', float_precision='round_trip'), 705
     again = pd.Series(fit(ml_chrono, seed))
@@ -44,7 +46,8 @@ def test_what_is_kept_is_what_the_reference_gives(ml_chrono):
 
 
 def test_ncf_agrees_with_the_published_implementations_distribution(twelve):
-    "Twelve seeds here, nine there: MAP 0.0468 (sd 0.0022), each epoch's loss near its mean, by Welch's t below 3 and 4."
+    # twelve seeds here, nine there: MAP 0.0468 (sd 0.0022), each epoch's loss near its mean,
+    # by Welch's t below 3 and 4
     losses, metrics = twelve
     maps = metrics['map']
     assert abs(maps.mean() - 0.0468) < 3 * np.sqrt(0.0022**2 / 9 + maps.var() / 12)
@@ -55,8 +58,10 @@ def test_ncf_agrees_with_the_published_implementations_distribution(twelve):
     assert 0.001 < maps.std() < 0.005
 
 
+@pytest.mark.slow
 def test_single_precision_agrees_on_average_over_twelve_seeds(ml_chrono, twelve):
-    "All metrics of the full model, reference in double against lanes in single precision: each mean difference below three standard errors."
+    # all metrics of the full model, reference in double against lanes in single precision:
+    # each mean difference below three standard errors
     a, b = (
         twelve[1],
         deletion_sweep(

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from recinfluence.core.units import Unit
 from recinfluence.data.splits import Split
@@ -13,14 +12,10 @@ from recinfluence.engines.fast_svd import FastSVD
 from recinfluence.engines.reference import ReferenceEngine
 from recinfluence.engines.registry import find_engine
 from recinfluence.engines.stacked_ncf import StackedNCF
-from recinfluence.kernels import ncf as ncf_kernel
-from recinfluence.kernels import svd as svd_kernel
 from recinfluence.metrics.evaluator import Evaluator
-from recinfluence.models.base import Recommender, row_weights
-from recinfluence.models.conformance import conformance
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
-from recinfluence.models.svd import SVD
+from recinfluence.models.svd import SVD, draw_factors
 
 SMALL = dict(n_epochs=3, batch_size=32, dtype='float64')
 MODELS = [
@@ -63,7 +58,7 @@ def test_ones_are_none_bit_for_bit(model, tiny):
 
 @pytest.mark.parametrize('start', ['keyed', 'surprise'])
 def test_svd_a_weight_of_two_is_two_visits_when_steps_are_small(start, tiny):
-    "scikit-surprise on doubled rows, one behind the other: what differs is of second order in the step."
+    # scikit-surprise on doubled rows, one behind the other: the rest is of second order in the step
     model = SVD(n_factors=6, n_epochs=3, lr_all=1e-4, start=start)
     w = np.where(tiny.train.user % 3 == 0, 2.0, 1.0)
     doubled = tiny.train.loc[np.repeat(tiny.train.index, w.astype(int))]
@@ -143,10 +138,8 @@ def plain_svd(train, weights, users, items, start, model):
 def test_svd_against_a_plain_loop(tiny):
     model, w = SVD(n_factors=6, n_epochs=4), np.random.default_rng(0).gamma(1.5, 1, len(tiny.train))
     order = tiny.train.user.argsort(kind='stable')
-    engine = FastSVD(model, Evaluator(tiny), 3)
-    expected = plain_svd(
-        tiny.train.iloc[order], w[order], tiny.users, tiny.items, (engine.pu, engine.qi), model
-    )
+    start = [draw_factors(3, *table, 6) for table in (('pu', tiny.users), ('qi', tiny.items))]
+    expected = plain_svd(tiny.train.iloc[order], w[order], tiny.users, tiny.items, start, model)
     assert np.abs(fitted(model, tiny, w) - expected).max() < 1e-12
 
 
@@ -188,52 +181,6 @@ def test_users_that_count_more_are_rows_that_weigh_more(model, weighted, tiny):
             assert np.array_equal(a.top, b.top) and np.abs(a.predicted - b.predicted).max() < 1e-10
 
 
-def test_the_ncf_kernel_is_weighted_torch():
-    "All of a kernel's weights at once: users', items', samples'; padding included, 18 being no multiple of a block."
-    rng = np.random.default_rng(0)
-    shape = ncf_kernel.Shape(3, 4, (5,))
-    U, I, Y = (
-        rng.integers(0, 11, (40, 18)),
-        rng.integers(0, 13, (40, 18)),
-        rng.integers(0, 2, (40, 18)),
-    )
-    W = rng.gamma(1, 1, U.shape) * (rng.random(U.shape) < 0.8)
-    W[7] = 0
-    start = {
-        'user_gmf': (11, 3),
-        'item_gmf': (13, 3),
-        'user_mlp': (11, 4),
-        'item_mlp': (13, 4),
-        'W0': (8, 5),
-        'b0': (5,),
-        'out': (8,),
-    }
-    start = {k: rng.normal(0, 0.4, s) for k, s in start.items()}
-    wu, wi = rng.random((11, 2)), rng.random((13, 2))
-    adam = ncf_kernel.Adam(learning_rate=0.01)
-    plan = ncf_kernel.plan_touches(U, I, 11, 13, adam)
-    ours = ncf_kernel.train(shape, plan, U, I, Y, start, wu, wi, adam, np.float64, W)
-    for lane in range(2):
-        p = {k: torch.tensor(v, requires_grad=True) for k, v in start.items()}
-        optimiser = torch.optim.Adam(p.values(), lr=0.01)
-        for u, i, y, w in zip(U, I, Y, W):
-            h = torch.relu(torch.cat([p['user_mlp'][u], p['item_mlp'][i]], 1) @ p['W0'] + p['b0'])
-            z = torch.cat([p['user_gmf'][u] * p['item_gmf'][i], h], 1) @ p['out']
-            w = torch.tensor(wu[u, lane] * wi[i, lane] * w)
-            loss = -(w * (torch.tensor(y) * z - torch.nn.functional.softplus(z))).sum() / (
-                w.sum() if w.sum() > 0 else 1
-            )
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        assert max(np.abs(ours[k][..., lane] - p[k].detach().numpy()).max() for k in start) < 1e-12
-    ones = ncf_kernel.train(
-        shape, plan, U, I, Y, start, wu > 0.5, wi > 0.2, adam, np.float64, np.ones(U.shape)
-    )
-    none = ncf_kernel.train(shape, plan, U, I, Y, start, wu > 0.5, wi > 0.2, adam, np.float64)
-    assert all(np.array_equal(ones[k], none[k]) for k in start)
-
-
 # ---- what is refused, and who declares what
 @pytest.mark.parametrize(
     'weight, message',
@@ -250,13 +197,6 @@ def test_weights_that_cannot_be_used_are_refused(weight, message, tiny):
             model.fit(tiny.train.assign(weight=weight))
 
 
-def test_kernels_refuse_weights_that_do_not_fit():
-    u = np.zeros(4, int)
-    start = np.ones((1, 2))
-    with pytest.raises(ValueError, match='do not fit together'):
-        svd_kernel.train(u, u, u, start, start, 0.0, svd_kernel.SGD(), weights=np.ones(3))
-
-
 def test_a_model_that_does_not_heed_weights_is_not_given_any(tiny):
     weighted = Evaluator(reweigh(tiny, fractions(tiny)))
     with pytest.raises(ValueError, match='weights, which Popularity does not heed'):
@@ -265,34 +205,3 @@ def test_a_model_that_does_not_heed_weights_is_not_given_any(tiny):
         find_engine(Popularity(), Evaluator(reweigh(tiny, 1.0))) is ReferenceEngine
         and find_engine(SVD(), weighted) is FastSVD
     )
-
-
-def test_conformance_looks_at_weights_where_they_are_declared():
-    check = 'weights of one change nothing, weights of zero delete'
-
-    class Mean(Recommender):
-        paired = weighted = True
-
-        def fit(self, train, seed=0):
-            w = row_weights(train)
-            w = np.ones(len(train)) if w is None else w
-            self.mean_ = (
-                pd.Series(w * train.rating).groupby(train['item'].to_numpy()).sum()
-                / pd.Series(w).groupby(train['item'].to_numpy()).sum()
-            )
-            return self
-
-        def score(self, users, items):
-            return np.tile(self.mean_.reindex(items).fillna(3.0).to_numpy(), (len(users), 1))
-
-    class Deaf(Mean):
-        def fit(self, train, seed=0):
-            return super().fit(train.drop(columns='weight', errors='ignore'), seed)
-
-    assert (
-        check not in conformance(Popularity()).index
-        and conformance(Mean()).passed[check]
-        and not conformance(Deaf()).passed[check]
-    )
-    for model in (NCF(n_epochs=2, batch_size=32), SVD(n_factors=8, n_epochs=5)):
-        assert conformance(model).passed.all()

@@ -1,4 +1,4 @@
-"""The experiment `actions`, run whole by papermill at reduced size: it covers the paper's lists, and its table is what plain computations give."""
+"""The experiment `actions`, run whole at reduced size, beside plain computations."""
 
 import re
 import sqlite3
@@ -58,8 +58,23 @@ REDUCED = dict(
     sample=12,
     jobs=1,
 )
-KEPT = """pd.to_pickle([{'paper': p, 'action': m.action.name, 'model': m.model, 'metric': m.metrics[x].label, 'judged': j, 'doses': m.action.doses, 'chosen on': list(m.action.influence.seeds),
-    'values': m.values[(m.values.judged == j) & (m.values.metric == x)]} for p, lines in paper.items() for m, x, j in lines], Path(out)/'lines.pickle')"""
+KEPT = """pd.to_pickle(
+    [
+        {
+            'paper': p,
+            'action': m.action.name,
+            'model': m.model,
+            'metric': m.metrics[x].label,
+            'judged': j,
+            'doses': m.action.doses,
+            'chosen on': list(m.action.influence.seeds),
+            'values': m.values[(m.values.judged == j) & (m.values.metric == x)],
+        }
+        for p, lines in paper.items()
+        for m, x, j in lines
+    ],
+    Path(out) / 'lines.pickle',
+)"""
 
 
 @pytest.fixture(scope='module')
@@ -267,7 +282,7 @@ def test_a_line_by_plain_fits(lines, movielens):
 
 
 def test_the_worst_are_the_stores_worst(folder, lines):
-    "RMSE without a user less that with all, among the others: the eight whose deletion lowers it most, on average over seeds."
+    "The eight whose deletion lowers the RMSE of the others most, on average over seeds."
     with closing(sqlite3.connect(folder / 'stores/users.db')) as db:
         f = pd.read_sql(
             "SELECT unit, held, without FROM measures WHERE metric = 'rmse' AND unit != 'nothing'",

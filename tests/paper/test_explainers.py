@@ -1,4 +1,4 @@
-"""Table 1, measured: SHAP and LIME against enumeration, counts against formulas, and a rerun that changes nothing."""
+"""Table 1, measured: SHAP and LIME against enumeration, counts against formulas."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from recinfluence.data.splits import Split, chrono_split
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.svd import SVD
 from recinfluence.reproduction.sections import run_experiment
-from recinfluence.show.html import verdict_kind
+from recinfluence.reproduction.verdicts import Verdict
 
 shap = pytest.importorskip(
     'shap', reason='THE EXPLAINERS ARE NOT COMPARED: shap is missing (the extra explain)'
@@ -28,10 +28,13 @@ N, PER_UNIT = [3, 5], 60
 @pytest.fixture(scope='module')
 def made(movielens, tmp_path_factory):
     out = tmp_path_factory.mktemp('explainers')
-    run = lambda: (
-        run_experiment('explainers', out, rated=[30, 40], sizes=N, per_unit=PER_UNIT),
-        {p.name: p.read_bytes() for p in (out / 'tables').glob('*.csv')},
-    )[1]
+
+    def run():
+        return (
+            run_experiment('explainers', out, rated=[30, 40], sizes=N, per_unit=PER_UNIT),
+            {p.name: p.read_bytes() for p in (out / 'tables').glob('*.csv')},
+        )[1]
+
     return out, run(), run
 
 
@@ -53,7 +56,8 @@ def test_counts_are_those_of_the_methods(read):
 
 
 def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
-    "Every subset of five users is trained and judged here, without the notebook's function; then Shapley's formula and weighted least squares."
+    "Every subset of five users, trained and judged here without the notebook's function."
+    # then Shapley's formula, and weighted least squares
     f = movielens.frame
     f = f[f.user.isin(range(1, 31)) & f['item'].isin(f['item'].value_counts().index[:40])]
     split = chrono_split(Interactions(f.reset_index(drop=True), 'slice'))
@@ -76,16 +80,22 @@ def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
     }
     kept = read('explainers_scores')
     kept = kept[(kept.model == 'SVD') & (kept.units == 5)]
-    of = lambda method: (
-        kept[(kept.method == method) & (kept.engine == 'fast')].set_index('unit').score
-    )
+
+    def of(method):
+        return kept[(kept.method == method) & (kept.engine == 'fast')].set_index('unit').score
+
     with_, without = lambda s, u: tuple(sorted({*s, u})), tuple(players)
     for u in players:
         assert of('deletion')[u] == pytest.approx(
             v[without] - v[tuple(p for p in players if p != u)], abs=1e-9
         )
-    others = lambda u: [s for s in v if u not in s]
-    weight = lambda s: math.factorial(len(s)) * math.factorial(4 - len(s)) / math.factorial(5)
+
+    def others(u):
+        return [s for s in v if u not in s]
+
+    def weight(s):
+        return math.factorial(len(s)) * math.factorial(4 - len(s)) / math.factorial(5)
+
     exact = pd.Series(
         {u: sum(weight(s) * (v[with_(s, u)] - v[s]) for s in others(u)) for u in players}
     )
@@ -112,7 +122,7 @@ def test_what_the_report_needs_is_there_and_a_rerun_changes_nothing(made, read):
     out, tables, run = made
     t = read('table_01', index_col=0)
     assert list(t.index) == list(pd.read_csv('data/paper/table_01.csv').method) and [
-        verdict_kind(x) for x in t.verdict
+        Verdict.from_text(x).kind for x in t.verdict
     ] == ['reproduced exactly', 'not reproducible', 'not reproducible']
     assert (out / 'figures' / 'explainers_cost.svg').exists() and (
         out / 'provenance' / 'explainers.json'

@@ -1,6 +1,7 @@
 """What ships in data/shipped is what the code computes: a sample of every file, computed again."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,9 +18,9 @@ from recinfluence.sweep.run import deletion_sweep
 
 
 def agree(saved, made):
-    "Single precision where the processor is of the same kind; elsewhere rounding takes another course, and errors have to cover it."
+    "Single precision on a processor of the same kind; elsewhere errors have to cover it."
     f, g = saved.frame.loc[made.frame.index], made.frame
-    if saved.about['processor'].split(', ')[1] == processor().split(', ')[1]:
+    if saved.estimator.about['processor'].split(', ')[1] == processor().split(', ')[1]:
         np.testing.assert_allclose(
             f[['estimate', 'se', 'training']],
             g[['estimate', 'se', 'training']],
@@ -48,21 +49,14 @@ def test_single_deletions(model, movielens):
     sweep = deletion_sweep(
         recommender, split, units, replicates=len(seeds), seed=seeds[0], jobs=1, progress=False
     )
-    assert sweep.store.identity == saved['users'].identity
+    assert sweep.experiment == saved['users'].experiment
     for metric in ('map', 'mae'):
         made = sweep.influence(metric)
         for kind in saved:
             part = load_results(f'{model}_{kind}', metric)
             agree(
                 part,
-                type(made)(
-                    made.frame[made.frame.kind == kind[:-1]],
-                    metric,
-                    'whole',
-                    made.sweeps,
-                    made.table,
-                    made.placebo,
-                ),
+                replace(made, frame=made.frame[made.frame.kind == kind[:-1]]),
             )
 
 
@@ -74,15 +68,15 @@ def test_random_groups(movielens):
         NCF(), to_rank, RandomGroups(), replicates=1, seed=first, jobs=1, progress=False
     )
     assert (
-        sweep.store.identity == saved.identity
-        and list(saved.about['metrics']) == RANKING
+        sweep.experiment == saved.experiment
+        and list(saved.estimator.about['metrics']) == RANKING
         and saved.reliability.low > 0.8
     )
     for m in RANKING:
-        assert np.nanmean(sweep.store.groups(m, [first])[1]) == pytest.approx(
-            saved.about['first seed'][m],
+        assert np.nanmean(sweep.groups(m, [first]).scores) == pytest.approx(
+            saved.estimator.about['first seed'][m],
             rel=1e-9
-            if saved.about['processor'].split(', ')[1] == processor().split(', ')[1]
+            if saved.estimator.about['processor'].split(', ')[1] == processor().split(', ')[1]
             else 0.02,
         )
 

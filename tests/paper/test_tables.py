@@ -43,7 +43,9 @@ def test_every_cell_of_tables_2_to_13_is_as_printed():
 
 
 def test_table_1_keeps_its_words():
-    words = lambda cells: sorted(w for c in cells for w in re.findall(r'\w+', c))
+    def words(cells):
+        return sorted(w for c in cells for w in re.findall(r'\w+', c))
+
     for ours, theirs in zip(paper_table(1).to_numpy().tolist(), tables_in_the_text()[0][1:]):
         assert words(ours) == words(theirs)
 
@@ -146,7 +148,7 @@ def test_claims_and_figures_are_well_formed():
 
 
 def test_claimed_changes_are_in_the_tables():
-    "Every signed percentage with two decimals that the text quotes, and the counts of metrics that got worse or better."
+    "Every signed percentage that the text quotes, and how many metrics got worse or better."
     claims = paper_table('claims')
     group = {
         5: '10 most influential users',
@@ -173,5 +175,8 @@ def test_where_the_text_overstates_the_least_influential():
         n: {r.metric: abs(read_printed(r.difference)[0]) for _, r in paper_table(n).iterrows()}
         for n in (5, 6, 8, 9)
     }
-    weaker = lambda most, least: {m for m in size[most] if size[least][m] < size[most][m]}
+
+    def weaker(most, least):
+        return {m for m in size[most] if size[least][m] < size[most][m]}
+
     assert weaker(5, 6) == {'Recall@K', 'MAE'} and weaker(8, 9) == {'NDCG', 'Explained Var'}

@@ -1,4 +1,4 @@
-"""The lessons of nbs/tutorials, run whole by papermill at reduced size, their solutions with them, and what they find checked against plain computations."""
+"""The lessons, run whole with their solutions: their numbers by other means."""
 
 import pickle
 import re
@@ -29,7 +29,7 @@ def solutions(cell):
 
 
 def run(number, folder, *wanted):
-    "What a lesson's expressions are worth after all of its cells and solutions, run at reduced size."
+    "What a lesson's expressions are worth after all its cells and solutions, at reduced size."
     import nbformat
     import papermill
 
@@ -41,7 +41,8 @@ def run(number, folder, *wanted):
     pairs = ', '.join(f'{w!r}: {w}' for w in wanted)
     cells.append(
         nbformat.v4.new_code_cell(
-            f'import pickle\nfrom pathlib import Path\n_ = Path({str(folder / "found.pickle")!r}).write_bytes(pickle.dumps({{{pairs}}}))'
+            'import pickle\nfrom pathlib import Path\n_ = '
+            f'Path({str(folder / "found.pickle")!r}).write_bytes(pickle.dumps({{{pairs}}}))'
         )
     )
     nb.cells = cells
@@ -118,9 +119,8 @@ def test_1_both_parts_of_everybody_s_influence_by_plain_counting_and_by_ridge_re
     def counts(users, items):
         return {u: [sum(i in train[v] for v in users) for i in items] for u in users}
 
-    def ridges(
-        users, items
-    ):  # what the others say about each film: a ridge regression of its column on the other columns, penalty 1
+    def ridges(users, items):
+        "What the others say about each film: ridge regression on the other columns, penalty 1."
         x = np.array([[float(i in train[u]) for i in items] for u in users])
         out = np.zeros_like(x)
         for j in range(len(items)):

@@ -19,7 +19,7 @@ from recinfluence.data.interactions import load_interactions
 from recinfluence.data.simulated import planted_interactions
 from recinfluence.models.ncf import NCF
 from recinfluence.reproduction.sections import run_experiment
-from recinfluence.sweep.pools import Tasks
+from recinfluence.sweep.pools import find_pool
 from recinfluence.sweep.processes import Child, Load, Lost
 from recinfluence.sweep.run import deletion_sweep
 
@@ -365,7 +365,12 @@ def test_a_child_keeps_to_its_pipe_and_ends_with_its_owner(tmp_path):
         ],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(p or os.getcwd() for p in sys.path)},
+        env={
+            **os.environ,
+            'PYTHONPATH': os.pathsep.join(
+                [str(Path(__file__).parent), *(p or os.getcwd() for p in sys.path)]
+            ),
+        },
     )
     orphan = int(owner.stdout.readline())
     owner.kill()
@@ -411,10 +416,10 @@ def test_a_broken_pool_is_said_and_loses_nothing(tiny, calm, tmp_path):
 
 
 def test_tasks_that_have_not_begun_can_be_taken_back():
-    with Tasks(Told, (), jobs=1) as here:
+    with find_pool(None, 1, Told, ()) as here:
         for n in range(3):
             here.submit(('pid', n))
-        assert here.drop(lambda t: t[1] == 1) == [('pid', 1)] and [t for t, _ in here] == [
+        assert here.cancel(lambda t: t[1] == 1) == [('pid', 1)] and [t for t, _ in here] == [
             ('pid', 0),
             ('pid', 2),
         ]
@@ -422,7 +427,7 @@ def test_tasks_that_have_not_begun_can_be_taken_back():
 
 def test_a_process_goes_on_with_what_it_has_begun():
     "Four replicates of eight tasks in two processes: each is prepared once, and one more where at the end a process helps the other."
-    with Tasks(Told, (), jobs=2) as pool:
+    with find_pool(None, 2, Told, ()) as pool:
         for n in range(8):
             for replicate in range(4):
                 pool.submit((replicate, n))
@@ -431,10 +436,10 @@ def test_a_process_goes_on_with_what_it_has_begun():
 
 
 def test_tasks_of_own_processes_can_be_taken_back():
-    with Tasks(Told, (), jobs=2) as pool:
+    with find_pool(None, 2, Told, ()) as pool:
         for n in range(20):
             pool.submit(('sleep', n / 1000))
-        back = pool.drop(lambda t: t[1] >= 0.01)
+        back = pool.cancel(lambda t: t[1] >= 0.01)
         came = [t for t, _ in pool]
     assert sorted(back + came) == [('sleep', n / 1000) for n in range(20)] and {
         ('sleep', n / 1000) for n in range(12, 20)

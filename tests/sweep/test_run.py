@@ -271,7 +271,7 @@ def test_groups_and_items_share_a_store(tiny, tmp_path):
     group = Unit(users=(1, 2, 3), name='trio')
     run(tiny, units=[group], ids=None, store=tmp_path / 's.db')
     s = run(tiny, units='items', ids=[4, 5], store=tmp_path / 's.db')
-    assert set(Store(tmp_path / 's.db').units().index) == {
+    assert set(Store(tmp_path / 's.db').units_table().index) == {
         'nothing',
         'users trio',
         'item 4',
@@ -335,4 +335,4 @@ def test_a_store_knows_what_its_retrainings_cost(tiny, tmp_path):
     assert 0 < first * n <= spent and n == len(sweep.units) * 2
     run(tiny, store=tmp_path / 'cost.db')
     assert Store(tmp_path / 'cost.db').cost() == first  # nothing was left to do
-    assert np.isnan(Store(None, {'version': '0'}).cost())
+    assert np.isnan(Store(None, sweep.experiment).cost())

@@ -1,0 +1,59 @@
+"""Estimators against least squares, their features and their pairing."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from recinfluence.adapters.estimator import Estimator
+from recinfluence.models.conformance import PAIRING, conformance
+
+
+def test_estimator_is_least_squares_on_indicators(tiny):
+    from sklearn.linear_model import Ridge
+
+    u, i = tiny.codes(tiny.train)
+    n = len(tiny.users)
+    X = np.zeros((len(u), n + len(tiny.items)))
+    X[np.arange(len(u)), u] = X[np.arange(len(u)), n + i] = 1
+    centre, y = X.mean(0), tiny.train.rating.to_numpy()
+    w = np.linalg.solve(
+        (X - centre).T @ (X - centre) + np.eye(X.shape[1]), (X - centre).T @ (y - y.mean())
+    )
+    wanted = w[:n, None] + w[n:] + y.mean() - centre @ w
+    model = Estimator(Ridge(solver='lsqr', tol=1e-12), paired=True).fit(tiny.train)
+    assert np.allclose(model.score(tiny.users, tiny.items), wanted) and np.allclose(
+        model.score(np.array([10**6]), np.array([10**6])), y.mean() - centre @ w
+    )
+
+
+def test_estimator_takes_features_and_knows_them(tiny):
+    from sklearn.linear_model import LinearRegression
+
+    items = pd.DataFrame({'odd': tiny.items % 2}, index=tiny.items)
+    users = pd.DataFrame({'odd': tiny.users % 2}, index=tiny.users)
+    users['same'] = 0.0
+    model = Estimator(LinearRegression(), users, items)
+    s = model.fit(tiny.train).score(tiny.users, tiny.items)
+    X = np.column_stack([np.ones(len(tiny.train)), tiny.train.user % 2, tiny.train['item'] % 2])
+    w = np.linalg.lstsq(X, tiny.train.rating, rcond=None)[0]
+    assert np.allclose(s, w[0] + w[1] * (tiny.users % 2)[:, None] + w[2] * (tiny.items % 2))
+    assert (
+        model.config()
+        != Estimator(LinearRegression(), users, 2 * items).config()
+        != Estimator(LinearRegression()).config()
+        and json.loads(json.dumps(model.config())) == model.config()
+    )
+
+
+def test_estimators_that_draw_are_not_paired():
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+
+    assert (
+        Estimator(LinearRegression()).paired
+        and not Estimator(make_pipeline(RandomForestRegressor(3))).paired
+    )
+    report = conformance(Estimator(make_pipeline(RandomForestRegressor(3))))
+    assert report.passed.drop(PAIRING).all() and not report.passed[PAIRING]
