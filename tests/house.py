@@ -28,8 +28,8 @@ def code(notebook: Path) -> list[str]:
 
 def notebooks() -> dict[str, Path]:
     "The notebooks of the rooms, by the name of their module."
-    found = {}
-    for path in sorted((ROOT / 'nbs').glob('[0-9][0-9]_*/[0-9]*.ipynb')):
+    found, paths = {}, (ROOT / 'nbs').glob('[0-9][0-9]_*/[0-9]*.ipynb')
+    for path in sorted(paths, key=lambda p: (p.parent.name, int(p.stem.partition('_')[0]))):
         room, name = path.parent.name.partition('_')[2], path.stem.partition('_')[2]
         found[f'{room}.{name}'] = path
     return found

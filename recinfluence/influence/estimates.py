@@ -21,7 +21,7 @@ from ..sweep.results import NOTHING, Results
 
 # %% auto #0
 __all__ = ['ESTIMATORS', 'SHIPPED', 'Part', 'as_part', 'NeedsReplicates', 'Estimates', 'worst_share', 'Snapshot', 'Estimator',
-           'take_snapshot', 'join_snapshots', 'register_estimator', 'estimator_of']
+           'name_stores', 'take_snapshot', 'join_snapshots', 'register_estimator', 'estimator_of']
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c005
 class Part(str, Enum):
@@ -98,6 +98,7 @@ class Snapshot:
     failures: pd.DataFrame | None = None  # retrainings that failed, with reasons
     retrainings: int | None = None  # full models aside
     cost: float = np.nan  # processor seconds a retraining
+    stores: tuple[tuple[str, str], ...] = ()  # of each: name, content hash
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c020
 class Estimator(ABC):
@@ -130,6 +131,12 @@ class Estimator(ABC):
     def combine(self, other: Estimator) -> Estimator:
         "What one run over the seeds of both would have given."
 
+# %% ../../nbs/09_influence/2_estimates.ipynb #x95713366
+def name_stores(results: list[Results]) -> tuple[tuple[str, str], ...]:  # name, content hash
+    "Where finished retrainings are kept, each place once."
+    stores = {id(one.store): one.store for one in results}.values()
+    return tuple((one.name, one.content_hash()) for one in stores)
+
 # %% ../../nbs/09_influence/2_estimates.ipynb #c022
 def take_snapshot(results: list[Results]) -> Snapshot:
     "Of one or several sweeps of one experiment."
@@ -149,6 +156,7 @@ def take_snapshot(results: list[Results]) -> Snapshot:
         failures.drop_duplicates(['unit', 'seed']),
         len(mine),
         float(np.mean([one.cost() for one in results])),
+        name_stores(results),
     )
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c023
@@ -164,6 +172,7 @@ def join_snapshots(one: Snapshot, other: Snapshot) -> Snapshot:
         failures.drop_duplicates(['unit', 'seed']),
         one.retrainings + other.retrainings,
         float(np.mean([one.cost, other.cost])),
+        tuple(dict.fromkeys([*one.stores, *other.stores])),
     )
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c025

@@ -121,7 +121,12 @@ class FromFile(Estimator):
     snapshot: Snapshot
     rows: pd.DataFrame  # by unit: what was kept of each unit and metric
     about: dict  # the file's metadata
-    source = ''
+
+    @property
+    def source(self) -> str:
+        "Which deletions the file was made from, where they were not one at a time."
+        design = self.snapshot.experiment.design
+        return '' if design.splits_parts else f', {design.name}'
 
     def part(self, asked: Part) -> Part:
         kept = {Part(about['part']) for about in self.about['metrics'].values()}

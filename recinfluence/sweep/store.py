@@ -77,6 +77,16 @@ class Store(Results):
         return Transaction(self.db, self.path)
 
     @property
+    def store(self) -> Store:
+        "Itself: a sweep and a store answer the same questions."
+        return self
+
+    @property
+    def name(self) -> str:
+        "Its file's name."
+        return 'in memory' if self.path is None else self.path.name
+
+    @property
     def place(self) -> str:
         "Where it is, in words."
         return 'in memory' if self.path is None else str(self.path)
@@ -272,11 +282,14 @@ IN_ORDER = {
 @patch_to(Store)
 def content_hash(self: Store) -> str:
     "SHA-256 over all results in a fixed order: equal for equal results, however computed."
-    found = hashlib.sha256()
-    for table, order in IN_ORDER.items():
-        for row in self.db.execute(f'SELECT * FROM {table} ORDER BY {order}'):
-            found.update(repr(row).encode())
-    return found.hexdigest()
+    state = (self.db.total_changes, *self.db.execute('PRAGMA data_version').fetchone())
+    if getattr(self, '_hashed', (None, ''))[0] != state:
+        found = hashlib.sha256()
+        for table, order in IN_ORDER.items():
+            for row in self.db.execute(f'SELECT * FROM {table} ORDER BY {order}'):
+                found.update(repr(row).encode())
+        self._hashed = state, found.hexdigest()
+    return self._hashed[1]
 
 # %% ../../nbs/08_sweep/4_store.ipynb #c029
 def rescued_experiment(

@@ -1,4 +1,7 @@
-"""The explorer's own notebook in a running JupyterLab, clicked through in a headless browser; what it shows against the DataFrames."""
+"""The explorer's notebook in a running JupyterLab, clicked through in a headless browser.
+
+What it shows is compared with the DataFrames.
+"""
 
 import contextlib
 import json
@@ -21,7 +24,8 @@ webdriver = pytest.importorskip('selenium.webdriver')
 CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
 if not (CHROMIUM and DRIVER):
     pytest.skip(
-        'THE EXPLORER IS NOT TESTED IN A BROWSER: chromium or chromedriver is missing (Debian: apt-get install chromium chromium-driver)',
+        'THE EXPLORER IS NOT TESTED IN A BROWSER: chromium or chromedriver is missing '
+        '(Debian: apt-get install chromium chromium-driver)',
         allow_module_level=True,
     )
 
@@ -37,7 +41,8 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from recinfluence.core.files import resource
 from recinfluence.core.units import Unit
-from recinfluence.show.lists import influence_on_users, retrain_without, unit_lines
+from recinfluence.show.lists import unit_lines
+from recinfluence.show.on_demand import influence_on_users, retrain_without
 from recinfluence.show.unit_plots import every_metric
 
 NOTEBOOK = resource('nbs/experiments', 'explorer.ipynb')
@@ -46,7 +51,7 @@ SIZE = 1280, 1500
 
 @contextlib.contextmanager
 def lab(folder):
-    "JupyterLab on a free port of this machine, with settings of its own; gone afterwards, kernels included."
+    "JupyterLab on a free port, with settings of its own; gone afterwards, kernels included."
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
@@ -155,8 +160,10 @@ class Page:
         ).until(lambda _: what())
 
     def run_all(self):
-        "By the menu; again where JupyterLab has dropped it, as it does while a kernel is still starting."
-        prompts = lambda: [e.text for e in self.all('.jp-Notebook .jp-InputPrompt')]
+        "By the menu; again where JupyterLab drops it, as it does while a kernel is starting."
+
+        def prompts():
+            return [e.text for e in self.all('.jp-Notebook .jp-InputPrompt')]
 
         def answered():
             "JupyterLab asks which kernel where it is told to run before the kernel is connected."
@@ -208,7 +215,11 @@ class Page:
 
     def rows(self, caption):
         "A table of the page: its first column to the rest."
-        js = "const t = [...document.querySelectorAll('.ri table')].find(t => t.caption.innerText.startsWith(arguments[0])); return t ? [...t.tBodies[0].rows].map(r => [...r.cells].map(c => c.innerText)) : null"
+        js = """
+            const t = [...document.querySelectorAll('.ri table')]
+                .find(t => t.caption.innerText.startsWith(arguments[0]));
+            const texts = r => [...r.cells].map(c => c.innerText);
+            return t ? [...t.tBodies[0].rows].map(texts) : null"""
         return self.wait(
             lambda: (
                 (found := self.browser.execute_script(js, caption)) and {r[0]: r[1:] for r in found}
@@ -221,7 +232,10 @@ class Page:
         field.send_keys(Keys.BACKSPACE, text, Keys.TAB)
 
     def pick(self, *labels):
-        "Click lines of the list, the others with Ctrl held; each is waited for, since the browser may send a click on a button before a choice in a list."
+        """Click lines of the list, the others with Ctrl held.
+
+        Each is waited for: the browser may send a click on a button before a choice in a list.
+        """
         for n, label in enumerate(labels):
             o = next(
                 o
@@ -363,7 +377,11 @@ def test_for_whom_is_computed_on_the_sweeps_seeds(page, expected):
 
 def test_retraining_without_a_group_shows_progress_and_then_the_result(page, expected):
     page.browser.execute_script(
-        "window.steps = []; new MutationObserver(() => document.querySelectorAll('.ri progress').forEach(p => window.steps.push([p.value, p.max]))).observe(document.body, {childList: true, subtree: true})"
+        """
+        window.steps = [];
+        const look = () => document.querySelectorAll('.ri progress')
+            .forEach(p => window.steps.push([p.value, p.max]));
+        new MutationObserver(look).observe(document.body, {childList: true, subtree: true})"""
     )
     page.pick('Babe (1995)', 'Copycat (1995)')
     page.click('Add to group')
@@ -410,13 +428,20 @@ def test_every_control_has_a_name_and_tables_and_figures_have_texts(page):
     assert all(
         len(i.accessible_name) > 20 for i in page.all('.ri img')
     ) and page.browser.execute_script(
-        "return [...document.querySelectorAll('.ri table')].every(t => t.caption && t.querySelector('th[scope=col]') && t.querySelector('th[scope=row]'))"
+        """
+        const headed = t => t.caption && t.querySelector('th[scope=col]')
+            && t.querySelector('th[scope=row]');
+        return [...document.querySelectorAll('.ri table')].every(headed)"""
     )
 
 
 def test_it_can_be_worked_by_keyboard_alone(page, expected):
-    active = lambda: page.browser.switch_to.active_element
-    press = lambda *keys: ActionChains(page.browser).send_keys(*keys).perform()
+    def active():
+        return page.browser.switch_to.active_element
+
+    def press(*keys):
+        ActionChains(page.browser).send_keys(*keys).perform()
+
     page.click('Empty the group')
     cells = len(page.all('.jp-Notebook .jp-Cell'))
     page.browser.execute_script('arguments[0].focus()', page.control('Search'))

@@ -1,4 +1,4 @@
-"""Any sweep on one page: its numbers, and nothing from elsewhere."""
+"""The page on a sweep: it stands alone, and every number is the one in its table."""
 
 import base64
 import re
@@ -44,6 +44,10 @@ def drawn(page):
     return [base64.b64decode(f.partition(',')[2]).decode() for f in page.fetched]
 
 
+def said(sure):
+    return str(sure) if np.isfinite(sure.estimate) else '– (all alike)'
+
+
 @pytest.fixture(scope='module')
 def made(tiny, tmp_path_factory):
     return deletion_sweep(
@@ -54,7 +58,7 @@ def made(tiny, tmp_path_factory):
         3,
         7,
         tmp_path_factory.mktemp('made') / 'users.db',
-        3,
+        k=3,
         metrics=['coverage', 'gini'],
         jobs=1,
         progress=False,
@@ -95,10 +99,6 @@ def test_the_numbers_of_a_page_are_those_of_the_influence(made, tmp_path):
     assert [r[0] for r in page.rows[9:19]] == [m.label for m in made.store.metrics.values()]
     for m, metric in made.store.metrics.items():
         own = made.influence(m)
-
-        def said(r):
-            return str(r) if np.isfinite(r.estimate) else '– (all alike)'
-
         r = dict(zip(every, rows[metric.label]))
         assert (r['reliability'], r['of the training part'], r['sees the model']) == (
             said(own.reliability),
@@ -113,10 +113,10 @@ def test_the_numbers_of_a_page_are_those_of_the_influence(made, tmp_path):
         and 'No retraining failed' in text
         and len(drawn(page)) == 2
     )
-    i = made.store.identity
+    about = made.experiment
     assert (
-        i['data_hash'] in rows['data'][1]
-        and i['split_hash'] in rows['split'][1]
+        about.data_hash in rows['data'][1]
+        and about.split_hash in rows['split'][1]
         and rows['recommender'][1].startswith('SVD: ')
         and 'n_factors = 4' in rows['recommender'][1]
     )
@@ -147,7 +147,7 @@ def test_the_same_sweep_is_the_same_page(made, tmp_path):
         2,
         7,
         made.store.path,
-        3,
+        k=3,
         metrics=['coverage', 'gini'],
         jobs=1,
         progress=False,
@@ -284,7 +284,7 @@ def test_metrics_that_cannot_see_the_model_are_called_out_and_not_taken(tiny, tm
     sweep = deletion_sweep(
         Popularity(), tiny, 'users', range(6), 2, k=10, candidates='test', jobs=1, progress=False
     )
-    blind = sweep.store.identity['blind']
+    blind = sweep.experiment.blind
     page, text, rows = page_of(sweep, tmp_path)
     assert (
         'map' in blind
@@ -320,7 +320,7 @@ def test_random_groups(tiny, tmp_path):
         and 'per_seed = 16' in rows['random groups'][1]
         and rows['replicates'][1] == '6 blocks of seeds'
         and rows['retrainings'][1].startswith(
-            f'{6 * sweep.store.groups("ndcg", range(6))[1].shape[1]}, '
+            f'{6 * sweep.groups("ndcg", range(6)).scores.shape[1]}, '
         )
     )
 
