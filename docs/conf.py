@@ -1,4 +1,8 @@
-"""The site: `make docs`. What is not in this folder is staged from the notebooks, the README and the package before Sphinx reads it (_ext/stage.py)."""
+"""The site: `make docs`.
+
+What is not in this folder is staged from the notebooks, the README and the package before Sphinx
+reads it (_ext/stage.py).
+"""
 
 import re
 import sys

@@ -150,6 +150,26 @@ def cited_by_number() -> list[str]:
     return found
 
 
+def cited_by_wrong_name() -> list[str]:
+    "Chapters that are cited and are not there."
+    first = re.compile(r'# (.*)')
+    titles = set()
+    for path in notebooks().values():
+        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+        titles.add(first.match(''.join(cells[0]['source']))[1])
+    found = []
+    for pattern in ['nbs/**/*.ipynb', 'docs/**/*.md', '*.md']:
+        for path in sorted(ROOT.glob(pattern)):
+            if '.ipynb_checkpoints' in str(path) or 'docs/chapters/' in str(path):
+                continue
+            for title in re.findall(r'[Cc]hapter \*([^*\n]+)\*', path.read_text(encoding='utf-8')):
+                if title not in titles:
+                    found.append(
+                        f'{path.relative_to(ROOT)} cites the chapter *{title}*: none is called so'
+                    )
+    return found
+
+
 def failures(rooms: list[str] | None = None) -> list[str]:
     "One line for each thing that is not as the house wants it."
     rooms, found = rooms or ROOMS, []
@@ -161,7 +181,9 @@ def failures(rooms: list[str] | None = None) -> list[str]:
     for name, path in books.items():
         if name.split('.')[0] in rooms:
             found += crowded(name, path)
-    return found + (cited_by_number() if rooms == ROOMS else [])
+    if rooms == ROOMS:
+        found += cited_by_number() + cited_by_wrong_name()
+    return found
 
 
 if __name__ == '__main__':

@@ -16,7 +16,8 @@ from scipy import stats
 from ..core.random import stream
 from ..core.units import Unit
 from ..data.splits import Split
-from ..decisions.validation import _unseen, compare_with_controls
+from ..decisions.comparison import compare_with_controls
+from ..decisions.groups import unseen_test_rows
 from ..engines.registry import find_engine
 from ..influence.influence import Influence
 from ..metrics.evaluator import Evaluator
@@ -329,7 +330,7 @@ def measure(
             a,
             pd.DataFrame(out, columns=columns),
             tuple(seeds),
-            _unseen(a.influence, split),
+            unseen_test_rows(a.influence, split),
             type(recommender).__name__,
             judges[id(own)].metrics,
             recommender.paired or not a.retrains,

@@ -330,7 +330,10 @@ def test_limiting_everybody_lowers_gini_by_construction(seed):
     k, most, count = 4, 3 + seed % 9, lambda t: np.bincount(t[:, :4][t[:, :4] >= 0], minlength=14)
     before, after = count(top), count(limit_in_lists(top, np.ones(14, bool), most))
     assert after.max() <= most and (after >= np.minimum(before, most)).all()
-    gini = lambda x: np.abs(x[:, None] - x).mean() / 2 / x.mean()
+
+    def gini(x):
+        return np.abs(x[:, None] - x).mean() / 2 / x.mean()
+
     if after.sum() == before.sum():
         assert gini(after) <= gini(before) + 1e-12 and (
             gini(after) < gini(before) or before.max() <= most
@@ -363,7 +366,10 @@ def test_what_is_measured_are_the_metrics_of_chapter_02(items, halves):
     split = halves[1]
     own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0])
     e = Evaluator(split, 3, metrics=[*EXPOSURE, own])
-    top = lambda s: e.rank(ItemMean().fit(split.train, s), 27)
+
+    def top(s):
+        return e.rank(ItemMean().fit(split.train, s), 27)
+
     item = split.items[np.bincount(top(70_000).top[:, :3].ravel()).argmax()]
     m = measure(
         limit(items, [item], 1 / 30), ItemMean(), split, k=3, metrics=[*EXPOSURE, own], **QUICK
@@ -411,7 +417,10 @@ def test_a_choice_by_a_metric_that_is_not_measured_is_judged_by_the_first_that_i
     ).influence('first')
     a = leave_out(ranked, 4)
     assert 'by First is right' in repr(a)
-    run = lambda **kw: measure(a, ItemMean(), halves[1], k=3, **QUICK, **kw)
+
+    def run(**kw):
+        return measure(a, ItemMean(), halves[1], k=3, **QUICK, **kw)
+
     assert (
         ', MAP among everyone:' in run().conclusion()
         and ', First is right among everyone:' in run(metrics=[own]).conclusion()
@@ -432,7 +441,10 @@ def test_item_actions_do_what_they_say_to_the_lists(items, halves):
             r.top[:, :3], full.drop(gone).top[:, :3]
         )  # this model's items do not know of each other
     (r,) = (p := promote(items, 4, 2)).do(trial, [p.doses])
-    count = lambda t: np.isin(t[:, :3], np.searchsorted(split.items, best)).sum()
+
+    def count(t):
+        return np.isin(t[:, :3], np.searchsorted(split.items, best)).sum()
+
     assert set(p.doses.index) == set(best) and count(r.top) > count(full.top)
     (r,) = (q := limit(items, split.items.tolist())).do(trial, [q.doses])
     shown = r.top[:, :3]

@@ -563,9 +563,12 @@ def test_the_defaults_are_table_10():
 @given(st.data())
 def test_margins_are_exact_where_a_table_has_them(data):
     users, items = data.draw(st.integers(1, 30)), data.draw(st.integers(1, 30))
-    limits = lambda n, others: st.tuples(st.integers(1, others), st.integers(1, others)).map(
-        lambda x: tuple(sorted(x))
-    )
+
+    def limits(n, others):
+        return st.tuples(st.integers(1, others), st.integers(1, others)).map(
+            lambda x: tuple(sorted(x))
+        )
+
     u, i = data.draw(limits(users, items)), data.draw(limits(items, users))
     least, most = (
         max((users - 1) * u[0] + u[1], (items - 1) * i[0] + i[1]),

@@ -228,9 +228,12 @@ def test_top_candidates_only(crowd, tmp_path):
     ranked = deletion_sweep(Popularity(), crowd, 'items', replicates=2, **QUICK).influence(
         'ndcg', 'training'
     )
-    ask = lambda r=ranked: quote(
-        model, crowd, 'items', 0.2, ranked=r, stretch=True, seed=0, store=tmp_path, **QUICK
-    )
+
+    def ask(r=ranked):
+        return quote(
+            model, crowd, 'items', 0.2, ranked=r, stretch=True, seed=0, store=tmp_path, **QUICK
+        )
+
     offer = ask()
     n = int(offer.table.units['refining'])
     assert (
@@ -276,9 +279,12 @@ def test_top_candidates_only(crowd, tmp_path):
 
 def test_a_quote_in_a_folder_is_kept_and_is_for_one_question(crowd, tmp_path):
     model = NCF(n_epochs=1, batch_size=64)
-    ask = lambda **kw: quote(
-        model, crowd, **{'units': 'items', 'budget': '1h', 'store': tmp_path, **QUICK, **kw}
-    )
+
+    def ask(**kw):
+        return quote(
+            model, crowd, **{'units': 'items', 'budget': '1h', 'store': tmp_path, **QUICK, **kw}
+        )
+
     first = ask()
     kept = (tmp_path / 'quote.json').read_bytes()
     again = ask()
@@ -300,7 +306,10 @@ def test_a_quote_in_a_folder_is_kept_and_is_for_one_question(crowd, tmp_path):
 def test_a_budget_that_is_too_short_can_be_stretched_and_says_so(crowd, tmp_path):
     "By tenths, to the first that a plain quote accepts; and kept as it was."
     model = NCF(n_epochs=1, batch_size=64)
-    ask = lambda: quote(model, crowd, 'items', 0.001, store=tmp_path, stretch=True, **QUICK)
+
+    def ask():
+        return quote(model, crowd, 'items', 0.001, store=tmp_path, stretch=True, **QUICK)
+
     first = ask()
     tenths = np.log(first.budget / 0.001) / np.log(1.1)
     assert (

@@ -40,7 +40,9 @@ def simulated():
 
 
 def text_ids(split):
-    named = lambda f: f.assign(user='u' + f.user.astype(str), item='i' + f['item'].astype(str))
+    def named(f):
+        return f.assign(user='u' + f.user.astype(str), item='i' + f['item'].astype(str))
+
     return make_split(
         named(split.train),
         named(split.test),
@@ -99,9 +101,12 @@ def test_planting_follows_its_seed_and_not_the_other_kinds(simulated):
         plant(simulated, 'careless', n=5, seed=1).split.hash == same.split.hash != other.split.hash
     )
     joint = plant(simulated, ['average', 'careless'], n=5, seed=1)
-    rows = lambda p: p.split.train[
-        p.split.train.user.isin(p.users.index[p.users.kind == 'careless'])
-    ][['item', 'rating']].reset_index(drop=True)
+
+    def rows(p):
+        return p.split.train[p.split.train.user.isin(p.users.index[p.users.kind == 'careless'])][
+            ['item', 'rating']
+        ].reset_index(drop=True)
+
     assert (
         rows(joint).equals(rows(same))
         and joint.split.hash == plant(simulated, ['average', 'careless'], n=5, seed=1).split.hash
@@ -135,7 +140,9 @@ def profiles(p):
 
 
 def test_duplicates_are_one_existing_profile(simulated):
-    pairs = lambda f: frozenset(zip(f['item'], f.rating))
+    def pairs(f):
+        return frozenset(zip(f['item'], f.rating))
+
     copies = {pairs(f) for f in profiles(plant(simulated, 'duplicates', n=6))}
     assert len(copies) == 1 and copies <= {pairs(f) for _, f in simulated.train.groupby('user')}
 
@@ -326,9 +333,12 @@ def test_careless_and_informative_do_what_they_are_meant_to(simulated):
     "All of a kind at once, and one by one: careless raters behind real users, and far behind informative ones."
     p = plant(simulated, ['careless', 'informative'], n=10)
     raters = SVD(n_factors=5, n_epochs=10)
-    run = lambda *a, **k: deletion_sweep(
-        raters, p.split, *a, jobs=1, progress=False, **k
-    ).influence('rmse', 'training')
+
+    def run(*a, **k):
+        return deletion_sweep(raters, p.split, *a, jobs=1, progress=False, **k).influence(
+            'rmse', 'training'
+        )
+
     whole = run([p.unit('careless'), p.unit('informative')], replicates=3, seed=50).frame
     assert whole.high['users all careless'] < 0 < whole.low['users all informative']
     e = run(replicates=1).frame.set_index('id')[['estimate']]
@@ -408,9 +418,12 @@ def test_permuted_deletions_keep_the_trainings_and_lose_the_units():
 
     tables = [permuted_deletions(Sweep(), 'map', n) for n in range(300)]
     assert (summarise(Sweep.x).q < 0.05).sum() > 10
-    levels = lambda t, s: np.sort(
-        np.diff(np.sort(np.append(0, t[:, s])))
-    )  # the same trainings, another one called full
+
+    def levels(t, s):
+        return np.sort(
+            np.diff(np.sort(np.append(0, t[:, s])))
+        )  # the same trainings, another one called full
+
     assert (
         np.allclose(levels(tables[0], 2), levels(Sweep.x, 2))
         and not np.allclose(tables[0], tables[1])

@@ -184,9 +184,12 @@ def test_matched_groups_match(skewed, kind):
         assert np.median(np.abs(np.sort(rows[list(own)].to_numpy()) - wanted) / wanted) < (
             0.1 if kind == 'users' else 0.4
         )
-    off = lambda units: np.mean(
-        [abs(rows[list(getattr(u, kind))].mean() - rows[list(ids)].mean()) for u in units]
-    )
+
+    def off(units):
+        return np.mean(
+            [abs(rows[list(getattr(u, kind))].mean() - rows[list(ids)].mean()) for u in units]
+        )
+
     assert off(units) < 0.4 * off(random_controls(kind, size, skewed, 12))
 
 
@@ -260,7 +263,10 @@ def test_difference_and_error_by_plain_pandas(judged):
     raw = judged.sweep.frame()
     raw = raw[raw.metric == 'mae']
     f = judged.frame()
-    mean = lambda keys: raw[raw.unit.isin(keys)].groupby('seed').training.mean()
+
+    def mean(keys):
+        return raw[raw.unit.isin(keys)].groupby('seed').training.mean()
+
     differences = {}
     for end in ('best', 'worst'):
         g = judged.groups[(judged.groups.end == end) & (judged.groups['size'] == 6)]

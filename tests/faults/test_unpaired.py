@@ -138,7 +138,10 @@ def test_it_is_said_on_every_result(result, model, tiny):
 
 
 def test_lists_of_the_full_model_have_nothing_to_pair(tiny):
-    "An action that retrains nothing compares two lists of one model: it would be wrong to say it of those."
+    """An action that retrains nothing compares two lists of one model.
+
+    It would be wrong to say it of those.
+    """
     assert (
         'not paired' not in repr(measured(Loose(), tiny, promote, 'items')).lower()
         and 'not paired'

@@ -37,7 +37,10 @@ def by_peer(split, scores, k, candidates):
             .query('seen.isna()')
             .drop(columns='seen')
         )
-    rank = lambda f: f(split.test, long, k=k, **kw)
+
+    def rank(f):
+        return f(split.test, long, k=k, **kw)
+
     both = dict(rating_true=split.test, rating_pred=scored[['user', 'item', 'prediction']])
     return {
         'map': rank(peer.map),
@@ -115,10 +118,13 @@ def test_sees_model_agrees_with_brute_force(k, candidates):
         ([(0, 0), (1, 1), (1, 2), (1, 3)], [(0, 1)]),
     ]
     for train, test in worlds:
-        f = lambda rows: pd.DataFrame(
-            [(u, i, float(2 + (u + i) % 3), 0) for u, i in rows],
-            columns=['user', 'item', 'rating', 'timestamp'],
-        )
+
+        def f(rows):
+            return pd.DataFrame(
+                [(u, i, float(2 + (u + i) % 3), 0) for u, i in rows],
+                columns=['user', 'item', 'rating', 'timestamp'],
+            )
+
         split = make_split(f(train), f(test), load_interactions(f(train + test)))
         e = Evaluator(split, k, candidates)
         values = [

@@ -65,9 +65,10 @@ def slowly(split, scores, k, candidates, unit=Unit()):
         lists[u] = sorted(pool, key=lambda i: (-scores[row[u], at[i]], at[i]))[:k]
     shown = [sum(i in l for l in lists.values()) for i in items]
     n, total = len(items), sum(shown)
-    over = lambda f: [
-        sum(map(f, lists[u])) / len(lists[u]) for u in users if u in tested and lists[u]
-    ]
+
+    def over(f):
+        return [sum(map(f, lists[u])) / len(lists[u]) for u in users if u in tested and lists[u]]
+
     return {
         'coverage': sum(s > 0 for s in shown) / n,
         'gini': sum(abs(a - b) for a in shown for b in shown) / (2 * n * total),
@@ -244,9 +245,11 @@ def test_deleting_nothing_is_nothing_and_direction_is_kept(tiny):
 
 
 def test_the_eight_stay_as_they_are_and_processes_agree(tiny):
-    run = lambda **kw: deletion_sweep(
-        NCF(n_epochs=1, batch_size=32), tiny, 'users', ids=range(6), k=3, progress=False, **kw
-    )
+    def run(**kw):
+        return deletion_sweep(
+            NCF(n_epochs=1, batch_size=32), tiny, 'users', ids=range(6), k=3, progress=False, **kw
+        )
+
     plain, more, split_up = (
         run(jobs=1),
         run(jobs=1, metrics=[*EXPOSURE, *AGAIN]),
@@ -264,18 +267,22 @@ def test_the_eight_stay_as_they_are_and_processes_agree(tiny):
 
 
 def test_a_store_knows_its_metrics(tiny, tmp_path):
-    run = lambda metrics: deletion_sweep(
-        Popularity(),
-        tiny,
-        'users',
-        ids=[1, 2],
-        k=3,
-        metrics=metrics,
-        jobs=1,
-        progress=False,
-        store=tmp_path / 's.db',
-    )
-    best = lambda n: Metric('best', 'Best place', +1, True, lambda r: r.hit[:, :n].any(1))
+    def run(metrics):
+        return deletion_sweep(
+            Popularity(),
+            tiny,
+            'users',
+            ids=[1, 2],
+            k=3,
+            metrics=metrics,
+            jobs=1,
+            progress=False,
+            store=tmp_path / 's.db',
+        )
+
+    def best(n):
+        return Metric('best', 'Best place', +1, True, lambda r: r.hit[:, :n].any(1))
+
     first = run([best(1)]).store.content_hash()
     assert run([best(1)]).store.content_hash() == first
     for other in (

@@ -108,7 +108,10 @@ def test_ranked_influence_draws_every_estimate_interval_and_the_placebo_band(inf
 
 def test_influence_against_correlates_as_scipy_does(influence, tiny):
     f = influence.frame
-    said = lambda ax: ax.get_title('left').replace('\n', ' ').split('Spearman ')[1].split()[0]
+
+    def said(ax):
+        return ax.get_title('left').replace('\n', ' ').split('Spearman ')[1].split()[0]
+
     assert said(influence_against(influence)) == f'{stats.spearmanr(f.n_train, f.estimate)[0]:+.2f}'
     mean = tiny.train.groupby('user').rating.mean()
     ax = influence_against(influence, mean[mean.index > 4], 'own')  # others by id, some missing
@@ -300,9 +303,10 @@ def test_a_column_wide_legible_and_nothing_cut_off(influence, effects, tiny, mon
             if t.get_visible() and t.get_text().strip() and t.get_window_extent().width
         ]
         assert f.get_figwidth() == COLUMN and min(t.get_fontsize() for t in texts) >= 7
-        inside = lambda b: (
-            frame.x0 <= b.x0 and b.x1 <= frame.x1 and frame.y0 <= b.y0 and b.y1 <= frame.y1
-        )
+
+        def inside(b):
+            return frame.x0 <= b.x0 and b.x1 <= frame.x1 and frame.y0 <= b.y0 and b.y1 <= frame.y1
+
         words = [
             t
             for t in texts

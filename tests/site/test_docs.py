@@ -1,4 +1,8 @@
-"""The documentation site: built once, strictly; its links, its reference, its search, its pages in a browser, and the code on them."""
+"""The documentation site.
+
+Built once, strictly; its links, its reference, its search, its pages in a browser, and the code on
+them.
+"""
 
 import ast
 import contextlib
@@ -87,7 +91,10 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
-    "Built from a copy of the checkout, with a lesson and a report put there; every warning is an error."
+    """Built from a copy of the checkout, with a lesson and a report put there.
+
+    Every warning is an error.
+    """
     copy = tmp_path_factory.mktemp('docs') / 'copy'
     copy.mkdir()
     kept = subprocess.run(
@@ -194,7 +201,10 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, p
 
 
 def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(site, tmp_path):
-    "Two links to a server of our own; all others meet a closed door, so that nothing outside is asked."
+    """Two links to a server of our own.
+
+    All others meet a closed door, so that nothing outside is asked.
+    """
 
     class Here(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
@@ -286,7 +296,10 @@ def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
 
 
 def entries(site, module):
-    "What the reference shows of a module: id -> (parameters of the signature, {parameter: what it is}, all text)."
+    """What the reference shows of a module.
+
+    Id -> (parameters of the signature, {parameter: what it is}, all text).
+    """
     from bs4 import BeautifulSoup
 
     out = {}
@@ -549,7 +562,10 @@ def blocks(page):
 
 @pytest.fixture
 def one_core():
-    "One core for this process and for what it starts: sweeps this small only lose by processes of their own."
+    """One core for this process and for what it starts.
+
+    Sweeps this small only lose by processes of their own.
+    """
     if not hasattr(os, 'sched_setaffinity'):
         yield
         return
@@ -569,7 +585,10 @@ def test_the_code_of_a_how_to_runs(page, tmp_path, monkeypatch, request, one_cor
     monkeypatch.chdir(tmp_path)
     space = {'__name__': 'howto'}
     ran = 0
-    cli = f'recinfluence() {{ "{sys.executable}" -c "import sys; from recinfluence.cli.main import main; sys.exit(main())" "$@"; }}\n'
+    cli = (
+        f'recinfluence() {{ "{sys.executable}" -c "import sys; from recinfluence.cli.main '
+        f'import main; sys.exit(main())" "$@"; }}\n'
+    )
     for line, language, code, skip in found:
         if skip:
             if language == 'python':
@@ -646,7 +665,11 @@ def test_pages_fit_the_screen_and_stay_at_home(browser, address, pages, width):
     ]:
         browser.get(f'{address}/{name}')
         wide, loaded, article = browser.execute_script(
-            "return [document.documentElement.scrollWidth, performance.getEntriesByType('resource').map(e => e.name), document.querySelector('article') !== null]"
+            (
+                'return [document.documentElement.scrollWidth, '
+                "performance.getEntriesByType('resource').map(e => e.name), "
+                "document.querySelector('article') !== null]"
+            )
         )
         assert wide <= width, f'{name} is {wide} wide on a screen of {width}'
         assert all(l.startswith((address, 'data:')) for l in loaded), (name, loaded)
