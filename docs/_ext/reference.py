@@ -176,6 +176,7 @@ class Reference:
                 if '_HOMES' in _names(n)
             )
         )
+        self.home |= {name: m for m, names in self.everyday.items() for name in names}
 
     # What is written in words
 

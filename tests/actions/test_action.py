@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from recinfluence.actions.measured import measure, with_reserve
 from scipy import stats
 
-from recinfluence.actions import action as curation
-from recinfluence.actions.action import Trial, measure, with_reserve
+from recinfluence.actions import measured, overview
+from recinfluence.actions.action import Trial
 from recinfluence.actions.audits import (
     group_audit,
     newcomers,
@@ -27,7 +28,7 @@ from recinfluence.actions.on_users import (
 from recinfluence.actions.overview import action_page, actions_table
 from recinfluence.core.random import stream
 from recinfluence.data.interactions import Interactions, load_interactions
-from recinfluence.data.splits import chrono_split
+from recinfluence.data.splits import Split, chrono_split
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.exposure import EXPOSURE
 from recinfluence.metrics.metric import METRICS, Metric
@@ -151,13 +152,13 @@ def test_weighing_by_influence_helps_and_the_same_weights_by_lot_do_not(users, h
 
 def test_doses_by_lot_are_the_same_doses(users):
     for a in (leave_out(users, 9, 0.3), weigh(users, 0.7), segment(users)):
-        lots = a.by_lot(5, seed=1)
+        lots = a.at_random(5, seed=1)
         assert all(
             sorted(d) == sorted(a.doses) and d.index.is_unique and set(d.index) <= set(a.pool)
             for d in lots
         )
         assert len({tuple(d[sorted(d.index)]) + tuple(sorted(d.index)) for d in lots}) == 5 and all(
-            x.equals(y) for x, y in zip(lots, a.by_lot(5, seed=1))
+            x.equals(y) for x, y in zip(lots, a.at_random(5, seed=1))
         )
 
 
@@ -194,7 +195,7 @@ def test_under_chance_the_verdict_is_right_nineteen_times_in_twenty(users, halve
 def test_seeds_that_chose_are_refused_and_fresh_ones_are_used(users, halves, monkeypatch):
     used = []
     monkeypatch.setattr(
-        curation,
+        measured,
         'Trial',
         type(
             'Spy',
@@ -269,7 +270,7 @@ def test_gaps_by_hand():
         {'title': list('abcd'), 'genres': ['Drama', 'Drama|War', 'War', 'Comedy']},
         index=[10, 11, 12, 13],
     )
-    split = curation.Split(f, f[:0], Interactions(f, items=about), {})
+    split = Split(f, f[:0], Interactions(f, items=about), {})
     g = genre_gaps(split, [0])
     share = np.array([2.5, 1.5, 1]) / 5
     own = np.array([1.5, 0.5, 0]) / 2
@@ -485,7 +486,7 @@ def test_traits_that_matter_are_found_and_used(halves):
         },
         index=range(n),
     )
-    split = curation.Split(f, f[:40], Interactions(f, items=about), {})
+    split = Split(f, f[:40], Interactions(f, items=about), {})
     frame = pd.DataFrame(
         {
             'id': range(n),
@@ -662,7 +663,7 @@ def test_a_table_and_three_pages(users, items, halves):
         and t.verdict.iloc[0] == 'helps; better than by lot'
         and {'effect', 'low', 'high', 'random', 'random_low', 'random_high', 'q', 'size'} <= set(t)
     )
-    for audience in curation.AUDIENCES:
+    for audience in overview.AUDIENCES:
         page = action_page(audience, t, users, ['A further sentence.'])
         assert (
             audience in page

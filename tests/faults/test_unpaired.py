@@ -5,8 +5,8 @@ import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import pytest
+from recinfluence.actions.measured import measure
 
-from recinfluence.actions.action import measure
 from recinfluence.actions.exposure_shift import exposure_shift
 from recinfluence.actions.on_items import promote, prune
 from recinfluence.actions.on_users import leave_out

@@ -27,14 +27,18 @@ import pytest
 pytest.importorskip('sphinx', reason='the site is built with Python 3.11 or newer')
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(p.stem for p in (ROOT / 'recinfluence').glob('[a-z]*.py'))
+MODULES = sorted(
+    f'{p.parent.name}.{p.stem}'
+    for p in (ROOT / 'recinfluence').glob('*/[a-z]*.py')
+    if p.parent.name != 'kernels'
+)
 LESSON = {
     'cells': [
         {
             'cell_type': 'markdown',
             'id': 'a',
             'metadata': {},
-            'source': '# A planted lesson\n\nSee chapter 06.',
+            'source': '# A planted lesson\n\nSee chapter *Deletion*.',
         },
         {
             'cell_type': 'code',
@@ -273,7 +277,7 @@ def test_no_stylesheet_loads_from_elsewhere(site):
 
 def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
     own = ROOT / 'nbs'
-    assert {f'chapters/{p.stem}.html' for p in own.glob('[0-9]*.ipynb')} | {
+    assert {f'chapters/{p.parent.name}/{p.stem}.html' for p in own.glob('[0-9]*/[0-9]*.ipynb')} | {
         f'experiments/{p.stem}.html' for p in (own / 'experiments').glob('*.ipynb')
     } | {f'course/{p.stem}.html' for p in (own / 'tutorials').glob('[0-9]*.ipynb')} <= set(pages)
     for name, page in pages.items():
@@ -284,7 +288,7 @@ def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
     assert (
         'shown = 2' in text
         and 'secret' not in text
-        and '../chapters/06_deletion.html' in planted.links
+        and '../chapters/07_engines/1_deletion.html' in planted.links
     )
     assert 'course/9_planted.html' in pages['index.html'].links + [
         f'course/{l}' for l in pages['course/index.html'].links
@@ -649,7 +653,7 @@ def test_a_search_finds_the_chapter(browser, address, site, served):
             ]
         )
     )
-    assert any('chapters/06_deletion.html' in l for l in found[:10]), found[:10]
+    assert any('chapters/07_engines/1_deletion.html' in l for l in found[:10]), found[:10]
 
 
 @pytest.mark.parametrize('width', [1280, 390])
