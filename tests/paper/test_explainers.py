@@ -47,6 +47,7 @@ def read(made):
     )
 
 
+@pytest.mark.slow
 def test_counts_are_those_of_the_methods(read):
     f = read('explainers_measured').set_index(['model', 'method', 'engine', 'units']).retrainings
     for model, n in itertools.product(['NCF', 'SVD'], N):
