@@ -267,6 +267,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                                    'recinfluence/adapters/surprise.py'),
                                                 'recinfluence.adapters.surprise._pair_normal': ( '05_adapters/surprise.html#_pair_normal',
                                                                                                  'recinfluence/adapters/surprise.py')},
+            'recinfluence.bench': {},
             'recinfluence.cli.data': { 'recinfluence.cli.data._dataset_option': ( '14_cli/data.html#_dataset_option',
                                                                                   'recinfluence/cli/data.py'),
                                        'recinfluence.cli.data.data_fetch': ('14_cli/data.html#data_fetch', 'recinfluence/cli/data.py'),
