@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,23 +19,11 @@ from ..influence.influence import Influence
 from ..metrics.ranking import Ranked
 
 # %% auto #0
-__all__ = ['traits', 'trait_effects', 'seat_newcomers', 'predict_from_traits', 'newcomers', 'popularity_audit', 'seed_interval',
-           'group_audit']
+__all__ = ['traits', 'cold_items', 'cold_traits', 'compare_means', 'trait_effects', 'predict_from_traits', 'seat_newcomers',
+           'newcomers', 'Interval', 'mean_with_interval', 'correlation_with_interval', 'popularity_audit',
+           'describe_group', 'group_audit']
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c004
-def _cold(influence, few):
-    f = ranked_units(influence, 'items')
-    f = f[f.n_train <= few]
-    if len(f) < 20:
-        raise ValueError(
-            (
-                f'{len(f)} ranked items have at most {few} train rows: at least 20 are '
-                'needed to learn from. Take a larger `few`.'
-            )
-        )
-    return f
-
-# %% ../../nbs/11_actions/5_audits.ipynb #c005
+# %% ../../nbs/11_actions/5_audits.ipynb #c007
 def traits(
     split: Split,
     items: Iterable | None = None,  # ids; default: all of train
@@ -42,75 +31,74 @@ def traits(
     "Genres (0 or 1), year of release, and mean of the train ratings."
     ids = split.items if items is None else np.array(list(items))
     about = split.interactions.items
-    out = pd.DataFrame({'mean rating': split.train.groupby('item').rating.mean().reindex(ids)})
+    table = pd.DataFrame({'mean rating': split.train.groupby('item').rating.mean().reindex(ids)})
     if about is not None and 'date' in about:
         year = about.date.reindex(ids).dt.year
-        out['year'] = year.fillna(year.median())
+        table['year'] = year.fillna(year.median())
     if about is not None and 'genres' in about:
-        out = out.join(
-            about.genres.reindex(ids)
-            .fillna('')
-            .str.get_dummies('|')
-            .drop(columns='', errors='ignore')
-            .set_axis(ids)
-        )
-    return out.astype(float)
+        genres = about.genres.reindex(ids).fillna('').str.get_dummies('|')
+        table = table.join(genres.drop(columns='', errors='ignore').set_axis(ids))
+    return table.astype(float)
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c006
+# %% ../../nbs/11_actions/5_audits.ipynb #c010
+def cold_items(
+    influence: Influence,  # of items
+    few: int = 10,  # train rows that a cold item has at most
+) -> pd.DataFrame:
+    "The influence's frame by id, best first, cold items only."
+    ranked = ranked_units(influence, 'items')
+    cold = ranked[ranked.n_train <= few]
+    if len(cold) < 20:
+        raise ValueError(
+            f'{len(cold)} ranked items have at most {few} train rows: at least 20 are '
+            'needed to learn from. Take a larger `few`.'
+        )
+    return cold
+
+# %% ../../nbs/11_actions/5_audits.ipynb #c013
+def cold_traits(
+    split: Split,
+    cold: pd.DataFrame,  # what `cold_items` gave
+) -> pd.DataFrame:  # items × traits
+    "Traits of cold items, each of which has train rows in this split."
+    unknown = cold.index[~cold.index.isin(split.train['item'])]
+    if len(unknown):
+        raise ValueError(
+            f'{len(unknown)} cold items, such as {unknown[0]!r}, have no train rows in this '
+            'split. Give the split that the influence was measured on.'
+        )
+    return traits(split, cold.index)
+
+# %% ../../nbs/11_actions/5_audits.ipynb #c016
+def compare_means(
+    chosen: pd.Series,  # influence of units that have something in common
+    others: pd.Series,
+) -> dict[str, float]:
+    "The difference of two means with its interval and p-value, by Welch's test."
+    test = stats.ttest_ind(chosen, others, equal_var=False)
+    low, high = test.confidence_interval()
+    difference = chosen.mean() - others.mean()
+    return {'difference': difference, 'low': low, 'high': high, 'p': test.pvalue}
+
+# %% ../../nbs/11_actions/5_audits.ipynb #c017
 def trait_effects(
     influence: Influence,  # of items
     split: Split,
     few: int = 10,  # train rows that a cold item has at most
-) -> (
-    pd.DataFrame
-):  # a row a trait: items that have it, difference in influence with its interval, q
-    """What cold items of high influence have in common.
+) -> pd.DataFrame:  # a row a trait: items that have it, difference with its interval, q
+    "What cold items of high influence have in common: influence with a trait less without it."
+    cold, rows = cold_items(influence, few), {}
+    for name, value in cold_traits(split, cold).items():
+        yes_or_no = set(value.unique()) <= {0.0, 1.0}
+        has = (value > (0 if yes_or_no else value.median())).to_numpy()
+        chosen, others = cold.estimate[has], cold.estimate[~has]
+        if min(len(chosen), len(others)) >= 5:
+            rows[name] = {'items': len(chosen), **compare_means(chosen, others)}
+    table = pd.DataFrame(rows).T.rename_axis('trait')
+    table = table.assign(q=stats.false_discovery_control(table.p)).drop(columns='p')
+    return table.sort_values('difference', ascending=False)
 
-    Influence of those with a trait (above its median) less that of the others.
-    """
-    f = _cold(influence, few)
-    t = traits(split, f.index)
-    rows = {}
-    for name, x in t.items():
-        own = (x > (0 if set(x.unique()) <= {0.0, 1.0} else x.median())).to_numpy()
-        a, b = f.estimate[own], f.estimate[~own]
-        if min(len(a), len(b)) < 5:
-            continue
-        test = stats.ttest_ind(a, b, equal_var=False)
-        low, high = test.confidence_interval()
-        rows[name] = {
-            'items': len(a),
-            'difference': a.mean() - b.mean(),
-            'low': low,
-            'high': high,
-            'p': test.pvalue,
-        }
-    out = pd.DataFrame(rows).T.rename_axis('trait')
-    return (
-        out.assign(q=stats.false_discovery_control(out.p))
-        .drop(columns='p')
-        .sort_values('difference', ascending=False)
-    )
-
-# %% ../../nbs/11_actions/5_audits.ipynb #c007
-def seat_newcomers(
-    whole: np.ndarray,  # (users, candidates) all candidates of each user in order, -1: none
-    chosen: np.ndarray,  # (items,) True: may take the last place
-    k: int,  # places of a list
-) -> np.ndarray:  # (users, k)
-    """Lists whose last place goes to the chosen item that stands highest.
-
-    As they were where no chosen item is a candidate.
-    """
-    own = (whole >= 0) & chosen[whole]
-    first = np.where(own.any(1), own.argmax(1), k - 1)
-    best = np.take_along_axis(whole, first[:, None], 1)
-    rest = np.where(
-        np.arange(k - 1) < first[:, None], whole[:, : k - 1], whole[:, 1:k]
-    )  # closed up where the seat was taken from within
-    return np.concatenate([rest, best], 1)
-
-# %% ../../nbs/11_actions/5_audits.ipynb #c008
+# %% ../../nbs/11_actions/5_audits.ipynb #c022
 def predict_from_traits(
     table: pd.DataFrame,  # traits of cold items
     influence: np.ndarray,  # (items,)
@@ -128,7 +116,21 @@ def predict_from_traits(
         predicted[~fit] = mean + scaled[~fit] @ slopes
     return predicted
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c009
+# %% ../../nbs/11_actions/5_audits.ipynb #c025
+def seat_newcomers(
+    whole: np.ndarray,  # (users, candidates) all candidates of each user in order, -1: none
+    chosen: np.ndarray,  # (items,) True: may take the last place
+    k: int,  # places of a list
+) -> np.ndarray:  # (users, k)
+    "Lists whose last place goes to the chosen item that stands highest, if there is any."
+    may_sit = (whole >= 0) & chosen[whole]
+    first = np.where(may_sit.any(1), may_sit.argmax(1), k - 1)
+    guest = np.take_along_axis(whole, first[:, None], 1)
+    # closed up where the guest came from within the list
+    closed_up = np.where(np.arange(k - 1) < first[:, None], whole[:, : k - 1], whole[:, 1:k])
+    return np.concatenate([closed_up, guest], 1)
+
+# %% ../../nbs/11_actions/5_audits.ipynb #c028
 def newcomers(
     influence: Influence,  # of items
     split: Split,
@@ -138,9 +140,9 @@ def newcomers(
     seed: int = 0,
 ) -> Action:
     "Cold start: each list's last place goes to cold items of the highest predicted influence."
-    cold = _cold(influence, few)
+    cold = cold_items(influence, few)
     fold = stream(seed, 'folds', len(cold)).permutation(len(cold)) % folds
-    predicted = predict_from_traits(traits(split, cold.index), cold.estimate.to_numpy(), fold)
+    predicted = predict_from_traits(cold_traits(split, cold), cold.estimate.to_numpy(), fold)
     chosen = cold.index[np.argsort(-predicted, kind='stable')[:items]]
 
     def do(trial, arms):
@@ -151,72 +153,80 @@ def newcomers(
     name, doses = 'a seat for cold items, by traits', pd.Series(1.0, chosen)
     return Action(name, 'items', doses, tuple(cold.index), do, influence, retrains=False)
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c011
+# %% ../../nbs/11_actions/5_audits.ipynb #c031
+class Interval(NamedTuple):
+    "A value with its 95 % interval."
+
+    value: float
+    low: float
+    high: float
+
+# %% ../../nbs/11_actions/5_audits.ipynb #c032
+def mean_with_interval(
+    values: pd.Series,  # one for each unit or seed
+) -> Interval:  # NaN at its ends: one value only
+    "The mean with its 95 % interval, by a t distribution."
+    number, half = len(values), np.nan
+    if number > 1:
+        half = stats.t.ppf(0.975, number - 1) * values.std(ddof=1) / np.sqrt(number)
+    return Interval(values.mean(), values.mean() - half, values.mean() + half)
+
+# %% ../../nbs/11_actions/5_audits.ipynb #c033
+def correlation_with_interval(
+    first: pd.Series,
+    second: pd.Series,
+) -> Interval:
+    "Spearman's rank correlation with its 95 % interval, by Fisher's transformation."
+    r = stats.spearmanr(first, second).statistic
+    half = 1.96 * np.sqrt((1 + r * r / 2) / (len(first) - 3))  # Bonett and Wright (2000)
+    return Interval(r, *np.tanh([np.arctanh(r) - half, np.arctanh(r) + half]))
+
+# %% ../../nbs/11_actions/5_audits.ipynb #c034
 def popularity_audit(
     influence: Influence,  # of users or items
 ) -> pd.DataFrame:  # a row a question: value, low, high
-    """Influence against the number of train rows.
-
-    Rank correlation, mean of the most popular tenth and of the others, each with a 95 % interval.
-    """
-    f = influence.frame[influence.frame.n_train > 0]
-    n = len(f)
-    r = stats.spearmanr(f.estimate, f.n_train).statistic
-    head = f.n_train.rank(ascending=False, method='first') <= max(1, n // 10)
-    half = 1.96 * np.sqrt((1 + r * r / 2) / (n - 3))
+    "Influence against the number of train rows: correlation, and means by popularity."
+    units = influence.frame[influence.frame.n_train > 0]
+    head = units.n_train.rank(ascending=False, method='first') <= max(1, len(units) // 10)
     rows = {
-        'rank correlation with train rows': (
-            r,
-            *np.tanh([np.arctanh(r) - half, np.arctanh(r) + half]),
-        )
+        'rank correlation with train rows': correlation_with_interval(
+            units.estimate, units.n_train
+        ),
+        'mean influence, most popular tenth': mean_with_interval(units.estimate[head]),
+        'mean influence, the others': mean_with_interval(units.estimate[~head]),
     }
-    for name, x in (
-        ('mean influence, most popular tenth', f.estimate[head]),
-        ('mean influence, the others', f.estimate[~head]),
-    ):
-        rows[name] = (x.mean(), *seed_interval(x))
-    return pd.DataFrame(rows, ['value', 'low', 'high']).T
+    return pd.DataFrame(rows, list(Interval._fields)).T
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c012
-def seed_interval(x):
-    half = (
-        stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)) if len(x) > 1 else np.nan
-    )
-    return x.mean() - half, x.mean() + half
+# %% ../../nbs/11_actions/5_audits.ipynb #c037
+def describe_group(
+    inside: pd.DataFrame,  # the group's rows of an influence's frame
+    outside: pd.DataFrame,  # everybody else's
+    served: pd.Series | None,  # user id -> the user's value of a metric
+) -> dict[str, float]:
+    "One line of a table of groups."
+    comparable = min(len(inside), len(outside)) > 1
+    row = {'users': len(inside), 'train rows': inside.n_train.mean()}
+    row |= zip(('influence', 'low', 'high'), mean_with_interval(inside.estimate))
+    row['p'] = compare_means(inside.estimate, outside.estimate)['p'] if comparable else np.nan
+    if served is not None:
+        values = served.reindex(inside.index).dropna()
+        row |= zip(('served', 'served_low', 'served_high'), mean_with_interval(values))
+    return row
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c014
+# %% ../../nbs/11_actions/5_audits.ipynb #c038
 def group_audit(
     influence: Influence,  # of users
     by: pd.Series,  # user id -> group
     served: pd.Series | None = None,  # user id -> own metric, such as NDCG
 ) -> pd.DataFrame:  # a row a group
-    """Mean influence of each group of users with its interval, and whether it differs from
-    everybody else's; how well they are served.
-    """
-    f = ranked_units(influence, 'users')
-    group = by.reindex(f.index)
-    rows = {}
-    for name in group.dropna().unique():
-        own = (group == name).to_numpy()
-        x = f.estimate[own]
-        low, high = seed_interval(x)
-        rows[name] = {
-            'users': own.sum(),
-            'train rows': f.n_train[own].mean(),
-            'influence': x.mean(),
-            'low': low,
-            'high': high,
-            'p': stats.ttest_ind(x, f.estimate[~own], equal_var=False).pvalue
-            if min(own.sum(), (~own).sum()) > 1
-            else np.nan,
-        }
-        if served is not None:
-            s = served.reindex(x.index).dropna()
-            rows[name] |= {
-                'served': s.mean(),
-                **dict(zip(('served_low', 'served_high'), seed_interval(s))),
-            }
-    out = pd.DataFrame(rows).T.rename_axis(by.name)
-    known = out.p.notna()
-    out.loc[known, 'q'] = stats.false_discovery_control(out.p[known].astype(float))
-    return out.drop(columns='p').astype({'users': int}).sort_index()
+    "Mean influence of each group of users, whether it differs from others', how they are served."
+    ranked = ranked_units(influence, 'users')
+    group = by.reindex(ranked.index)
+    rows = {
+        name: describe_group(ranked[group == name], ranked[group != name], served)
+        for name in group.dropna().unique()
+    }
+    table = pd.DataFrame(rows).T.rename_axis(by.name)
+    known = table.p.notna()
+    table.loc[known, 'q'] = stats.false_discovery_control(table.p[known].astype(float))
+    return table.drop(columns='p').astype({'users': int}).sort_index()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .action import Action, Trial, check_seeds
-from .audits import seed_interval
+from .audits import mean_with_interval
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..data.splits import Split
@@ -29,9 +29,9 @@ def compare_shares(
 ) -> pd.DataFrame:
     "A row a column: means over the seeds, their difference within seeds with its interval."
     change = after - before
-    low, high = np.array([seed_interval(change[column]) for column in change]).T
+    ends = [mean_with_interval(change[column])[1:] for column in change]
     means = {'before': before.mean(), 'after': after.mean(), 'change': change.mean()}
-    return pd.DataFrame({**means, 'low': low, 'high': high})
+    return pd.DataFrame(means).join(pd.DataFrame(ends, change.columns, ['low', 'high']))
 
 # %% ../../nbs/11_actions/6_exposure_shift.ipynb #c006
 @dataclass(frozen=True, eq=False)

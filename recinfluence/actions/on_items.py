@@ -16,39 +16,7 @@ from ..influence.influence import Influence
 from ..metrics.ranking import Ranked
 
 # %% auto #0
-__all__ = ['promote_in_lists', 'limit_in_lists', 'prune', 'promote', 'limit']
-
-# %% ../../nbs/11_actions/4_on_items.ipynb #c005
-def promote_in_lists(
-    top: np.ndarray,  # (users, length) positions of items, best first, -1: none
-    chosen: np.ndarray,  # (items,) True: moves up
-    places: int,
-) -> np.ndarray:
-    "Lists in which chosen items stand so many places higher, ahead of what stood there."
-    own = (top >= 0) & chosen[top]
-    rank = np.where(top >= 0, np.arange(top.shape[1]) - (places + 0.5) * own, np.inf)
-    return np.take_along_axis(top, np.argsort(rank, axis=1, kind='stable'), 1)
-
-# %% ../../nbs/11_actions/4_on_items.ipynb #c006
-def limit_in_lists(
-    top: np.ndarray,  # (users, length) as above, longer than what is shown
-    chosen: np.ndarray,  # (items,) True: limited
-    lists: int,  # how many lists it may stand on
-) -> np.ndarray:
-    """Lists on which each chosen item stands at most so often.
-
-    Where it stands highest; earlier users first where it stands equally high.
-    """
-    user, place = np.nonzero((top >= 0) & chosen[top])
-    item = top[user, place]
-    order = np.lexsort((user, place, item))
-    item = item[order]
-    turn = np.arange(len(item)) - np.searchsorted(item, item)  # how many lists have it higher up
-    gone = np.zeros(top.shape, bool)
-    over = order[turn >= lists]
-    gone[user[over], place[over]] = True
-    back = np.argsort(gone, axis=1, kind='stable')
-    return np.where(np.take_along_axis(gone, back, 1), -1, np.take_along_axis(top, back, 1))
+__all__ = ['prune', 'promote_in_lists', 'promote', 'limit_in_lists', 'limit']
 
 # %% ../../nbs/11_actions/4_on_items.ipynb #c007
 def prune(
@@ -57,90 +25,94 @@ def prune(
     retrain: bool = False,  # True: they leave training as well
 ) -> Action:
     "Inventory pruning: items that help least leave the pool of candidates."
-    f = ranked_units(influence, 'items')
-    ids = choose_units(f, items)
+    ranked = ranked_units(influence, 'items')
+    ids = choose_units(ranked, items)
     if not retrain and len(ids) > LONGER:
         raise ValueError(
-            (
-                f'{len(ids)} items are to leave lists that are kept with {LONGER} further '
-                'candidates. Prune fewer, or with retrain=True.'
-            )
+            f'{len(ids)} items are to leave lists that are kept with {LONGER} further '
+            'candidates. Prune fewer, or with retrain=True.'
         )
 
-    def pool(trial, arms):
-        return [trial.full.drop(trial.items(d.index)) for d in arms]
+    def leave_pool(trial, arms):
+        return [trial.full.drop(trial.items(doses.index)) for doses in arms]
 
-    def train(trial, arms):
-        return trial.engine.train_many([Unit(items=tuple(d.index.tolist())) for d in arms], 0)
+    def leave_training(trial, arms):
+        deleted = [Unit(items=tuple(doses.index.tolist())) for doses in arms]
+        return trial.engine.train_many(deleted, 0)
 
     return Action(
         'prune from pool and training' if retrain else 'prune from the pool',
         'items',
         pd.Series(1.0, ids),
-        tuple(f.index),
-        train if retrain else pool,
+        tuple(ranked.index),
+        leave_training if retrain else leave_pool,
         influence,
         retrains=retrain,
     )
 
-# %% ../../nbs/11_actions/4_on_items.ipynb #c008
+# %% ../../nbs/11_actions/4_on_items.ipynb #c010
+def promote_in_lists(
+    top: np.ndarray,  # (users, length) positions of items, best first, -1: none
+    chosen: np.ndarray,  # (items,) True: moves up
+    places: int,
+) -> np.ndarray:
+    "Lists in which chosen items stand so many places higher, ahead of what stood there."
+    moves = (top >= 0) & chosen[top]
+    rank = np.where(top >= 0, np.arange(top.shape[1]) - (places + 0.5) * moves, np.inf)
+    return np.take_along_axis(top, np.argsort(rank, axis=1, kind='stable'), 1)
+
+# %% ../../nbs/11_actions/4_on_items.ipynb #c012
 def promote(
     influence: Influence,  # of items
     items: int | Iterable = 30,  # how many of the best, or their ids
     places: int = 5,
 ) -> Action:
     "Catalogue curation: items that help most are highlighted."
-    f = ranked_units(influence, 'items')
-    ids = choose_units(f, items, best=True)
+    ranked = ranked_units(influence, 'items')
+    ids = choose_units(ranked, items, best=True)
 
     def do(trial, arms):
-        return [
-            Ranked(
-                promote_in_lists(trial.full.top, trial.items(d.index), int(d.iloc[0])),
-                trial.full.predicted,
-            )
-            for d in arms
-        ]
+        full = trial.full
+        chosen = [(trial.items(doses.index), int(doses.iloc[0])) for doses in arms]
+        return [Ranked(promote_in_lists(full.top, *who), full.predicted) for who in chosen]
 
-    return Action(
-        f'promote by {places} places',
-        'items',
-        pd.Series(float(places), ids),
-        tuple(f.index),
-        do,
-        influence,
-        retrains=False,
-    )
+    name, doses = f'promote by {places} places', pd.Series(float(places), ids)
+    return Action(name, 'items', doses, tuple(ranked.index), do, influence, retrains=False)
 
-# %% ../../nbs/11_actions/4_on_items.ipynb #c009
+# %% ../../nbs/11_actions/4_on_items.ipynb #c014
+def limit_in_lists(
+    top: np.ndarray,  # (users, length) as above, longer than what is shown
+    chosen: np.ndarray,  # (items,) True: limited
+    lists: int,  # how many lists it may stand on
+) -> np.ndarray:
+    "Lists on which each chosen item stands at most so often, where it stands highest."
+    user, place = np.nonzero((top >= 0) & chosen[top])
+    item = top[user, place]
+    order = np.lexsort((user, place, item))  # earlier users first where it stands equally high
+    item = item[order]
+    turn = np.arange(len(item)) - np.searchsorted(item, item)  # how many lists have it higher up
+    gone = np.zeros(top.shape, bool)
+    over = order[turn >= lists]
+    gone[user[over], place[over]] = True
+    back = np.argsort(gone, axis=1, kind='stable')
+    return np.where(np.take_along_axis(gone, back, 1), -1, np.take_along_axis(top, back, 1))
+
+# %% ../../nbs/11_actions/4_on_items.ipynb #c017
 def limit(
     influence: Influence,  # of items
     items: int | Iterable = 30,  # how many of the worst, or their ids
     shares: float = 1.0,  # of the places that each item would have, were all shown alike
 ) -> Action:
     "Exposure control: items that help least are shown on fewer lists."
-    f = ranked_units(influence, 'items')
-    ids = choose_units(f, items)
+    ranked = ranked_units(influence, 'items')
+    ids = choose_units(ranked, items)
 
     def do(trial, arms):
-        s = trial.split
-        even = len(s.users) * trial.evaluator.k / len(s.items)
-        return [
-            Ranked(
-                limit_in_lists(
-                    trial.full.top, trial.items(d.index), max(1, int(np.ceil(d.iloc[0] * even)))
-                ),
-                trial.full.predicted,
-            )
-            for d in arms
-        ]
+        full, split = trial.full, trial.split
+        even = len(split.users) * trial.evaluator.k / len(split.items)
+        most = [max(1, int(np.ceil(doses.iloc[0] * even))) for doses in arms]
+        chosen = [(trial.items(doses.index), lists) for doses, lists in zip(arms, most)]
+        return [Ranked(limit_in_lists(full.top, *who), full.predicted) for who in chosen]
 
-    return Action(
-        f'limit to {shares:g} even shares',
-        'items',
-        pd.Series(float(shares), ids),
-        tuple(f.index),
-        do,
-        influence,
-        retrains=False,
-    )
+    name, doses = f'limit to {shares:g} even shares', pd.Series(float(shares), ids)
+    return Action(name, 'items', doses, tuple(ranked.index), do, influence, retrains=False)
