@@ -1,6 +1,6 @@
 """Which users and items help a recommender, which hurt it, and how sure are we?"""
 
-__version__ = '0.1.0'
+__version__ = "0.1.0"
 
 # Where the names for everyday use live; a module is imported when one of its names is first asked for.
 _HOMES = {
