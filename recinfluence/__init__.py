@@ -1,6 +1,6 @@
 """Which users and items help a recommender, which hurt it, and how sure are we?"""
 
-__version__ = "0.1.0"
+__version__ = '0.1.0'
 
 # Where the names for everyday use live; a module is imported when one of its names is first asked for.
 _HOMES = {
@@ -17,15 +17,12 @@ _HOMES = {
         'k_core',
     ],
     'data.amazon': ['load_amazon'],
-    'data.simulated': [
-        'planted_interactions',
-        'simulate_interactions',
-        'implied_ratings',
-        'low_rank_interactions',
-    ],
-    'metrics.metric': ['METRICS', 'Metric'],
-    'metrics.ranking': ['CANDIDATES', 'Recommended'],
+    'data.simulated': ['planted_interactions', 'careless_interactions', 'low_rank_interactions'],
+    'data.stand_in': ['simulate_interactions', 'implied_ratings'],
+    'metrics.recommended': ['Metric', 'Recommended'],
+    'metrics.ranking': ['CANDIDATES'],
     'metrics.exposure': ['EXPOSURE'],
+    'metrics.metric': ['METRICS'],
     'metrics.evaluator': ['on_half', 'Evaluator', 'Evaluation'],
     'models.base': ['Recommender'],
     'models.conformance': ['conformance'],
@@ -43,7 +40,8 @@ _HOMES = {
     'designs.samples': ['sample_units'],
     'designs.controls': ['matched_controls', 'random_controls'],
     'engines.deletion': ['Deletion', 'Replicate', 'deletions'],
-    'sweep.store': ['Store', 'StoreError'],
+    'sweep.file': ['StoreError'],
+    'sweep.store': ['Store'],
     'sweep.run': ['Sweep', 'deletion_sweep'],
     'influence.reliability': ['Reliability', 'reliability'],
     'influence.from_groups': ['group_influence'],
@@ -55,7 +53,8 @@ _HOMES = {
     'decisions.planning': ['plan'],
     'decisions.stopping': ['screen', 'sweep_until'],
     'decisions.budget': ['quote'],
-    'actions.action': ['Action', 'Measured', 'measure'],
+    'actions.action': ['Action'],
+    'actions.measured': ['Measured', 'measure'],
     'actions.on_users': ['leave_out', 'weigh', 'segment', 'enrichment_targets', 'enrich'],
     'actions.on_items': ['prune', 'promote', 'limit'],
     'actions.audits': ['traits', 'newcomers', 'popularity_audit', 'group_audit'],
