@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from recinfluence.actions.measured import measure, with_reserve
 from scipy import stats
 
 from recinfluence.actions import measured, overview
@@ -16,6 +15,7 @@ from recinfluence.actions.audits import (
     trait_effects,
 )
 from recinfluence.actions.exposure_shift import exposure_shift
+from recinfluence.actions.measured import measure, with_reserve
 from recinfluence.actions.on_items import limit, limit_in_lists, promote, promote_in_lists, prune
 from recinfluence.actions.on_users import (
     enrich,
@@ -328,7 +328,11 @@ def test_limited_is_the_plain_greedy_rule(seed):
 @pytest.mark.parametrize('seed', range(30))
 def test_limiting_everybody_lowers_gini_by_construction(seed):
     top, _ = lists(seed)
-    k, most, count = 4, 3 + seed % 9, lambda t: np.bincount(t[:, :4][t[:, :4] >= 0], minlength=14)
+    most = 3 + seed % 9
+
+    def count(t):
+        return np.bincount(t[:, :4][t[:, :4] >= 0], minlength=14)
+
     before, after = count(top), count(limit_in_lists(top, np.ones(14, bool), most))
     assert after.max() <= most and (after >= np.minimum(before, most)).all()
 
@@ -363,7 +367,10 @@ def test_seated_is_the_plain_rule(seed):
 
 
 def test_what_is_measured_are_the_metrics_of_chapter_02(items, halves):
-    "The eight, exposure, and one of one's own, of plain fits and plain lists; the item that most lists show is limited to one list."
+    """The eight, exposure, and one of one's own, of plain fits and plain lists.
+
+    The item that most lists show is limited to one list.
+    """
     split = halves[1]
     own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0])
     e = Evaluator(split, 3, metrics=[*EXPOSURE, own])
@@ -545,7 +552,10 @@ def test_audits_find_a_planted_group(users):
 
 @pytest.mark.parametrize('retrain', [True, False])
 def test_heirs_are_those_of_plain_fits_counted_by_hand(retrain, items, halves):
-    "Places counted one by one; errors by the formula written out; classes by walking down the items until each has its rows."
+    """Places counted one by one.
+
+    Errors by the formula written out; classes by walking down the items until each has its rows.
+    """
     split = halves[1]
     gone = split.train['item'].value_counts().index[:2].tolist()
     h = exposure_shift(prune(items, gone, retrain), ItemMean(), split, replicates=3, parts=3, k=4)
@@ -617,7 +627,10 @@ def test_heirs_are_those_of_plain_fits_counted_by_hand(retrain, items, halves):
 
 
 def test_heirs_of_the_only_item_that_everybody_lacks_and_what_they_refuse(users, items, halves):
-    "By popularity alone: who stood one place below the list takes the place, all of it; where nobody is shown the item nobody gains."
+    """By popularity alone: who stood one place below the list takes the place, all of it.
+
+    Where nobody is shown the item nobody gains.
+    """
     split = halves[1]
     e = Evaluator(split, 3)
     top = e.rank(Popularity().fit(split.train), 1).top
@@ -686,7 +699,10 @@ def test_frames_have_the_columns_that_plots_ask_for(users, halves):
 
 
 def test_a_measured_action_draws_its_own_frame(users, items, halves):
-    "Discs and triangles at effect over half-width for every metric that moves; an action on lists greys the others; who is judged is in the title."
+    """Discs and triangles at effect over half-width for every metric that moves.
+
+    An action on lists greys the others; who is judged is in the title.
+    """
     import matplotlib
 
     matplotlib.use('Agg')

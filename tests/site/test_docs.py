@@ -27,14 +27,18 @@ import pytest
 pytest.importorskip('sphinx', reason='the site is built with Python 3.11 or newer')
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(p.stem for p in (ROOT / 'recinfluence').glob('[a-z]*.py'))
+MODULES = sorted(
+    f'{p.parent.name}.{p.stem}'
+    for p in (ROOT / 'recinfluence').glob('*/[a-z]*.py')
+    if p.parent.name != 'kernels'
+)
 LESSON = {
     'cells': [
         {
             'cell_type': 'markdown',
             'id': 'a',
             'metadata': {},
-            'source': '# A planted lesson\n\nSee chapter 06.',
+            'source': '# A planted lesson\n\nSee chapter *Deletion*.',
         },
         {
             'cell_type': 'code',
@@ -173,6 +177,7 @@ def pages(site):
     }
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, pages):
     broken, outside = [], set()
     for name, page in pages.items():
@@ -200,6 +205,7 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, p
     print('links that leave the site, not tried:', *sorted(outside), sep='\n')
 
 
+@pytest.mark.slow
 def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(site, tmp_path):
     """Two links to a server of our own.
 
@@ -264,6 +270,7 @@ def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(
     )
 
 
+@pytest.mark.slow
 def test_no_stylesheet_loads_from_elsewhere(site):
     for sheet in site.rglob('*.css'):
         assert not re.search(
@@ -271,9 +278,10 @@ def test_no_stylesheet_loads_from_elsewhere(site):
         ), sheet
 
 
+@pytest.mark.slow
 def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
     own = ROOT / 'nbs'
-    assert {f'chapters/{p.stem}.html' for p in own.glob('[0-9]*.ipynb')} | {
+    assert {f'chapters/{p.parent.name}/{p.stem}.html' for p in own.glob('[0-9]*/[0-9]*.ipynb')} | {
         f'experiments/{p.stem}.html' for p in (own / 'experiments').glob('*.ipynb')
     } | {f'course/{p.stem}.html' for p in (own / 'tutorials').glob('[0-9]*.ipynb')} <= set(pages)
     for name, page in pages.items():
@@ -284,7 +292,7 @@ def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
     assert (
         'shown = 2' in text
         and 'secret' not in text
-        and '../chapters/06_deletion.html' in planted.links
+        and '../chapters/07_engines/1_deletion.html' in planted.links
     )
     assert 'course/9_planted.html' in pages['index.html'].links + [
         f'course/{l}' for l in pages['course/index.html'].links
@@ -335,6 +343,7 @@ def words(text):
 
 
 @pytest.mark.parametrize('module', MODULES)
+@pytest.mark.slow
 def test_the_reference_has_every_public_name_as_inspect_sees_it(site, module):
     made = importlib.import_module(f'recinfluence.{module}')
     shown = entries(site, module)
@@ -373,6 +382,7 @@ def test_the_reference_has_every_public_name_as_inspect_sees_it(site, module):
                     ) == words(comment), (name, p)
 
 
+@pytest.mark.slow
 def test_the_reference_lists_the_everyday_names(pages):
     import recinfluence
 
@@ -467,6 +477,7 @@ def test_the_kept_report_is_whole():
     )
 
 
+@pytest.mark.slow
 def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     text = ' '.join(' '.join(pages['experiments/cluster_measured.html'].text).split())
     with open(ROOT / 'docs/measured/cluster_measured.csv', encoding='utf-8', newline='') as f:
@@ -483,6 +494,7 @@ def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     )
 
 
+@pytest.mark.slow
 def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
     text = ' '.join(' '.join(pages['experiments/actions_measured.html'].text).split())
     about = json.loads((ROOT / 'docs/measured/provenance.json').read_text(encoding='utf-8'))[
@@ -519,6 +531,7 @@ def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
     )
 
 
+@pytest.mark.slow
 def test_amazons_file_is_read_in_a_minute_and_two_gib(pages):
     with open(ROOT / 'docs/measured/amazon_at_size.csv', encoding='utf-8', newline='') as f:
         said = {r['what']: r['here'] for r in csv.DictReader(f)}
@@ -578,6 +591,7 @@ def one_core():
 
 
 @pytest.mark.parametrize('page', [p for p in HOWTO if blocks(p)])
+@pytest.mark.slow
 def test_the_code_of_a_how_to_runs(page, tmp_path, monkeypatch, request, one_core):
     found = blocks(page)
     if any('movielens' in code or 'ml-100k' in code for _, _, code, skip in found if not skip):
@@ -629,6 +643,7 @@ def address(site):
 
 
 @pytest.mark.parametrize('served', [True, False], ids=['served', 'from the disk'])
+@pytest.mark.slow
 def test_a_search_finds_the_chapter(browser, address, site, served):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -649,10 +664,11 @@ def test_a_search_finds_the_chapter(browser, address, site, served):
             ]
         )
     )
-    assert any('chapters/06_deletion.html' in l for l in found[:10]), found[:10]
+    assert any('chapters/07_engines/1_deletion.html' in l for l in found[:10]), found[:10]
 
 
 @pytest.mark.parametrize('width', [1280, 390])
+@pytest.mark.slow
 def test_pages_fit_the_screen_and_stay_at_home(browser, address, pages, width):
     browser.execute_cdp_cmd(
         'Emulation.setDeviceMetricsOverride',
