@@ -14,6 +14,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # begun in the background of a shell, which has Ctrl-C ignored, here and in all that is started
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from recinfluence.data.interactions import DataError, load_interactions
@@ -43,6 +45,24 @@ def ml_random(movielens):
 @pytest.fixture(scope='session')
 def tiny():
     return chrono_split(load_interactions(planted_interactions(), name='planted'))
+
+
+@pytest.fixture(scope='session')
+def skewed():
+    "400 users whose train rows follow a long tail, over 60 items."
+    rng = np.random.default_rng(0)
+    n = np.minimum(5 + rng.pareto(1.2, 400) * 8, 55).astype(int)
+    share = 1 / (1 + np.arange(60))
+    share /= share.sum()
+    rows = pd.DataFrame(
+        [
+            (u, int(i), 3.0, t)
+            for u in range(400)
+            for t, i in enumerate(rng.choice(60, n[u], replace=False, p=share))
+        ],
+        columns=['user', 'item', 'rating', 'timestamp'],
+    )
+    return chrono_split(load_interactions(rows, name='skewed'))
 
 
 @pytest.fixture(scope='session')

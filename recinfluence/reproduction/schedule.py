@@ -17,7 +17,7 @@ import pandas as pd
 from ..core.files import resource
 from ..core.machine import cores
 from ..data.splits import chrono_split, random_split
-from ..decisions.budget import measure_price
+from ..decisions.price import measure_price
 from ..decisions.planning import parse_duration
 from ..designs.random_groups import RandomGroups
 from ..models.ncf import NCF

@@ -44,7 +44,10 @@ def test_deleting_nothing_is_exactly_zero(model, candidates, tiny):
     ids=lambda u: u.key,
 )
 def test_a_deletion_is_a_fit_on_what_remains_judged_on_what_remains(model, unit, tiny):
-    "Two independent routes to `without` and `held`: fit, then evaluate on the split from which the unit is gone altogether."
+    """Two independent routes to `without` and `held`.
+
+    Fit, then evaluate on the split from which the unit is gone altogether.
+    """
     d = Replicate(model, Evaluator(tiny, 3), 4).delete(unit)
     small = make_split(unit.remaining(tiny.train), unit.remaining(tiny.test), tiny.interactions)
 
@@ -67,7 +70,9 @@ def test_a_deletion_is_a_fit_on_what_remains_judged_on_what_remains(model, unit,
 
 
 def test_a_harmful_and_a_helpful_user_get_their_signs():
-    "Popularity: a user who votes for what nobody tests hurts, one who votes for what everybody tests helps."
+    """Popularity: a user who votes for what nobody tests hurts, one who votes for what everybody
+    tests helps.
+    """
     import pandas as pd
 
     from recinfluence.data.interactions import load_interactions

@@ -121,6 +121,7 @@ def test_svd_engine_agrees_under_the_papers_candidates(tiny):
         } and d.held == {m: pytest.approx(v, abs=1e-10) for m, v in s.held.items()}
 
 
+@pytest.mark.slow
 def test_ncf_on_movielens_agrees_over_all_steps(ml_chrono):
     "14,640 steps in double precision: parameters to 1e-8, metrics to 1e-10."
     model, unit, evaluator = (

@@ -42,6 +42,7 @@ def run(split, recommender=None, **kw):
     )
 
 
+@pytest.mark.slow
 def test_the_fault_table_has_zeros_where_it_must(tmp_path):
     run_experiment('faults', tmp_path, rounds=3, seed=3, ids=6, jobs=1, dask=False)
     t = pd.read_csv(tmp_path / 'tables/faults.csv', index_col='fault')

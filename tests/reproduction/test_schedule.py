@@ -5,7 +5,7 @@ import json
 import pytest
 
 from recinfluence.data import movielens as movielens_module
-from recinfluence.decisions.budget import Price
+from recinfluence.decisions.price import Price
 from recinfluence.models.svd import SVD
 from recinfluence.reproduction import schedule
 

@@ -1,4 +1,7 @@
-"""What the plots draw, against the frames they are drawn from; that it can be read at a column's width and without colour vision."""
+"""What the plots draw, against the frames they are drawn from.
+
+That it can be read at a column's width and without colour vision.
+"""
 
 import matplotlib
 
@@ -344,7 +347,9 @@ def test_given_axes_are_drawn_into_and_keep_their_sizes(influence, effects, tiny
     ids=['all', 'deutan', 'protan', 'tritan', 'grey'],
 )
 def test_the_colours_can_be_told_apart(seen):
-    "Under the colour-blindness matrices of Machado, Oliveira and Fernandes (2009), and in grey print: difference in CIE L*a*b*."
+    """Under the colour-blindness matrices of Machado, Oliveira and Fernandes (2009), and in grey
+    print: difference in CIE L*a*b*.
+    """
 
     def lab(c):
         rgb = np.array(to_rgb(c))

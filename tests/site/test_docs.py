@@ -25,6 +25,7 @@ import house
 import pytest
 
 pytest.importorskip('sphinx', reason='the site is built with Python 3.11 or newer')
+pytestmark = pytest.mark.slow  # all of it stands on one build
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = list(house.notebooks())
@@ -204,7 +205,6 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, p
     print('links that leave the site, not tried:', *sorted(outside), sep='\n')
 
 
-@pytest.mark.slow
 def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(site, tmp_path):
     """Two links to a server of our own.
 
@@ -509,15 +509,6 @@ def shown(pages):
     return [name for name in pages if not name.startswith(others)]
 
 
-def one_of_each(pages):
-    "A page of each kind: a chapter and a reference page of each room, every page of other kinds."
-    kinds = {}
-    for name in shown(pages):
-        room = name.split('/')[1].split('.')[0] if name.startswith(('api/', 'chapters/')) else name
-        kinds.setdefault((name.split('/')[0], room), name)
-    return list(kinds.values())
-
-
 def screen(browser, width):
     "Show pages this wide; what was complained of before is forgotten."
     shape = {'width': width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': width < 500}
@@ -526,10 +517,10 @@ def screen(browser, width):
         browser.get_log('browser')
 
 
-def check_pages(browser, address, names, width):
-    "No page is wider than the screen, fetches from elsewhere, or complains."
+@pytest.mark.parametrize('width', [1280, 390])
+def test_pages_fit_the_screen_and_stay_at_home(browser, address, pages, width):
     screen(browser, width)
-    for name in names:
+    for name in shown(pages):
         browser.get(f'{address}/{name}')
         wide, loaded = browser.execute_script(
             'return [document.documentElement.scrollWidth, '
@@ -540,33 +531,12 @@ def check_pages(browser, address, names, width):
     assert not browser.get_log('browser')
 
 
-def check_code(browser, address, names):
-    "No line of code is cut at the right edge of a window of 1100 pixels."
+def test_no_line_of_code_is_cut_at_the_right_edge(browser, address, pages):
     screen(browser, 1100)
-    for name in names:
+    for name in shown(pages):
         browser.get(f'{address}/{name}')
         cut = browser.execute_script(
             "return [...document.querySelectorAll('.cell_input pre, .highlight-python pre')]"
             '.filter(e => e.scrollWidth > e.clientWidth).map(e => e.textContent)'
         )
         assert not cut, f'{name}: code is cut at the right edge:\n{cut[0]}'
-
-
-@pytest.mark.parametrize('width', [1280, 390])
-def test_pages_fit_the_screen_and_stay_at_home(browser, address, pages, width):
-    check_pages(browser, address, one_of_each(pages), width)
-
-
-def test_no_line_of_code_is_cut(browser, address, pages):
-    check_code(browser, address, one_of_each(pages))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('width', [1280, 390])
-def test_every_page_fits_the_screen_and_stays_at_home(browser, address, pages, width):
-    check_pages(browser, address, shown(pages), width)
-
-
-@pytest.mark.slow
-def test_no_line_of_code_of_any_page_is_cut(browser, address, pages):
-    check_code(browser, address, shown(pages))
