@@ -1,4 +1,5 @@
 # Two commands do everything on a machine with Python 3.10 or newer and make: `make test` and `make reproduce`.
+# `make test-all` runs what `make test` leaves out: every fault, every lesson, all steps in double precision, the site.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,10 +12,10 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test check notebooks reproduce trust variance planted actions benchmark faults cluster measured amazon_at_size docs links shipped tutorials lab prepare clean
+.PHONY: help env test test-all check format notebooks reproduce trust variance planted actions benchmark faults cluster measured amazon_at_size docs links shipped tutorials lab prepare clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z_ ]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z_ -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 env: $(READY)  ## the environment in .venv, from constraints.txt; made once, updated when the pins change
 
@@ -25,16 +26,25 @@ $(READY): constraints.txt requirements-dev.txt settings.ini setup.py
 	$(INSTALL) --quiet --no-deps recommenders
 	touch $@
 
-check: $(READY)  ## the gates: notebooks clean, package equals export, README equals index
+ROOMS := nbs/[0-9][0-9]_*
+PYTEST := $(SINGLE) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations 25
+
+check: $(READY)  ## the gates: the house in order, notebooks clean, package equals export, README equals index
 	$(BIN)/python tests/gates.py
 
-test: check  ## the gates, all notebooks of the library, all tests
-	$(SINGLE) $(BIN)/nbdev_test --n_workers 2 --path nbs
-	$(SINGLE) $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations 25 tests
+test: check  ## the gates, all notebooks of the library, the quick tests: every room, a kill, a fault of each kind, a browser
+	$(SINGLE) $(BIN)/nbdev_test --n_workers 2 --path nbs --skip_folder_re '^(experiments|tutorials|[_.].*)$$'
+	$(PYTEST) -m 'not slow' tests
+
+test-all: $(READY)  ## what `make test` leaves out: the slow tests
+	$(PYTEST) -m slow tests
 
 notebooks: $(READY)  ## run the library notebooks in place, so that they show current results; then clean
-	cd nbs && for n in [0-9]*.ipynb index.ipynb; do ../$(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=ERROR $$n || exit 1; done
+	for n in $(ROOMS)/[0-9]*.ipynb nbs/index.ipynb; do $(SINGLE) $(BIN)/jupyter nbconvert --to notebook --execute --inplace --log-level=ERROR $$n || exit 1; done
 	$(MAKE) prepare
+
+format: $(READY)  ## write notebooks, kernels, tests and site in the house's form
+	$(BIN)/ruff format nbs tests docs recinfluence/kernels setup.py
 
 prepare: $(READY)  ## after editing notebooks: export the package, clean the notebooks, write the README
 	$(BIN)/nbdev_export

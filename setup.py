@@ -1,14 +1,19 @@
-"""Everything is said in settings.ini; this file only hands it to setuptools (nbdev itself is not needed to install)."""
+"""Everything is said in settings.ini.
+
+This file only hands it to setuptools (nbdev itself is not needed to install).
+"""
 
 from configparser import ConfigParser
 from pathlib import Path
-from setuptools import setup, find_packages
+
+from setuptools import find_packages, setup
 
 parser = ConfigParser(delimiters=['='], interpolation=None)
 parser.read('settings.ini', encoding='utf-8')
 cfg = parser['DEFAULT']
 
-# The experiment notebooks, the paper's tables and the results travel with the package, so that all commands work once it is installed.
+# The experiment notebooks, the paper's tables and the results travel with the package, so that all
+# commands work once it is installed.
 carried = {
     f'recinfluence.{Path(folder).name}': folder
     for folder in ('nbs/experiments', 'data/paper', 'data/shipped')

@@ -1,4 +1,6 @@
-"""Keep what `make faults`, `make cluster`, `make actions` and `make reproduce` have measured for the pages of the site: `make measured` calls this after them."""
+"""Keep what `make faults`, `make cluster`, `make actions` and `make reproduce` have measured for
+the pages of the site: `make measured` calls this after them.
+"""
 
 import csv
 import json
@@ -36,7 +38,10 @@ def said(notebook: Path) -> list[str]:
 
 
 def command(name: str, notebook: Path) -> str:
-    "What makes the same run again: the parameters that papermill was given, in the form that make takes."
+    """What makes the same run again.
+
+    The parameters that papermill was given, in the form that make takes.
+    """
     given = next(
         (
             ''.join(c['source'])
@@ -65,7 +70,12 @@ def shared(table: Path) -> str:
     return (
         ''
         if share > 0.8
-        else f'While this was measured, other work ran on the same cores: in the first row, retraining had {share:.0%} of the time on the clock. The seconds are too long by as much, and rows compare badly; processor time, which the projection uses, suffers less.'
+        else (
+            'While this was measured, other work ran on the same cores: in the first row, '
+            f'retraining had {share:.0%} of the time on the clock. The seconds are too long '
+            'by as much, and rows compare badly; processor time, which the projection '
+            'uses, suffers less.'
+        )
     )
 
 

@@ -1,12 +1,15 @@
-"""What reading Amazon's ratings costs at the size of the real file: seconds on one core, and the most memory the process held.
+"""What reading Amazon's ratings costs at the size of the real file.
 
-    python tests/amazon_at_size.py                                              # 7,824,482 rows, 4,201,696 users, 476,002 items
-    python tests/amazon_at_size.py --rows 100000 --users 50000 --items 6000     # any other size
-    python tests/amazon_at_size.py --path ratings_Electronics.csv               # a file at hand
-    make amazon_at_size                                                         # the first, and kept for the site: docs/measured/amazon_at_size.csv
+Seconds on one core, and the most memory that the process held:
 
-Without --path a csv of that shape is generated first (user, item, rating, timestamp; long-tailed; simulated), in a temporary folder.
-The loader then runs in a process of its own, which has one core, as `load_amazon(path=..., core=...)`.
+    python tests/amazon_at_size.py          # 7,824,482 rows, 4,201,696 users, 476,002 items
+    python tests/amazon_at_size.py --rows 100000 --users 50000 --items 6000     # another size
+    python tests/amazon_at_size.py --path ratings_Electronics.csv               # your own file
+    make amazon_at_size     # the first, kept for the site in docs/measured/amazon_at_size.csv
+
+Without --path a csv of that shape is generated first (user, item, rating, timestamp;
+long-tailed; simulated), in a temporary folder. The loader then runs in a process of its own,
+which has one core, as `load_amazon(path=..., core=...)`.
 """
 
 import argparse
@@ -25,15 +28,26 @@ import pyarrow.csv
 
 LOADER = """
 import json, os, re, resource, sys, time
-if hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+if hasattr(os, 'sched_setaffinity'):
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 from recinfluence.data.amazon import load_amazon
-def peak():             # bytes; what getrusage says starts, on Linux, from the peak of the process that called this one
-    try: return 1024 * int(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])
-    except OSError: return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
+def peak():
+    # bytes; getrusage starts, on Linux, from the peak of the process that called this one
+    try:
+        status = open('/proc/self/status').read()
+        return 1024 * int(re.search(r'VmHWM:\\s*(\\d+)', status)[1])
+    except OSError:
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return used * (1 if sys.platform == 'darwin' else 1024)
 start, clock = time.process_time(), time.perf_counter()
 data = load_amazon(path=sys.argv[1], core=int(sys.argv[2]) or None, memory=sys.argv[3])
-print(json.dumps({'data': str(data), 'source': data.source, 'CPU seconds': round(time.process_time() - start, 2), 'seconds by the clock': round(time.perf_counter() - clock, 2),
-                  'GiB at most': round(peak() / 2**30, 3)}))
+print(json.dumps({
+    'data': str(data),
+    'source': data.source,
+    'CPU seconds': round(time.process_time() - start, 2),
+    'seconds by the clock': round(time.perf_counter() - clock, 2),
+    'GiB at most': round(peak() / 2**30, 3),
+}))
 """
 
 
@@ -101,7 +115,10 @@ def measure(path, core=10, memory='2GiB'):
 
 
 def keep(to, cost, path, command, memory, **shape):
-    "A csv of what was read, what it took, and by which processor and command; `shape`: what is known of the file."
+    """A csv of what was read, what it took, and by which processor and command.
+
+    `shape`: what is known of the file.
+    """
     import recinfluence
     from recinfluence.core.machine import processor
 

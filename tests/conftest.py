@@ -1,4 +1,7 @@
-"""What the tests share: MovieLens 100K by the package's own loader, and a small planted data set."""
+"""What the tests share.
+
+MovieLens 100K by the package's own loader, and a small planted data set.
+"""
 
 import os
 import shutil
@@ -8,9 +11,8 @@ from pathlib import Path
 for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
     os.environ.setdefault(name, '1')
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # begun in the background of a shell, which has Ctrl-C ignored, here and in all that is started
+    # begun in the background of a shell, which has Ctrl-C ignored, here and in all that is started
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pandas as pd
@@ -80,7 +82,10 @@ def small_real():
         None,
     )
     return folder or pytest.skip(
-        'the small real Amazon set is not at hand: AMAZON_LISTS names its folder; tests on it are skipped'
+        (
+            'the small real Amazon set is not at hand: AMAZON_LISTS names its folder; '
+            'tests on it are skipped'
+        )
     )
 
 
@@ -91,7 +96,10 @@ def browser(tmp_path_factory):
     chromium, driver = shutil.which('chromium'), shutil.which('chromedriver')
     if not (chromium and driver):
         pytest.skip(
-            'NOT TESTED IN A BROWSER: chromium or chromedriver is missing (Debian: apt-get install chromium chromium-driver)'
+            (
+                'NOT TESTED IN A BROWSER: chromium or chromedriver is missing (Debian: '
+                'apt-get install chromium chromium-driver)'
+            )
         )
     options = webdriver.ChromeOptions()
     options.binary_location = chromium

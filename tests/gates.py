@@ -1,17 +1,25 @@
-"""The gates of `make test`: notebooks are clean, the package is what they export, the README is the index notebook, lessons say where they can be run.
+"""The gates of `make test`.
 
-Run with --write-readme to write README.md from nbs/index.ipynb, and the lessons' launch lines from settings.ini, instead of checking them.
+The house is in order, notebooks are clean and formatted, the package is what they export, the
+README is the index notebook with the rooms as they are, and lessons say where they can be run.
+
+Run with --write-readme to write the table of rooms, README.md from nbs/index.ipynb, and the
+lessons' launch lines from settings.ini, instead of checking them.
 """
 
+import ast
 import configparser
 import filecmp
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import quote, urlparse
+
+import house
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -52,6 +60,39 @@ def readme() -> str:
     )
 
 
+def rooms() -> str:
+    "The table of rooms: what each says of itself, and its chapters."
+    chapters = {room: [] for room in house.ROOMS}
+    for name, path in house.notebooks().items():
+        title = house.title(path)
+        chapters[name.split('.')[0]].append(f'[{title}]({path.relative_to(ROOT)})')
+    lines = ['| room | what is in it | chapters |', '| --- | --- | --- |']
+    for room, links in chapters.items():
+        source = (ROOT / f'recinfluence/{room}/__init__.py').read_text(encoding='utf-8')
+        about = ast.get_docstring(ast.parse(source)).split('\n')[0]
+        lines.append(f'| `{room}` | {about} | {" · ".join(links) or "plain modules"} |')
+    return '\n'.join(lines)
+
+
+def table_of_rooms(write: bool = False) -> bool:
+    "Whether nbs/index.ipynb shows the rooms as they are; `write`: make it so."
+    path, table = ROOT / 'nbs/index.ipynb', rooms()
+    book = json.loads(path.read_text(encoding='utf-8'))
+    cells = [c for c in book['cells'] if ''.join(c['source']).startswith('| room |')]
+    same = [''.join(cell['source']) for cell in cells] == [table]
+    if write and len(cells) == 1 and not same:
+        cells[0]['source'] = table.splitlines(keepends=True)
+        text = json.dumps(book, ensure_ascii=False, indent=1, sort_keys=True)
+        path.write_text(text + '\n', encoding='utf-8')
+    return same
+
+
+def dead_links() -> list[str]:
+    "Files that the README links to and that are not there."
+    links = re.findall(r'\]\(([\w./-]+)\)', readme())
+    return [link for link in links if not (ROOT / link).exists()]
+
+
 def launch(
     name: str,  # of a lesson's file
     url: str,  # the repository's public address; '': not known
@@ -60,13 +101,22 @@ def launch(
     "The line of a lesson that says where it can be run."
     here = '**Run it** with `make lab`, in JupyterLab on your own computer'
     if not url:
-        return f'{here}. (Links that launch it in a browser, on Binder or Colab, will stand here when the repository is public: `make prepare` writes them from `git_url` in settings.ini.)'
+        return (
+            f'{here}. (Links that launch it in a browser, on Binder or Colab, will stand '
+            'here when the repository is public: `make prepare` writes them from `git_url` '
+            'in settings.ini.)'
+        )
     url, path = url.rstrip('/').removesuffix('.git'), f'nbs/tutorials/{name}'
     owned = urlparse(url).path.strip('/')
     hub = urlparse(url).netloc == 'github.com'
-    binder = f'[Binder](https://mybinder.org/v2/{f"gh/{owned}" if hub else f"git/{quote(url, safe=str())}"}/{branch}?labpath={quote(path)})'
+    place = f'gh/{owned}' if hub else f'git/{quote(url, safe=str())}'
+    binder = f'[Binder](https://mybinder.org/v2/{place}/{branch}?labpath={quote(path)})'
     colab = (
-        f' or [Colab](https://colab.research.google.com/github/{owned}/blob/{branch}/{path}) (there, first: `%pip install git+{url}`)'
+        (
+            ' or '
+            f'[Colab](https://colab.research.google.com/github/{owned}/blob/{branch}/{path}) '
+            f'(there, first: `%pip install git+{url}`)'
+        )
         if hub
         else ''
     )
@@ -114,8 +164,26 @@ def differing(a: Path, b: Path, pattern: str) -> list[str]:
     )
 
 
+def badly_written() -> list[str]:
+    "What ruff says of form and rules; of exported modules it is said of their notebooks."
+    places = ['nbs', 'tests', 'docs', 'recinfluence/kernels', 'setup.py']
+    found = []
+    for command in (['format', '--check'], ['check', '--output-format', 'concise']):
+        done = subprocess.run(
+            [str(BIN / 'ruff'), *command, *places], cwd=ROOT, capture_output=True, text=True
+        )
+        if done.returncode:
+            found += (done.stdout + done.stderr).strip().splitlines()
+    return found
+
+
 def failures() -> list[str]:
     "One line for each gate that does not hold."
+    return [*house.failures(), *badly_written(), *not_exported(), *not_written()]
+
+
+def not_exported() -> list[str]:
+    "Notebooks that are not clean, modules that are not what they export."
     found = []
     with tempfile.TemporaryDirectory() as tmp:
         copy = Path(tmp) / 'copy'  # a copy is cleaned and exported, the checkout stays as it is
@@ -128,9 +196,9 @@ def failures() -> list[str]:
             )
         for name in ('settings.ini', 'setup.py', 'README.md'):
             shutil.copy(ROOT / name, copy / name)
-        exported = {p.stem.partition('_')[2] + '.py' for p in (copy / 'nbs').glob('[0-9]*.ipynb')}
-        for name in exported:
-            (copy / 'recinfluence' / name).unlink(missing_ok=True)  # so that nothing stale can pass
+        for path in (copy / 'recinfluence').glob('*/*.py'):
+            if path.parent.name != 'kernels' and path.stem != '__init__':
+                path.unlink()  # so that nothing stale can pass
         for command in ('nbdev_clean', 'nbdev_export'):
             done = subprocess.run([str(BIN / command)], cwd=copy, capture_output=True, text=True)
             if done.returncode:
@@ -143,10 +211,19 @@ def failures() -> list[str]:
             f'recinfluence/{n} is not what the notebooks export: run `make prepare`'
             for n in differing(ROOT / 'recinfluence', copy / 'recinfluence', '*.py')
         ]
-    found += [
-        f'nbs/tutorials/{n}: its one cell that starts with **Run it** is not what settings.ini says: run `make prepare`'
+    return found
+
+
+def not_written() -> list[str]:
+    "Texts that are written from elsewhere and differ from it."
+    found = [
+        f'nbs/tutorials/{n}: its one cell that starts with **Run it** is not what '
+        'settings.ini says: run `make prepare`'
         for n in launch_lines()
     ]
+    if not table_of_rooms():
+        found.append('nbs/index.ipynb does not show the rooms as they are: run `make prepare`')
+    found += [f'README.md links to {link}, which is not there' for link in dead_links()]
     if (ROOT / 'README.md').read_text(encoding='utf-8') != readme():
         found.append('README.md is not nbs/index.ipynb: run `make prepare`')
     return found
@@ -154,12 +231,11 @@ def failures() -> list[str]:
 
 if __name__ == '__main__':
     if '--write-readme' in sys.argv:
+        table_of_rooms(write=True)
         (ROOT / 'README.md').write_text(readme(), encoding='utf-8')
         launch_lines(write=True)
         sys.exit()
     found = failures()
-    print(
-        '\n'.join(found)
-        or 'notebooks clean, package equals export, README equals index, lessons say where to run them'
-    )
+    well = 'the house is in order, notebooks are clean, the package is what they export'
+    print('\n'.join(found) or well)
     sys.exit(bool(found))

@@ -1,4 +1,7 @@
-"""What the site is made from beside the pages of this folder: the notebooks, parts of the README, the measured tables, and the API reference."""
+"""What the site is made from beside the pages of this folder.
+
+The notebooks, parts of the README, the measured tables, and the API reference.
+"""
 
 import csv
 import json
@@ -7,7 +10,7 @@ import re
 from itertools import groupby
 from pathlib import Path
 
-from reference import Reference
+from reference import CITED, TITLE, Reference, chapter_of, in_order
 
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
@@ -29,20 +32,23 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def linked(text: str, up: str) -> str:
+def linked(text: str) -> str:
     "Chapters that are named become links; code and what is linked already stay."
 
-    def chapter(found):
-        name = next((p.name for p in (ROOT / 'nbs').glob(f'{found[2]}_*.ipynb')), None)
-        return f'[{found[0]}]({up}chapters/{name})' if name else found[0]
+    def one(title):
+        return f'[{title[0]}](/chapters/{chapter_of(ROOT / "nbs", title[1])}.ipynb)'
 
+    def links(found):
+        return TITLE.sub(one, found[0])
+
+    kept = r'(^```.*?^```|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|\$[^$]*\$)'  # code, links, formulas
     return ''.join(
-        part if n % 2 else re.sub(r'(?<!\[)\b([Cc]hapter) (\d\d[a-z]?)\b', chapter, part)
-        for n, part in enumerate(re.split(r'(`[^`]*`|\[[^\]]*\]\([^)]*\)|\$[^$]*\$)', text))
+        part if n % 2 else CITED.sub(links, part)
+        for n, part in enumerate(re.split(kept, text, flags=re.M | re.S))
     )
 
 
-def page(notebook: Path, note: str = '', number: str = '') -> str:
+def page(notebook: Path, note: str = '') -> str:
     "A notebook as the site shows it: without what is for nbdev, with a line under its title."
     nb = json.loads(notebook.read_text(encoding='utf-8'))
     cells = []
@@ -55,11 +61,9 @@ def page(notebook: Path, note: str = '', number: str = '') -> str:
             for out in cell['outputs']:
                 (out.get('data') or {}).pop('application/vnd.jupyter.widget-view+json', None)
         elif cell['cell_type'] == 'markdown':
-            source = linked(source, '../')
+            source = linked(source)
         if source.strip():
             cells.append({**cell, 'source': source})
-    if number:
-        cells[0]['source'] = cells[0]['source'].replace('# ', f'# {number} ', 1)
     if note:
         cells[0]['source'] += '\n\n' + note
     about = {
@@ -74,11 +78,15 @@ def page(notebook: Path, note: str = '', number: str = '') -> str:
 def executed(notebook: Path) -> Path | None:
     "The run of an experiment, where there is one of this very notebook."
     run = RUNS / notebook.name
-    code = lambda p: [
-        ''.join(c['source'])
-        for c in json.loads(p.read_text(encoding='utf-8'))['cells']
-        if c['cell_type'] == 'code' and 'injected-parameters' not in c['metadata'].get('tags', [])
-    ]
+
+    def code(p):
+        return [
+            ''.join(c['source'])
+            for c in json.loads(p.read_text(encoding='utf-8'))['cells']
+            if c['cell_type'] == 'code'
+            and 'injected-parameters' not in c['metadata'].get('tags', [])
+        ]
+
     return run if run.exists() and code(run) == code(notebook) else None
 
 
@@ -93,9 +101,13 @@ def section(heading: str) -> str:
     )
     if heading not in parts:
         raise ValueError(
-            f'README.md has no section {heading!r}, which the site shows: name another in docs/_ext/stage.py. It has {list(parts)}.'
+            (
+                f'README.md has no section {heading!r}, which the site shows: name another '
+                f'in docs/_ext/stage.py. It has {list(parts)}.'
+            )
         )
-    text = re.sub(r'\]\(nbs/([\w.]+\.ipynb)\)', r'](/chapters/\1)', parts[heading])
+    text = re.sub(r'\]\(nbs/(\d[\w/]+\.ipynb)\)', r'](/chapters/\1)', parts[heading])
+    text = linked(re.sub(r'\]\(docs/([\w/]+\.md)\)', r'](/\1)', text))
     return re.sub(r'\]\((?!/|https?:)([\w./-]+)\)', r'](/../\1)', text)
 
 
@@ -127,7 +139,10 @@ def table(path: Path) -> str:
 
 
 def actions(path: Path) -> str:
-    "The table of actions in Markdown, narrow enough to be read: under each of the paper's words, its lines."
+    """The table of actions in Markdown, narrow enough to be read.
+
+    Under each of the paper's words, its lines.
+    """
     with open(path, encoding='utf-8', newline='') as f:
         rows = list(csv.DictReader(f))
     own = {
@@ -153,16 +168,21 @@ def actions(path: Path) -> str:
 
 
 def stage():
-    "Write everything that the pages of this folder do not say themselves; returns the substitutions of the pages."
+    """Write everything that the pages of this folder do not say themselves.
+
+    Returns the substitutions of the pages.
+    """
     made = []
-    for p in sorted((ROOT / 'nbs').glob('[0-9]*.ipynb')):
-        number_, _, module = p.stem.partition('_')
-        made.append(
-            write(
-                DOCS / 'chapters' / p.name,
-                page(p, f'Reference: [recinfluence.{module}](../api/{module}.rst)', number_),
-            )
-        )
+    contents = []
+    for folder, chapters in groupby(in_order(ROOT / 'nbs'), lambda p: p.parent.name):
+        room, rows = folder.partition('_')[2], []
+        for p in chapters:
+            module = f'{room}.{p.stem.partition("_")[2]}'
+            note = f'Reference: [recinfluence.{module}](/api/{module}.rst)'
+            made.append(write(DOCS / 'chapters' / folder / p.name, page(p, note)))
+            rows.append(f'{folder}/{p.stem}')
+        contents += ['```{toctree}', ':maxdepth: 1', f':caption: {room}', '', *rows, '```', '']
+    made.append(write(DOCS / '_made/chapters.md', '\n'.join(contents)))
     lessons = sorted((ROOT / 'nbs/tutorials').glob('[0-9]*.ipynb'))
     for p in lessons:
         made.append(
@@ -222,7 +242,7 @@ def stage():
         'api',
         '_made',
     ):  # what an earlier build made from a file that is gone
-        for p in (DOCS / folder).glob('*'):
+        for p in (DOCS / folder).rglob('*'):
             if p.suffix in ('.ipynb', '.rst') or folder == '_made':
                 if p not in made:
                     p.unlink()

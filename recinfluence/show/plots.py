@@ -25,7 +25,10 @@ def influence_bars(
     n: int = 10,  # how many of each end
     ax=None,
 ):
-    "The units that help most and those that hurt most, with two standard errors; grey: where units without influence would lie."
+    """The units that help most and those that hurt most, with two standard errors.
+
+    Grey: where units without influence would lie.
+    """
     f = influence.frame
     f = f if len(f) <= 2 * n else pd.concat([f.head(n), f.tail(n)])
     ax = ax or plt.subplots(figsize=(7, 0.8 + 0.27 * len(f)), layout='constrained')[1]
@@ -93,7 +96,10 @@ def first_units(
 
 # %% ../../nbs/12_show/2_plots.ipynb #c006
 def seed_agreement(sweep, metric: str = 'map', ax=None):
-    "The units' training parts under one seed against the same under the next; None with a single seed."
+    """The units' training parts under one seed against the same under the next.
+
+    None with a single seed.
+    """
     f = sweep.frame()
     wide = f[(f.metric == metric) & (f.unit != 'nothing')].pivot(
         index='unit', columns='seed', values='training'
@@ -123,7 +129,9 @@ def rating_counts(
     mark: dict | None = None,  # ids to point out: {label: id}
     ax=None,
 ):
-    "Histogram of the number of ratings a user gives or an item gets, as in Figures 3, 5 and 8 of the paper."
+    """Histogram of the number of ratings a user gives or an item gets, as in Figures 3, 5 and 8 of
+    the paper.
+    """
     n = interactions.profile(kind).n_ratings
     ax = ax or plt.subplots(figsize=(7, 3.2), layout='constrained')[1]
     sns.histplot(n, bins=40, ax=ax, color=HELPS, edgecolor='white')
@@ -147,7 +155,10 @@ def ranked_influence(
     influence,  # an `Influence`
     ax=None,
 ):
-    "All units in order of influence, with 95 % intervals; grey: where 95 % of units without influence would lie."
+    """All units in order of influence, with 95 % intervals.
+
+    Grey: where 95 % of units without influence would lie.
+    """
     f = influence.frame
     rank = np.arange(1, len(f) + 1)
     if influence.placebo == influence.placebo:
@@ -231,7 +242,10 @@ def influence_against(
         xlabel=label,
         ylabel=f'influence on {influence.label}',
         title=_wrapped(
-            f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over {len(x):,} {name}s'
+            (
+                f'{influence.source}: Spearman {x.corr(f.estimate, "spearman"):+.2f} over '
+                f'{len(x):,} {name}s'
+            )
         ),
     )
     return ax
@@ -274,7 +288,10 @@ def replicate_agreement(
         xlabel=what,
         ylabel=what,
         title=_wrapped(
-            f'{influence.source}, {influence.label}: {len(table):,} units agree by {influence.agreement():+.2f} on average'
+            (
+                f'{influence.source}, {influence.label}: {len(table):,} units agree by '
+                f'{influence.agreement():+.2f} on average'
+            )
         ),
     )
     ax.tick_params('both', length=0)

@@ -44,7 +44,9 @@ PRINTED = {
 
 # %% ../../nbs/12_show/1_theme.ipynb #c010
 def _column(height):
-    "A plot with axes of its own, this many inches high (or a function of what is drawn), unless axes are given."
+    """A plot with axes of its own, this many inches high (or a function of what is drawn), unless
+    axes are given.
+    """
 
     def wrap(draw):
         @wraps(draw)

@@ -29,8 +29,13 @@ __all__ = ['every_metric', 'unit_profile', 'action_effects', 'ratings_over_time'
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c005
 def every_metric(
     influence,  # an `Influence` on any metric
-) -> pd.DataFrame:  # indexed by (unit key, metric): the columns of `Influence.frame`, the metric as printed, placebo, typical, full, blind
-    "The same units' influence on every metric of the sweep; typical: root mean square over the units; full: the full model's value, mean over seeds."
+    # indexed by (unit key, metric): the columns of `Influence.frame`, the metric as printed, placebo,
+    # typical, full, blind
+) -> pd.DataFrame:
+    """The same units' influence on every metric of the sweep.
+
+    Typical: root mean square over the units; full: the full model's value, mean over seeds.
+    """
     full = pd.concat([s.full() for s in influence.sweeps]).mean()
     blind = influence.identity['blind']
     asked = {
@@ -64,11 +69,17 @@ def unit_profile(
     each: pd.DataFrame | None = None,  # what `every_metric` gave, where many units are drawn
     ax=None,
 ):
-    "A unit's influence on every metric, with 95 % intervals; grey: where 95 % of units without influence would lie."
+    """A unit's influence on every metric, with 95 % intervals.
+
+    Grey: where 95 % of units without influence would lie.
+    """
     each = every_metric(influence) if each is None else each
     if unit not in each.index.get_level_values(0):
         raise ValueError(
-            f'unit={unit!r} is not in this sweep. Its units have names such as {each.index[0][0]!r}.'
+            (
+                f'unit={unit!r} is not in this sweep. Its units have names such as '
+                f'{each.index[0][0]!r}.'
+            )
         )
     f = each.loc[unit]
     y = np.arange(len(f))[::-1]
@@ -93,7 +104,10 @@ def unit_profile(
         ylim=(-0.6, len(f) - 0.4),
         xlabel='hurts  ←  influence / its typical size  →  helps',
         title=_wrapped(
-            f'{f.label.iloc[0]}: {influence.source}, {influence.replicates} replicate{"s" * (influence.replicates != 1)}',
+            (
+                f'{f.label.iloc[0]}: {influence.source}, {influence.replicates} '
+                f'replicate{"s" * (influence.replicates != 1)}'
+            ),
             36,
         ),
     )
@@ -106,11 +120,16 @@ _EFFECT = ['label', 'effect', 'low', 'high', 'random', 'random_low', 'random_hig
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c014
 @_column(lambda effects: max(2.6, 1.1 + 0.3 * len(effects)))
 def action_effects(
-    effects: pd.DataFrame,  # a row a metric (`Measured.frame`) or an action: label, effect, low, high, random, random_low, random_high; positive: better
+    # a row a metric (`Measured.frame`) or an action: label, effect, low, high, random, random_low,
+    # random_high; positive: better
+    effects: pd.DataFrame,
     title: str = '',
     ax=None,
 ):
-    "What an action changed, with its interval, beside a random action of the same size (grey); rows that nothing moves are greyed and say so."
+    """What an action changed, with its interval, beside a random action of the same size (grey).
+
+    Rows that nothing moves are greyed and say so.
+    """
     if missing := [c for c in _EFFECT if c not in effects]:
         raise ValueError(f'effects: no column {missing[0]!r}. It needs {_EFFECT}.')
     still = (effects[['effect', 'random_low', 'random_high']] == 0).all(axis=1).to_numpy()

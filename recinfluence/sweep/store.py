@@ -37,7 +37,8 @@ from .results import NOTHING, Results, Retraining, Status, UserTotals
 
 # %% auto #0
 __all__ = ['UNIT_COLUMNS', 'IN_ORDER', 'PART_OF', 'check_place', 'Store', 'connect', 'describe_units', 'describe_single',
-           'describe_group', 'set_check', 'plain_number', 'rescued_experiment', 'copy_whole', 'rescued_rows']
+           'describe_group', 'set_check', 'plain_number', 'warn_if_different', 'rescued_experiment', 'copy_whole',
+           'rescued_rows']
 
 # %% ../../nbs/08_sweep/4_store.ipynb #c005
 def check_place(
@@ -246,7 +247,7 @@ def _add_one(self: Store, retraining: Retraining):
     check = digest(status, retraining.reason, rows)
     query = "SELECT 1 FROM retrainings WHERE unit = ? AND seed = ? AND status = 'done'"
     if self.db.execute(query, place).fetchone():
-        return self._warn_if_different(retraining, check)
+        return warn_if_different(self.db, retraining, check)
     self.db.execute(
         'INSERT OR REPLACE INTO retrainings VALUES (?,?,?,?)', (*place, status, retraining.reason)
     )
@@ -256,10 +257,10 @@ def _add_one(self: Store, retraining: Retraining):
     set_check(self.db, *place, check)
 
 # %% ../../nbs/08_sweep/4_store.ipynb #c024
-@patch_to(Store)
-def _warn_if_different(self: Store, retraining: Retraining, check: str):
+def warn_if_different(db: sqlite3.Connection, retraining: Retraining, check: str):
+    "Say where a retraining that is done came out differently."
     query = 'SELECT 1 FROM checks WHERE name = ? AND seed = ? AND digest != ?'
-    differs = self.db.execute(query, (retraining.unit, retraining.seed, check)).fetchone()
+    differs = db.execute(query, (retraining.unit, retraining.seed, check)).fetchone()
     if retraining.status is Status.DONE and differs:
         log.warning(
             '%s, seed %d: came out differently when it was computed again; the first result '

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from recinfluence.actions import action as curation
-from recinfluence.actions.action import Trial, measure, with_reserve
+from recinfluence.actions import measured, overview
+from recinfluence.actions.action import Trial
 from recinfluence.actions.audits import (
     group_audit,
     newcomers,
@@ -15,6 +15,7 @@ from recinfluence.actions.audits import (
     trait_effects,
 )
 from recinfluence.actions.exposure_shift import exposure_shift
+from recinfluence.actions.measured import measure, with_reserve
 from recinfluence.actions.on_items import limit, limit_in_lists, promote, promote_in_lists, prune
 from recinfluence.actions.on_users import (
     enrich,
@@ -27,7 +28,7 @@ from recinfluence.actions.on_users import (
 from recinfluence.actions.overview import action_page, actions_table
 from recinfluence.core.random import stream
 from recinfluence.data.interactions import Interactions, load_interactions
-from recinfluence.data.splits import chrono_split
+from recinfluence.data.splits import Split, chrono_split
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.exposure import EXPOSURE
 from recinfluence.metrics.metric import METRICS, Metric
@@ -151,13 +152,13 @@ def test_weighing_by_influence_helps_and_the_same_weights_by_lot_do_not(users, h
 
 def test_doses_by_lot_are_the_same_doses(users):
     for a in (leave_out(users, 9, 0.3), weigh(users, 0.7), segment(users)):
-        lots = a.by_lot(5, seed=1)
+        lots = a.at_random(5, seed=1)
         assert all(
             sorted(d) == sorted(a.doses) and d.index.is_unique and set(d.index) <= set(a.pool)
             for d in lots
         )
         assert len({tuple(d[sorted(d.index)]) + tuple(sorted(d.index)) for d in lots}) == 5 and all(
-            x.equals(y) for x, y in zip(lots, a.by_lot(5, seed=1))
+            x.equals(y) for x, y in zip(lots, a.at_random(5, seed=1))
         )
 
 
@@ -194,7 +195,7 @@ def test_under_chance_the_verdict_is_right_nineteen_times_in_twenty(users, halve
 def test_seeds_that_chose_are_refused_and_fresh_ones_are_used(users, halves, monkeypatch):
     used = []
     monkeypatch.setattr(
-        curation,
+        measured,
         'Trial',
         type(
             'Spy',
@@ -269,7 +270,7 @@ def test_gaps_by_hand():
         {'title': list('abcd'), 'genres': ['Drama', 'Drama|War', 'War', 'Comedy']},
         index=[10, 11, 12, 13],
     )
-    split = curation.Split(f, f[:0], Interactions(f, items=about), {})
+    split = Split(f, f[:0], Interactions(f, items=about), {})
     g = genre_gaps(split, [0])
     share = np.array([2.5, 1.5, 1]) / 5
     own = np.array([1.5, 0.5, 0]) / 2
@@ -327,10 +328,17 @@ def test_limited_is_the_plain_greedy_rule(seed):
 @pytest.mark.parametrize('seed', range(30))
 def test_limiting_everybody_lowers_gini_by_construction(seed):
     top, _ = lists(seed)
-    k, most, count = 4, 3 + seed % 9, lambda t: np.bincount(t[:, :4][t[:, :4] >= 0], minlength=14)
+    most = 3 + seed % 9
+
+    def count(t):
+        return np.bincount(t[:, :4][t[:, :4] >= 0], minlength=14)
+
     before, after = count(top), count(limit_in_lists(top, np.ones(14, bool), most))
     assert after.max() <= most and (after >= np.minimum(before, most)).all()
-    gini = lambda x: np.abs(x[:, None] - x).mean() / 2 / x.mean()
+
+    def gini(x):
+        return np.abs(x[:, None] - x).mean() / 2 / x.mean()
+
     if after.sum() == before.sum():
         assert gini(after) <= gini(before) + 1e-12 and (
             gini(after) < gini(before) or before.max() <= most
@@ -359,11 +367,17 @@ def test_seated_is_the_plain_rule(seed):
 
 
 def test_what_is_measured_are_the_metrics_of_chapter_02(items, halves):
-    "The eight, exposure, and one of one's own, of plain fits and plain lists; the item that most lists show is limited to one list."
+    """The eight, exposure, and one of one's own, of plain fits and plain lists.
+
+    The item that most lists show is limited to one list.
+    """
     split = halves[1]
     own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0])
     e = Evaluator(split, 3, metrics=[*EXPOSURE, own])
-    top = lambda s: e.rank(ItemMean().fit(split.train, s), 27)
+
+    def top(s):
+        return e.rank(ItemMean().fit(split.train, s), 27)
+
     item = split.items[np.bincount(top(70_000).top[:, :3].ravel()).argmax()]
     m = measure(
         limit(items, [item], 1 / 30), ItemMean(), split, k=3, metrics=[*EXPOSURE, own], **QUICK
@@ -411,7 +425,10 @@ def test_a_choice_by_a_metric_that_is_not_measured_is_judged_by_the_first_that_i
     ).influence('first')
     a = leave_out(ranked, 4)
     assert 'by First is right' in repr(a)
-    run = lambda **kw: measure(a, ItemMean(), halves[1], k=3, **QUICK, **kw)
+
+    def run(**kw):
+        return measure(a, ItemMean(), halves[1], k=3, **QUICK, **kw)
+
     assert (
         ', MAP among everyone:' in run().conclusion()
         and ', First is right among everyone:' in run(metrics=[own]).conclusion()
@@ -432,7 +449,10 @@ def test_item_actions_do_what_they_say_to_the_lists(items, halves):
             r.top[:, :3], full.drop(gone).top[:, :3]
         )  # this model's items do not know of each other
     (r,) = (p := promote(items, 4, 2)).do(trial, [p.doses])
-    count = lambda t: np.isin(t[:, :3], np.searchsorted(split.items, best)).sum()
+
+    def count(t):
+        return np.isin(t[:, :3], np.searchsorted(split.items, best)).sum()
+
     assert set(p.doses.index) == set(best) and count(r.top) > count(full.top)
     (r,) = (q := limit(items, split.items.tolist())).do(trial, [q.doses])
     shown = r.top[:, :3]
@@ -473,7 +493,7 @@ def test_traits_that_matter_are_found_and_used(halves):
         },
         index=range(n),
     )
-    split = curation.Split(f, f[:40], Interactions(f, items=about), {})
+    split = Split(f, f[:40], Interactions(f, items=about), {})
     frame = pd.DataFrame(
         {
             'id': range(n),
@@ -532,7 +552,10 @@ def test_audits_find_a_planted_group(users):
 
 @pytest.mark.parametrize('retrain', [True, False])
 def test_heirs_are_those_of_plain_fits_counted_by_hand(retrain, items, halves):
-    "Places counted one by one; errors by the formula written out; classes by walking down the items until each has its rows."
+    """Places counted one by one.
+
+    Errors by the formula written out; classes by walking down the items until each has its rows.
+    """
     split = halves[1]
     gone = split.train['item'].value_counts().index[:2].tolist()
     h = exposure_shift(prune(items, gone, retrain), ItemMean(), split, replicates=3, parts=3, k=4)
@@ -604,7 +627,10 @@ def test_heirs_are_those_of_plain_fits_counted_by_hand(retrain, items, halves):
 
 
 def test_heirs_of_the_only_item_that_everybody_lacks_and_what_they_refuse(users, items, halves):
-    "By popularity alone: who stood one place below the list takes the place, all of it; where nobody is shown the item nobody gains."
+    """By popularity alone: who stood one place below the list takes the place, all of it.
+
+    Where nobody is shown the item nobody gains.
+    """
     split = halves[1]
     e = Evaluator(split, 3)
     top = e.rank(Popularity().fit(split.train), 1).top
@@ -650,7 +676,7 @@ def test_a_table_and_three_pages(users, items, halves):
         and t.verdict.iloc[0] == 'helps; better than by lot'
         and {'effect', 'low', 'high', 'random', 'random_low', 'random_high', 'q', 'size'} <= set(t)
     )
-    for audience in curation.AUDIENCES:
+    for audience in overview.AUDIENCES:
         page = action_page(audience, t, users, ['A further sentence.'])
         assert (
             audience in page
@@ -673,7 +699,10 @@ def test_frames_have_the_columns_that_plots_ask_for(users, halves):
 
 
 def test_a_measured_action_draws_its_own_frame(users, items, halves):
-    "Discs and triangles at effect over half-width for every metric that moves; an action on lists greys the others; who is judged is in the title."
+    """Discs and triangles at effect over half-width for every metric that moves.
+
+    An action on lists greys the others; who is judged is in the title.
+    """
     import matplotlib
 
     matplotlib.use('Agg')

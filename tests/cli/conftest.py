@@ -2,7 +2,8 @@
 
 import pytest
 
-from recinfluence.data.simulated import planted_interactions, simulate_interactions
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.stand_in import simulate_interactions
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from recinfluence.core import machine
 from recinfluence.core.machine import cores, log, peak_memory, processor
 from recinfluence.kernels import simd
 
-
 HOLDS_A_QUARTER = """
 import numpy
 from recinfluence.core.machine import peak_memory

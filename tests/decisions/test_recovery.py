@@ -199,6 +199,7 @@ class Lottery(Recommender):
         (RandomGroups(per_seed=16), None, 6, 40),
     ],
 )
+@pytest.mark.slow
 def test_the_false_discovery_rate_holds_in_whole_sweeps(units, ids, replicates, runs):
     split = chrono_split(load_interactions(planted_interactions(16, 24), name='nothing planted'))
     named, small = 0, []

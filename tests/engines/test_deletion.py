@@ -44,10 +44,16 @@ def test_deleting_nothing_is_exactly_zero(model, candidates, tiny):
     ids=lambda u: u.key,
 )
 def test_a_deletion_is_a_fit_on_what_remains_judged_on_what_remains(model, unit, tiny):
-    "Two independent routes to `without` and `held`: fit, then evaluate on the split from which the unit is gone altogether."
+    """Two independent routes to `without` and `held`.
+
+    Fit, then evaluate on the split from which the unit is gone altogether.
+    """
     d = Replicate(model, Evaluator(tiny, 3), 4).delete(unit)
     small = make_split(unit.remaining(tiny.train), unit.remaining(tiny.test), tiny.interactions)
-    route = lambda m: Evaluator(small, 3)(m).metrics
+
+    def route(m):
+        return Evaluator(small, 3)(m).metrics
+
     assert d.without == {
         m: pytest.approx(v, abs=1e-12)
         for m, v in route(model.fresh().fit_without(tiny.train, unit, 4)).items()
@@ -64,7 +70,9 @@ def test_a_deletion_is_a_fit_on_what_remains_judged_on_what_remains(model, unit,
 
 
 def test_a_harmful_and_a_helpful_user_get_their_signs():
-    "Popularity: a user who votes for what nobody tests hurts, one who votes for what everybody tests helps."
+    """Popularity: a user who votes for what nobody tests hurts, one who votes for what everybody
+    tests helps.
+    """
     import pandas as pd
 
     from recinfluence.data.interactions import load_interactions
@@ -74,9 +82,12 @@ def test_a_harmful_and_a_helpful_user_get_their_signs():
         [(30, 2), (31, 2), (32, 2)] + [(30, 3), (31, 3)] + [(33, 2), (33, 3)]
     )  # 33 helps item 2 and 3 alike
     test = [(u, 2) for u in range(6)]
-    f = lambda rows: pd.DataFrame(
-        [(u, i, 4.0, 0) for u, i in rows], columns=['user', 'item', 'rating', 'timestamp']
-    )
+
+    def f(rows):
+        return pd.DataFrame(
+            [(u, i, 4.0, 0) for u, i in rows], columns=['user', 'item', 'rating', 'timestamp']
+        )
+
     crowd = [(40 + n, 7) for n in range(4)] + [(50, 7)]  # item 7 beats item 2 by one vote
     split = make_split(f(train + crowd), f(test), load_interactions(f(train + crowd + test)))
     effect = {
@@ -141,7 +152,9 @@ def test_ids_may_be_numpys(tiny, tmp_path):
     "As pandas and numpy hand them out."
     from recinfluence.sweep.run import deletion_sweep
 
-    run = lambda ids: deletion_sweep(
-        Popularity(), tiny, 'items', ids=ids, k=3, jobs=1, progress=False
-    ).store.content_hash()
+    def run(ids):
+        return deletion_sweep(
+            Popularity(), tiny, 'items', ids=ids, k=3, jobs=1, progress=False
+        ).store.content_hash()
+
     assert run(np.array([1, 2, 3])) == run(pd.Series([1, 2, 3])) == run([1, 2, 3])

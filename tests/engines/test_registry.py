@@ -121,6 +121,7 @@ def test_svd_engine_agrees_under_the_papers_candidates(tiny):
         } and d.held == {m: pytest.approx(v, abs=1e-10) for m, v in s.held.items()}
 
 
+@pytest.mark.slow
 def test_ncf_on_movielens_agrees_over_all_steps(ml_chrono):
     "14,640 steps in double precision: parameters to 1e-8, metrics to 1e-10."
     model, unit, evaluator = (
@@ -156,8 +157,8 @@ def test_lanes_and_their_order_do_not_matter(tiny, dtype):
     'recommender', [NCF(n_epochs=2, batch_size=32), SVD(n_factors=5, n_epochs=3)], ids=repr
 )
 def test_fast_sweeps_are_the_same_however_they_run(tiny, recommender, tmp_path):
-    run = lambda jobs, ids=range(20), **kw: (
-        deletion_sweep(
+    def run(jobs, ids=range(20), **kw):
+        return deletion_sweep(
             recommender,
             tiny,
             ids=ids,
@@ -168,7 +169,7 @@ def test_fast_sweeps_are_the_same_however_they_run(tiny, recommender, tmp_path):
             progress=False,
             **kw,
         ).store
-    )
+
     run(1, range(3, 8), store=tmp_path / 's.db')
     assert (
         run(1).content_hash()

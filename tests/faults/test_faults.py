@@ -1,4 +1,7 @@
-"""What goes wrong costs what it must and no more: the fault table with zeros where it must have them, and the faults that a real system makes."""
+"""What goes wrong costs what it must and no more.
+
+The fault table with zeros where it must have them, and the faults that a real system makes.
+"""
 
 import json
 import os
@@ -39,6 +42,7 @@ def run(split, recommender=None, **kw):
     )
 
 
+@pytest.mark.slow
 def test_the_fault_table_has_zeros_where_it_must(tmp_path):
     run_experiment('faults', tmp_path, rounds=3, seed=3, ids=6, jobs=1, dask=False)
     t = pd.read_csv(tmp_path / 'tables/faults.csv', index_col='fault')
@@ -186,7 +190,10 @@ def test_one_changed_digit_is_noticed_and_rescued(tiny, tmp_path):
     whole = run(tiny, store=path).store.content_hash()
     db = sqlite3.connect(path)
     db.execute(
-        "UPDATE measures SET without = without + 1e-9 WHERE unit = 'user 3' AND seed = 1 AND metric = 'mae'"
+        (
+            "UPDATE measures SET without = without + 1e-9 WHERE unit = 'user 3' AND seed = "
+            "1 AND metric = 'mae'"
+        )
     )
     db.commit()
     db.close()
@@ -203,7 +210,12 @@ def test_one_changed_digit_is_noticed_and_rescued(tiny, tmp_path):
 def test_half_written_rows_of_a_killed_sweep_are_taken_back(tiny, tmp_path):
     path = tmp_path / 's.db'
     before = run(tiny, store=path).store.content_hash()
-    script = 'import json, os, re, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute(\'PRAGMA cache_size = 1\'); db.execute(\'BEGIN\'); db.execute("UPDATE measures SET without = 7"); db.execute("UPDATE units SET label = hex(randomblob(3000))"); os._exit(9)'
+    script = (
+        'import json, os, re, sqlite3, sys; db = sqlite3.connect(sys.argv[1], '
+        "isolation_level=None); db.execute('PRAGMA cache_size = 1'); "
+        'db.execute(\'BEGIN\'); db.execute("UPDATE measures SET without = 7"); '
+        'db.execute("UPDATE units SET label = hex(randomblob(3000))"); os._exit(9)'
+    )
     assert (
         subprocess.run([sys.executable, '-c', script, str(path)]).returncode == 9
         and Path(f'{path}-journal').stat().st_size > 0
@@ -223,7 +235,10 @@ def small_disk(tmp_path):
         ).returncode
     ):
         pytest.skip(
-            'a disk cannot be mounted here (needs root): the full and the read-only disk are tested by what SQLite says only'
+            (
+                'a disk cannot be mounted here (needs root): the full and the read-only '
+                'disk are tested by what SQLite says only'
+            )
         )
     yield place
     subprocess.run(['umount', '-l', str(place)], check=True)

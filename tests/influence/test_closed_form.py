@@ -1,4 +1,6 @@
-"""EASE against constrained least squares, its deletions against refits, and the sweep against both."""
+"""EASE against constrained least squares, its deletions against refits, and the sweep against
+both.
+"""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +30,9 @@ def rows(seed, n_users=20, n_items=12):
 
 @pytest.mark.parametrize('l2', [0.5, 20.0])
 def test_each_column_is_a_ridge_regression_on_the_others(l2):
-    "The definition: every item predicted from the other items, one least-squares problem each, the penalty as extra rows."
+    """The definition: every item predicted from the other items, one least-squares problem each,
+    the penalty as extra rows.
+    """
     x, frame = rows(0)
     b = EASE(l2=l2).fit(frame).b_
     for j in range(x.shape[1]):
@@ -104,8 +108,12 @@ def test_a_sweep_is_the_closed_form(kind, tiny):
 
 
 def test_groups_are_the_closed_form_where_users_act_alike(tiny):
-    """Every group of eight users, and a metric by which each user moves everybody else by the same amount in every group: then the average over all groups is
-    that amount, and the design has to return it, but for a remainder of second order. The metric is put in place of the model's own in the store; who was judged in which group is the sweep's."""
+    """A metric by which each user moves everybody else by the same amount in every group.
+
+    Then the average over all groups is that amount, and the design has to return it, but for a
+    remainder of second order. The metric is put in place of the model's own in the store; who
+    was judged in which group is the sweep's.
+    """
     eight = chrono_split(
         tiny.interactions.__class__(
             tiny.interactions.frame[tiny.interactions.frame.user < 8].reset_index(drop=True),
@@ -123,7 +131,10 @@ def test_groups_are_the_closed_form_where_users_act_alike(tiny):
         for s in range(3):
             for n in np.flatnonzero(stay.any(1)):
                 sweep.store.db.execute(
-                    "UPDATE measures SET without = ? WHERE unit = ? AND seed = ? AND metric = 'ndcg'",
+                    (
+                        'UPDATE measures SET without = ? WHERE unit = ? AND seed = ? AND '
+                        "metric = 'ndcg'"
+                    ),
                     (float(value[n].sum() / stay[n].sum()), f'users group {n}', s),
                 )
             sweep.store.db.execute(

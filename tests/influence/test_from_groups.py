@@ -1,4 +1,6 @@
-"""The estimator of random groups against loops that follow its definition, and against planted influences."""
+"""The estimator of random groups against loops that follow its definition, and against planted
+influences.
+"""
 
 from dataclasses import replace
 
@@ -27,7 +29,10 @@ USERS = len(TINY.users)
 
 
 def by_definition(values, stay, blocks):
-    "Influence from each user's own metric in each retraining: values (seeds, groups, users), NaN where not judged."
+    """Influence from each user's own metric in each retraining.
+
+    Values (seeds, groups, users), NaN where not judged.
+    """
     seeds, groups, users = values.shape
 
     def response(v):  # mean over those who stayed, of each less their own mean over the seed
@@ -112,7 +117,10 @@ def test_definition():
 
 
 def planted(seeds, first, influence, design, noise=0.02):
-    "A store of made-up retrainings: each user's metric is their level, the seed's, the influence of all who stayed, and noise."
+    """A store of made-up retrainings.
+
+    Each user's metric is their level, the seed's, the influence of all who stayed, and noise.
+    """
     evaluator = Evaluator(TINY, k=3)
     kept = Store(None, Experiment.of(NCF(), evaluator, 'reference', design))
     kept.add_units(describe_units(TINY, single_units(TINY, 'users', TINY.users.tolist())))

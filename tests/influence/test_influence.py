@@ -27,7 +27,10 @@ def test_reliability_is_the_correlation_with_a_repetition():
     "The mean of the estimates is the planted value, and that is what repetitions correlate with."
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 1, 400)
-    draw = lambda: truth[:, None] + rng.normal(0, 3, (400, 6)) + rng.normal(0, 5, 6)
+
+    def draw():
+        return truth[:, None] + rng.normal(0, 3, (400, 6)) + rng.normal(0, 5, 6)
+
     estimates, correlations = zip(
         *[
             (reliability(draw()).estimate, np.corrcoef(draw().mean(1), draw().mean(1))[0, 1])
@@ -149,6 +152,7 @@ def small():
     return chrono_split(load_interactions(planted_interactions(9, 10, seed=3), name='nine'))
 
 
+@pytest.mark.slow
 def test_random_groups_estimate_the_banzhaf_value(small):
     "Every group of nine users, enumerated: with and without the user, on the users judged in both."
     judge = Evaluator(small, 3)
@@ -165,7 +169,6 @@ def test_random_groups_estimate_the_banzhaf_value(small):
             ).per_user
     at = {u: n for n, u in enumerate(users)}
     exact = {}
-    own = {u: np.mean([e[at[u], 2] for g, e in score.items() if u not in g]) for u in judged}
     for j in users:
         out = []
         for gone in score:
@@ -212,12 +215,15 @@ def test_permuted_deletions_carry_nothing(small):
 def test_group_sweeps_are_the_same_however_they_run(tiny, tmp_path):
     model = NCF(n_epochs=2, batch_size=32, dtype='float64')
     design = RandomGroups(0.5, 32)
-    run = lambda **kw: deletion_sweep(
-        model,
-        tiny,
-        design,
-        **{**dict(replicates=6, k=3, jobs=1, progress=False, engine='fast'), **kw},
-    )
+
+    def run(**kw):
+        return deletion_sweep(
+            model,
+            tiny,
+            design,
+            **{**dict(replicates=6, k=3, jobs=1, progress=False, engine='fast'), **kw},
+        )
+
     run(replicates=2, seed=1, store=tmp_path / 's.db')
     whole = run(store=tmp_path / 's.db').store
     assert whole.content_hash() == run().store.content_hash() == run(jobs=2).store.content_hash()
@@ -282,12 +288,15 @@ def test_stratified_groups_hold_active_and_less_active_users_alike():
 @pytest.mark.parametrize('draw', ['balanced', 'antithetic', 'stratified'])
 def test_all_draws_estimate_the_same(small, draw):
     "Against all groups, each once."
-    run = lambda design, n: (
-        deletion_sweep(Popularity(), small, design, replicates=n, k=3, jobs=1, progress=False)
-        .influence('ndcg')
-        .frame.set_index('id')
-        .sort_index()
-    )
+
+    def run(design, n):
+        return (
+            deletion_sweep(Popularity(), small, design, replicates=n, k=3, jobs=1, progress=False)
+            .influence('ndcg')
+            .frame.set_index('id')
+            .sort_index()
+        )
+
     exact, drawn = run(RandomGroups(draw='every'), 2), run(RandomGroups(draw=draw), 48)
     assert (
         np.corrcoef(exact.estimate, drawn.estimate)[0, 1] > 0.9
@@ -306,16 +315,18 @@ def test_a_store_of_other_groups_is_refused(small, monkeypatch):
 
 # ---- two runs are one
 def test_results_of_two_runs_add_up(tiny):
-    run = lambda units, seed, n: deletion_sweep(
-        NCF(n_epochs=2, batch_size=32),
-        tiny,
-        units,
-        replicates=n,
-        seed=seed,
-        k=3,
-        jobs=1,
-        progress=False,
-    ).influence('ndcg')
+    def run(units, seed, n):
+        return deletion_sweep(
+            NCF(n_epochs=2, batch_size=32),
+            tiny,
+            units,
+            replicates=n,
+            seed=seed,
+            k=3,
+            jobs=1,
+            progress=False,
+        ).influence('ndcg')
+
     for units in ('users', RandomGroups(0.5, 16)):
         a, b, whole = run(units, 0, 2), run(units, 2, 4), run(units, 0, 6)
         assert (
@@ -362,14 +373,21 @@ def test_overlap_is_what_two_halves_share():
     _, noise = planted(0)
     assert top_overlap(noise, 10) < 0.2
     a, b = noise[:, [0]], noise[:, [1]]
-    top = lambda x: set(np.argsort(-x[:, 0])[:20])
+
+    def top(x):
+        return set(np.argsort(-x[:, 0])[:20])
+
     assert top_overlap(noise[:, :2], 20, splits=5) == len(top(a) & top(b)) / 20 and np.isnan(
         top_overlap(a)
     )
 
 
+@pytest.mark.slow
 def test_the_placebo_band_holds_what_has_no_influence(tiny):
-    "A model that learns nothing from whom it deletes: the training parts are noise, 95 % of them inside the band."
+    """A model that learns nothing from whom it deletes.
+
+    The training parts are noise, 95 % of them inside the band.
+    """
 
     class Deaf(NCF):
         def fit_without(self, train, unit, seed):

@@ -1,4 +1,7 @@
-"""Influence tables in files: what was saved comes back, and what ships is what the code computes."""
+"""Influence tables in files.
+
+What was saved comes back, and what ships is what the code computes.
+"""
 
 import numpy as np
 import pandas as pd

@@ -86,6 +86,7 @@ def test_rank_refuses_what_does_not_fit(change, message):
         ncf.rank(shape, params, **(given | change))
 
 
+@pytest.mark.slow
 def test_rank_of_trained_models():
     "Real-valued scores of a deep model: the scores of the items chosen are the highest ones."
     shape, lanes, k = SHAPES['deep'], 2, 5

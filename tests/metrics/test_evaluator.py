@@ -1,21 +1,15 @@
-"""Metrics against the public reference implementation, and against brute force."""
-
-import itertools
+"""Metrics against the public reference implementation, and on reduced splits."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from recommenders.evaluation import python_evaluation as peer
 from shared import Table, random_problem
 
 from recinfluence.core.units import Unit
-from recinfluence.data.interactions import load_interactions
 from recinfluence.data.splits import make_split
 from recinfluence.metrics.evaluator import Evaluator, on_half
 from recinfluence.metrics.metric import METRICS, RANKING
-from recinfluence.metrics.ranking import top_k
 
 
 def by_peer(split, scores, k, candidates):
@@ -37,7 +31,10 @@ def by_peer(split, scores, k, candidates):
             .query('seen.isna()')
             .drop(columns='seen')
         )
-    rank = lambda f: f(split.test, long, k=k, **kw)
+
+    def rank(f):
+        return f(split.test, long, k=k, **kw)
+
     both = dict(rating_true=split.test, rating_pred=scored[['user', 'item', 'prediction']])
     return {
         'map': rank(peer.map),
@@ -62,7 +59,7 @@ def test_equal_to_the_peer_on_random_frames(seed, k, candidates):
     assert {m: pytest.approx(theirs[m], abs=1e-12) for m in METRICS} == ours
 
 
-@pytest.mark.parametrize('candidates', ['catalogue', 'test'])
+@pytest.mark.parametrize('candidates', [pytest.param('catalogue', marks=pytest.mark.slow), 'test'])
 def test_equal_to_the_peer_on_movielens(ml_chrono, candidates):
     scores = (
         np.random.default_rng(0)
@@ -77,60 +74,8 @@ def test_equal_to_the_peer_on_movielens(ml_chrono, candidates):
     assert {m: pytest.approx(theirs[m], abs=1e-12) for m in METRICS} == ours
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(
-        st.lists(st.sampled_from([0.0, 1.0, 2.0, -1.5]), min_size=6, max_size=6),
-        min_size=1,
-        max_size=5,
-    ),
-    st.integers(1, 8),
-    st.integers(0, 2**30 - 1),
-)
-def test_top_k_is_a_plain_sort_with_ties_by_position(rows, k, bits):
-    scores = np.array(rows)
-    mask = ((bits >> np.arange(scores.size)) & 1).astype(bool).reshape(scores.shape)
-    plain = [
-        sorted(np.flatnonzero(m).tolist(), key=lambda i: (-s[i], i))[:k]
-        for s, m in zip(scores, mask)
-    ]
-    assert [[i for i in r if i >= 0] for r in top_k(scores, mask, k).tolist()] == plain and top_k(
-        scores, mask, k
-    ).shape == (len(rows), k)
-
-
-def test_nan_scores_are_refused(tiny):
-    with pytest.raises(ValueError, match='NaN'):
-        Evaluator(tiny)(Table(tiny, np.full((len(tiny.users), len(tiny.items)), np.nan)))
-
-
-@pytest.mark.parametrize('candidates', ['catalogue', 'test'])
-@pytest.mark.parametrize('k', [1, 2, 3, 5])
-def test_sees_model_agrees_with_brute_force(k, candidates):
-    "Over all orders of four items: a metric sees the model if two orders give two values."
-    worlds = [
-        ([(0, 0), (1, 1), (1, 2), (1, 3)], [(0, 1), (0, 2)]),
-        ([(0, 0), (1, 1), (1, 2), (1, 3), (0, 1)], [(0, 2), (0, 3)]),
-        ([(0, 0), (0, 1), (0, 2), (1, 3)], [(0, 3)]),
-        ([(0, 0), (1, 1), (1, 2), (1, 3)], [(0, 1)]),
-    ]
-    for train, test in worlds:
-        f = lambda rows: pd.DataFrame(
-            [(u, i, float(2 + (u + i) % 3), 0) for u, i in rows],
-            columns=['user', 'item', 'rating', 'timestamp'],
-        )
-        split = make_split(f(train), f(test), load_interactions(f(train + test)))
-        e = Evaluator(split, k, candidates)
-        values = [
-            e(Table(split, np.tile(np.array(p, float), (2, 1)))).metrics
-            for p in itertools.permutations(range(4))
-        ]
-        for m in RANKING:
-            assert e.sees_model[m] == (len({round(v[m], 12) for v in values}) > 1), (m, train, test)
-
-
 def reduced(split, unit):
-    "The split with the unit's rows gone and, for an item, its column: an independent way to the mechanical part."
+    "The split without the unit's rows and items: an independent way to the mechanical part."
     return make_split(unit.remaining(split.train), unit.remaining(split.test), split.interactions)
 
 

@@ -12,6 +12,8 @@ from scipy import stats
 
 from recinfluence.decisions.planted import KINDS
 
+pytestmark = pytest.mark.slow  # the experiment runs, reduced
+
 TEXT = gates.ROOT.parent / 'shared/paper/paper.txt'
 LISTS = {
     '4.1': [
@@ -119,6 +121,7 @@ def test_these_are_the_papers_lists():
     assert {s: n for s, n in named.items() if n} == LISTS
 
 
+@pytest.mark.slow
 def test_every_action_of_the_lists_has_its_line_and_every_line_all_it_must(table):
     assert set(table.paper) == COVERED | {'popularity bias (audit)'}
     assert table['size'].str.fullmatch(r'1 (user|item)|[\d,]+ (users|items)').all() and table[

@@ -15,6 +15,8 @@ from recinfluence.models.svd import SVD
 from recinfluence.reproduction.sections import run_experiment
 from recinfluence.reproduction.verdicts import Verdict
 
+pytestmark = pytest.mark.slow  # the experiment runs, reduced
+
 shap = pytest.importorskip(
     'shap', reason='THE EXPLAINERS ARE NOT COMPARED: shap is missing (the extra explain)'
 )
@@ -45,6 +47,7 @@ def read(made):
     )
 
 
+@pytest.mark.slow
 def test_counts_are_those_of_the_methods(read):
     f = read('explainers_measured').set_index(['model', 'method', 'engine', 'units']).retrainings
     for model, n in itertools.product(['NCF', 'SVD'], N):

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from recinfluence.data.simulated import simulate_interactions
 from recinfluence.data.splits import chrono_split, random_split
+from recinfluence.data.stand_in import simulate_interactions
 from recinfluence.reproduction.bench import bench
 
 

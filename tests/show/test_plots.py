@@ -1,4 +1,7 @@
-"""What the plots draw, against the frames they are drawn from; that it can be read at a column's width and without colour vision."""
+"""What the plots draw, against the frames they are drawn from.
+
+That it can be read at a column's width and without colour vision.
+"""
 
 import matplotlib
 
@@ -108,7 +111,10 @@ def test_ranked_influence_draws_every_estimate_interval_and_the_placebo_band(inf
 
 def test_influence_against_correlates_as_scipy_does(influence, tiny):
     f = influence.frame
-    said = lambda ax: ax.get_title('left').replace('\n', ' ').split('Spearman ')[1].split()[0]
+
+    def said(ax):
+        return ax.get_title('left').replace('\n', ' ').split('Spearman ')[1].split()[0]
+
     assert said(influence_against(influence)) == f'{stats.spearmanr(f.n_train, f.estimate)[0]:+.2f}'
     mean = tiny.train.groupby('user').rating.mean()
     ax = influence_against(influence, mean[mean.index > 4], 'own')  # others by id, some missing
@@ -300,9 +306,10 @@ def test_a_column_wide_legible_and_nothing_cut_off(influence, effects, tiny, mon
             if t.get_visible() and t.get_text().strip() and t.get_window_extent().width
         ]
         assert f.get_figwidth() == COLUMN and min(t.get_fontsize() for t in texts) >= 7
-        inside = lambda b: (
-            frame.x0 <= b.x0 and b.x1 <= frame.x1 and frame.y0 <= b.y0 and b.y1 <= frame.y1
-        )
+
+        def inside(b):
+            return frame.x0 <= b.x0 and b.x1 <= frame.x1 and frame.y0 <= b.y0 and b.y1 <= frame.y1
+
         words = [
             t
             for t in texts
@@ -340,7 +347,9 @@ def test_given_axes_are_drawn_into_and_keep_their_sizes(influence, effects, tiny
     ids=['all', 'deutan', 'protan', 'tritan', 'grey'],
 )
 def test_the_colours_can_be_told_apart(seen):
-    "Under the colour-blindness matrices of Machado, Oliveira and Fernandes (2009), and in grey print: difference in CIE L*a*b*."
+    """Under the colour-blindness matrices of Machado, Oliveira and Fernandes (2009), and in grey
+    print: difference in CIE L*a*b*.
+    """
 
     def lab(c):
         rgb = np.array(to_rgb(c))

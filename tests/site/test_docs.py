@@ -1,4 +1,8 @@
-"""The documentation site: built once, strictly; its links, its reference, its search, its pages in a browser, and the code on them."""
+"""The documentation site.
+
+Built once, strictly; its links, its reference, its search, its pages in a browser, and the code on
+them.
+"""
 
 import ast
 import contextlib
@@ -23,14 +27,18 @@ import pytest
 pytest.importorskip('sphinx', reason='the site is built with Python 3.11 or newer')
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = sorted(p.stem for p in (ROOT / 'recinfluence').glob('[a-z]*.py'))
+MODULES = sorted(
+    f'{p.parent.name}.{p.stem}'
+    for p in (ROOT / 'recinfluence').glob('*/[a-z]*.py')
+    if p.parent.name != 'kernels'
+)
 LESSON = {
     'cells': [
         {
             'cell_type': 'markdown',
             'id': 'a',
             'metadata': {},
-            'source': '# A planted lesson\n\nSee chapter 06.',
+            'source': '# A planted lesson\n\nSee chapter *Deletion*.',
         },
         {
             'cell_type': 'code',
@@ -87,7 +95,10 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
-    "Built from a copy of the checkout, with a lesson and a report put there; every warning is an error."
+    """Built from a copy of the checkout, with a lesson and a report put there.
+
+    Every warning is an error.
+    """
     copy = tmp_path_factory.mktemp('docs') / 'copy'
     copy.mkdir()
     kept = subprocess.run(
@@ -166,6 +177,7 @@ def pages(site):
     }
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, pages):
     broken, outside = [], set()
     for name, page in pages.items():
@@ -193,8 +205,12 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_elsewhere(site, p
     print('links that leave the site, not tried:', *sorted(outside), sep='\n')
 
 
+@pytest.mark.slow
 def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(site, tmp_path):
-    "Two links to a server of our own; all others meet a closed door, so that nothing outside is asked."
+    """Two links to a server of our own.
+
+    All others meet a closed door, so that nothing outside is asked.
+    """
 
     class Here(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
@@ -254,6 +270,7 @@ def test_make_links_tries_what_leads_elsewhere_and_fails_where_it_leads_nowhere(
     )
 
 
+@pytest.mark.slow
 def test_no_stylesheet_loads_from_elsewhere(site):
     for sheet in site.rglob('*.css'):
         assert not re.search(
@@ -261,9 +278,10 @@ def test_no_stylesheet_loads_from_elsewhere(site):
         ), sheet
 
 
+@pytest.mark.slow
 def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
     own = ROOT / 'nbs'
-    assert {f'chapters/{p.stem}.html' for p in own.glob('[0-9]*.ipynb')} | {
+    assert {f'chapters/{p.parent.name}/{p.stem}.html' for p in own.glob('[0-9]*/[0-9]*.ipynb')} | {
         f'experiments/{p.stem}.html' for p in (own / 'experiments').glob('*.ipynb')
     } | {f'course/{p.stem}.html' for p in (own / 'tutorials').glob('[0-9]*.ipynb')} <= set(pages)
     for name, page in pages.items():
@@ -274,7 +292,7 @@ def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
     assert (
         'shown = 2' in text
         and 'secret' not in text
-        and '../chapters/06_deletion.html' in planted.links
+        and '../chapters/07_engines/1_deletion.html' in planted.links
     )
     assert 'course/9_planted.html' in pages['index.html'].links + [
         f'course/{l}' for l in pages['course/index.html'].links
@@ -286,7 +304,10 @@ def test_notebooks_are_shown_without_what_is_for_nbdev(site, pages):
 
 
 def entries(site, module):
-    "What the reference shows of a module: id -> (parameters of the signature, {parameter: what it is}, all text)."
+    """What the reference shows of a module.
+
+    Id -> (parameters of the signature, {parameter: what it is}, all text).
+    """
     from bs4 import BeautifulSoup
 
     out = {}
@@ -322,6 +343,7 @@ def words(text):
 
 
 @pytest.mark.parametrize('module', MODULES)
+@pytest.mark.slow
 def test_the_reference_has_every_public_name_as_inspect_sees_it(site, module):
     made = importlib.import_module(f'recinfluence.{module}')
     shown = entries(site, module)
@@ -360,6 +382,7 @@ def test_the_reference_has_every_public_name_as_inspect_sees_it(site, module):
                     ) == words(comment), (name, p)
 
 
+@pytest.mark.slow
 def test_the_reference_lists_the_everyday_names(pages):
     import recinfluence
 
@@ -454,6 +477,7 @@ def test_the_kept_report_is_whole():
     )
 
 
+@pytest.mark.slow
 def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     text = ' '.join(' '.join(pages['experiments/cluster_measured.html'].text).split())
     with open(ROOT / 'docs/measured/cluster_measured.csv', encoding='utf-8', newline='') as f:
@@ -470,6 +494,7 @@ def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     )
 
 
+@pytest.mark.slow
 def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
     text = ' '.join(' '.join(pages['experiments/actions_measured.html'].text).split())
     about = json.loads((ROOT / 'docs/measured/provenance.json').read_text(encoding='utf-8'))[
@@ -506,6 +531,7 @@ def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
     )
 
 
+@pytest.mark.slow
 def test_amazons_file_is_read_in_a_minute_and_two_gib(pages):
     with open(ROOT / 'docs/measured/amazon_at_size.csv', encoding='utf-8', newline='') as f:
         said = {r['what']: r['here'] for r in csv.DictReader(f)}
@@ -549,7 +575,10 @@ def blocks(page):
 
 @pytest.fixture
 def one_core():
-    "One core for this process and for what it starts: sweeps this small only lose by processes of their own."
+    """One core for this process and for what it starts.
+
+    Sweeps this small only lose by processes of their own.
+    """
     if not hasattr(os, 'sched_setaffinity'):
         yield
         return
@@ -562,6 +591,7 @@ def one_core():
 
 
 @pytest.mark.parametrize('page', [p for p in HOWTO if blocks(p)])
+@pytest.mark.slow
 def test_the_code_of_a_how_to_runs(page, tmp_path, monkeypatch, request, one_core):
     found = blocks(page)
     if any('movielens' in code or 'ml-100k' in code for _, _, code, skip in found if not skip):
@@ -569,7 +599,10 @@ def test_the_code_of_a_how_to_runs(page, tmp_path, monkeypatch, request, one_cor
     monkeypatch.chdir(tmp_path)
     space = {'__name__': 'howto'}
     ran = 0
-    cli = f'recinfluence() {{ "{sys.executable}" -c "import sys; from recinfluence.cli.main import main; sys.exit(main())" "$@"; }}\n'
+    cli = (
+        f'recinfluence() {{ "{sys.executable}" -c "import sys; from recinfluence.cli.main '
+        f'import main; sys.exit(main())" "$@"; }}\n'
+    )
     for line, language, code, skip in found:
         if skip:
             if language == 'python':
@@ -610,6 +643,7 @@ def address(site):
 
 
 @pytest.mark.parametrize('served', [True, False], ids=['served', 'from the disk'])
+@pytest.mark.slow
 def test_a_search_finds_the_chapter(browser, address, site, served):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
@@ -630,10 +664,11 @@ def test_a_search_finds_the_chapter(browser, address, site, served):
             ]
         )
     )
-    assert any('chapters/06_deletion.html' in l for l in found[:10]), found[:10]
+    assert any('chapters/07_engines/1_deletion.html' in l for l in found[:10]), found[:10]
 
 
 @pytest.mark.parametrize('width', [1280, 390])
+@pytest.mark.slow
 def test_pages_fit_the_screen_and_stay_at_home(browser, address, pages, width):
     browser.execute_cdp_cmd(
         'Emulation.setDeviceMetricsOverride',
@@ -646,7 +681,11 @@ def test_pages_fit_the_screen_and_stay_at_home(browser, address, pages, width):
     ]:
         browser.get(f'{address}/{name}')
         wide, loaded, article = browser.execute_script(
-            "return [document.documentElement.scrollWidth, performance.getEntriesByType('resource').map(e => e.name), document.querySelector('article') !== null]"
+            (
+                'return [document.documentElement.scrollWidth, '
+                "performance.getEntriesByType('resource').map(e => e.name), "
+                "document.querySelector('article') !== null]"
+            )
         )
         assert wide <= width, f'{name} is {wide} wide on a screen of {width}'
         assert all(l.startswith((address, 'data:')) for l in loaded), (name, loaded)

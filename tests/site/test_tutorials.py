@@ -104,6 +104,7 @@ def by_user(frame):
 # ---- the lessons ----
 
 
+@pytest.mark.slow
 def test_1_both_parts_of_everybody_s_influence_by_plain_counting_and_by_ridge_regressions(tmp_path):
     text, counting, similar = run('1', tmp_path, 'TABLE', 'counting', 'similar')
     head, *lines = [line.split() for line in text.strip().splitlines()]
@@ -205,6 +206,7 @@ def test_2_random_scores_fill_table_12_and_are_worth_little_where_all_films_comp
         )
 
 
+@pytest.mark.slow
 def test_3_pairing_gains_and_one_retraining_by_the_reference_engine(tmp_path, ml_chrono):
     from recinfluence import NCF, Evaluator, Replicate, Unit
 
@@ -242,6 +244,7 @@ def test_3_pairing_gains_and_one_retraining_by_the_reference_engine(tmp_path, ml
     )
 
 
+@pytest.mark.slow
 def test_4_the_same_budget_is_more_reliable_by_random_groups(tmp_path):
     one, many, said, n, spent, history, few, alone = run(
         '4',
@@ -292,6 +295,7 @@ def test_4_the_same_budget_is_more_reliable_by_random_groups(tmp_path):
         assert alone[u] == pytest.approx(ndcg(u, False) - ndcg(u, True), abs=1e-9), u
 
 
+@pytest.mark.slow
 def test_5_a_model_of_one_s_own_and_its_metrics_in_plain_loops(tmp_path):
     train, test, judged, se, line = run(
         '5', tmp_path, 'split.train', 'split.test', 'judged.metrics', 'mean_se', 'line'
@@ -330,6 +334,7 @@ def test_5_a_model_of_one_s_own_and_its_metrics_in_plain_loops(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_6_the_effect_of_pruning_by_refitting_and_striking_films_off(tmp_path):
     from recinfluence import SVD
 

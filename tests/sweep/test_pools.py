@@ -1,4 +1,8 @@
-"""Where a sweep runs must not show in its store: this process, processes beside it, anybody's executor, a real Dask cluster whose workers come and go."""
+"""Where a sweep runs must not show in its store.
+
+This process, processes beside it, anybody's executor, a real Dask cluster whose workers come and
+go.
+"""
 
 import json
 import os
@@ -73,7 +77,10 @@ def offspring(pid):
 
 
 class Cluster:
-    "A scheduler and workers, each a process of its own on the loopback address; all of them end with it."
+    """A scheduler and workers, each a process of its own on the loopback address.
+
+    All of them end with it.
+    """
 
     def __init__(self, folder):
         self.folder, self.workers, self.env = (
@@ -221,6 +228,7 @@ def test_dask_with_a_worker_killed_midway_and_one_that_joins_late(
         c.wait_for_workers(2, timeout=60)
 
 
+@pytest.mark.slow
 def test_a_late_worker_takes_part_and_the_data_travels_once_to_each(tiny, calm, cluster):
     with cluster.client() as client:
         client.wait_for_workers(2, timeout=60)
@@ -280,7 +288,8 @@ from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.sweep.run import deletion_sweep
 split = chrono_split(load_interactions(planted_interactions(), name='planted'))
-deletion_sweep(NCF(n_epochs=3, batch_size=16), split, 'users', range(16), replicates=2, k=3, executor=sys.argv[2], store=sys.argv[1], progress=False, engine='reference')
+asked = dict(k=3, executor=sys.argv[2], store=sys.argv[1], progress=False, engine='reference')
+deletion_sweep(NCF(n_epochs=3, batch_size=16), split, 'users', range(16), replicates=2, **asked)
 """
 
 
@@ -361,7 +370,10 @@ def test_a_child_keeps_to_its_pipe_and_ends_with_its_owner(tmp_path):
         [
             sys.executable,
             '-c',
-            'import sys, time, test_pools as t\nc = t.Child(t.Load.of(t.Told)); print(c.call(("pid",)), flush=True); c.call(("sleep", 60))',
+            (
+                'import sys, time, test_pools as t\nc = t.Child(t.Load.of(t.Told)); '
+                'print(c.call(("pid",)), flush=True); c.call(("sleep", 60))'
+            ),
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -426,7 +438,10 @@ def test_tasks_that_have_not_begun_can_be_taken_back():
 
 
 def test_a_process_goes_on_with_what_it_has_begun():
-    "Four replicates of eight tasks in two processes: each is prepared once, and one more where at the end a process helps the other."
+    """Four replicates of eight tasks in two processes.
+
+    Each is prepared once, and one more where at the end a process helps the other.
+    """
     with find_pool(None, 2, Told, ()) as pool:
         for n in range(8):
             for replicate in range(4):
@@ -446,6 +461,7 @@ def test_tasks_of_own_processes_can_be_taken_back():
     } <= set(back)
 
 
+@pytest.mark.slow
 def test_the_cluster_experiment_runs_and_says_what_it_was_made_from(tmp_path):
     pytest.importorskip(
         'distributed', reason='Dask is not installed (pip install recinfluence[dask])'

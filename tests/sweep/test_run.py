@@ -59,6 +59,7 @@ def test_a_sweep_holds_what_algorithm_1_gives(tiny):
     assert len(f) == 10 * 2 * len(METRICS)
 
 
+@pytest.mark.slow
 def test_processes_order_and_resumption_do_not_matter(tiny, tmp_path):
     hashes = {
         run(tiny).store.content_hash(),
@@ -84,7 +85,9 @@ from recinfluence.data.splits import chrono_split
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 split = chrono_split(load_interactions(planted_interactions(), name='planted'))
-deletion_sweep(SVD(n_factors=30, n_epochs=150), split, 'users', range(30), replicates=int(sys.argv[4]), k=3, jobs=int(sys.argv[2]), store=sys.argv[1], progress=False, engine=sys.argv[3])
+asked = dict(jobs=int(sys.argv[2]), store=sys.argv[1], progress=False, engine=sys.argv[3])
+model, seeds = SVD(n_factors=30, n_epochs=150), int(sys.argv[4])
+deletion_sweep(model, split, 'users', range(30), replicates=seeds, k=3, **asked)
 """
 
 
