@@ -102,5 +102,12 @@ def source_of(app, module):
     return found.code, found.tags
 
 
+def cite(app, page, source):
+    "Chapters that a page of this folder names become links; what is staged has its links."
+    if (HERE / f'{page}.md').exists():
+        source[0] = stage.linked(source[0])
+
+
 def setup(app):
+    app.connect('source-read', cite)
     app.connect('viewcode-find-source', source_of)

@@ -1,15 +1,17 @@
 """The gates of `make test`.
 
 The house is in order, notebooks are clean and formatted, the package is what they export, the
-README is the index notebook, and lessons say where they can be run.
+README is the index notebook with the rooms as they are, and lessons say where they can be run.
 
-Run with --write-readme to write README.md from nbs/index.ipynb, and the lessons' launch lines
-from settings.ini, instead of checking them.
+Run with --write-readme to write the table of rooms, README.md from nbs/index.ipynb, and the
+lessons' launch lines from settings.ini, instead of checking them.
 """
 
+import ast
 import configparser
 import filecmp
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +58,39 @@ def readme() -> str:
         + '\n\n'.join(p.strip() for p in parts)
         + '\n'
     )
+
+
+def rooms() -> str:
+    "The table of rooms: what each says of itself, and its chapters."
+    chapters = {room: [] for room in house.ROOMS}
+    for name, path in house.notebooks().items():
+        title = house.title(path)
+        chapters[name.split('.')[0]].append(f'[{title}]({path.relative_to(ROOT)})')
+    lines = ['| room | what is in it | chapters |', '| --- | --- | --- |']
+    for room, links in chapters.items():
+        source = (ROOT / f'recinfluence/{room}/__init__.py').read_text(encoding='utf-8')
+        about = ast.get_docstring(ast.parse(source)).split('\n')[0]
+        lines.append(f'| `{room}` | {about} | {" · ".join(links) or "plain modules"} |')
+    return '\n'.join(lines)
+
+
+def table_of_rooms(write: bool = False) -> bool:
+    "Whether nbs/index.ipynb shows the rooms as they are; `write`: make it so."
+    path, table = ROOT / 'nbs/index.ipynb', rooms()
+    book = json.loads(path.read_text(encoding='utf-8'))
+    cells = [c for c in book['cells'] if ''.join(c['source']).startswith('| room |')]
+    same = [''.join(cell['source']) for cell in cells] == [table]
+    if write and len(cells) == 1 and not same:
+        cells[0]['source'] = table.splitlines(keepends=True)
+        text = json.dumps(book, ensure_ascii=False, indent=1, sort_keys=True)
+        path.write_text(text + '\n', encoding='utf-8')
+    return same
+
+
+def dead_links() -> list[str]:
+    "Files that the README links to and that are not there."
+    links = re.findall(r'\]\(([\w./-]+)\)', readme())
+    return [link for link in links if not (ROOT / link).exists()]
 
 
 def launch(
@@ -186,6 +221,9 @@ def not_written() -> list[str]:
         'settings.ini says: run `make prepare`'
         for n in launch_lines()
     ]
+    if not table_of_rooms():
+        found.append('nbs/index.ipynb does not show the rooms as they are: run `make prepare`')
+    found += [f'README.md links to {link}, which is not there' for link in dead_links()]
     if (ROOT / 'README.md').read_text(encoding='utf-8') != readme():
         found.append('README.md is not nbs/index.ipynb: run `make prepare`')
     return found
@@ -193,6 +231,7 @@ def not_written() -> list[str]:
 
 if __name__ == '__main__':
     if '--write-readme' in sys.argv:
+        table_of_rooms(write=True)
         (ROOT / 'README.md').write_text(readme(), encoding='utf-8')
         launch_lines(write=True)
         sys.exit()

@@ -18,6 +18,7 @@ ROOMS = [
 MOST = {'cell': 40, 'function': 40, 'class': 150, 'module': 400}
 MAY_REACH_UP = {'influence', 'plot', 'explore'}  # methods, when they are called
 CITED = re.compile(r'\b[Cc]hapters? \d')
+CITED_BY_NAME = re.compile(r'\b[Cc]hapters?(?:(?:,| and| or| to)? \*[^*\n]+\*)+')
 
 
 def code(notebook: Path) -> list[str]:
@@ -33,6 +34,12 @@ def notebooks() -> dict[str, Path]:
         room, name = path.parent.name.partition('_')[2], path.stem.partition('_')[2]
         found[f'{room}.{name}'] = path
     return found
+
+
+def title(notebook: Path) -> str:
+    "Its H1."
+    cells = json.loads(notebook.read_text(encoding='utf-8'))['cells']
+    return ''.join(cells[0]['source']).split('\n')[0].removeprefix('# ')
 
 
 def modules() -> dict[str, Path]:
@@ -143,7 +150,7 @@ def cited_by_number() -> list[str]:
     for pattern in places:
         for path in sorted(ROOT.glob(pattern)):
             name = str(path.relative_to(ROOT))
-            if name == 'CHANGELOG.md' or '.ipynb_checkpoints' in name:
+            if name == 'CHANGELOG.md' or '.ipynb_checkpoints' in name or 'docs/_made' in name:
                 continue
             if hit := CITED.search(path.read_text(encoding='utf-8')):
                 found.append(f'{name} cites a chapter by number: {hit[0]}')
@@ -152,21 +159,19 @@ def cited_by_number() -> list[str]:
 
 def cited_by_wrong_name() -> list[str]:
     "Chapters that are cited and are not there."
-    first = re.compile(r'# (.*)')
-    titles = set()
-    for path in notebooks().values():
-        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
-        titles.add(first.match(''.join(cells[0]['source']))[1])
-    found = []
-    for pattern in ['nbs/**/*.ipynb', 'docs/**/*.md', '*.md']:
+    titles = [title(path) for path in notebooks().values()]
+    found = [f'two chapters are called *{t}*' for t in set(titles) if titles.count(t) > 1]
+    for pattern in ['nbs/**/*.ipynb', 'docs/**/*.md', 'tests/**/*.py', 'recinfluence/kernels/*.py']:
         for path in sorted(ROOT.glob(pattern)):
-            if '.ipynb_checkpoints' in str(path) or 'docs/chapters/' in str(path):
+            if '.ipynb_checkpoints' in str(path) or path.is_relative_to(ROOT / 'docs/_made'):
                 continue
-            for title in re.findall(r'[Cc]hapter \*([^*\n]+)\*', path.read_text(encoding='utf-8')):
-                if title not in titles:
-                    found.append(
-                        f'{path.relative_to(ROOT)} cites the chapter *{title}*: none is called so'
-                    )
+            name = path.relative_to(ROOT)
+            cited = ' '.join(CITED_BY_NAME.findall(path.read_text(encoding='utf-8')))
+            found += [
+                f'{name} cites *{one}*, and no chapter is called so'
+                for one in re.findall(r'\*([^*]+)\*', cited)
+                if one not in titles
+            ]
     return found
 
 

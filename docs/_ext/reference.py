@@ -9,6 +9,7 @@ import json
 import re
 import tokenize
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -16,18 +17,34 @@ from docutils.nodes import make_id
 
 PACKAGE = 'recinfluence'
 CHAPTERS = Path(__file__).resolve().parents[2] / 'nbs'
+TITLE = re.compile(r'\*([^*\n]+)\*')
+CITED = re.compile(r'\b[Cc]hapters?(?:(?:,| and| or| to)? \*[^*\n]+\*)+')
+
+
+def in_order(chapters: Path) -> list[Path]:
+    "The notebooks of the rooms, as one reads them."
+    found = chapters.glob('[0-9]*/[0-9]*.ipynb')
+    return sorted(found, key=lambda p: (p.parent.name, int(p.stem.partition('_')[0]), p.stem))
+
+
+@cache
+def titles(chapters: Path) -> dict[str, str]:
+    "Where each chapter is, such as '01_core/3_units', by its H1."
+    out = {}
+    for path in in_order(chapters):
+        first = json.loads(path.read_text(encoding='utf-8'))['cells'][0]['source']
+        out[''.join(first).split('\n')[0].removeprefix('# ')] = f'{path.parent.name}/{path.stem}'
+    return out
 
 
 def chapter_of(
     chapters: Path,
     title: str,  # its H1
-) -> str:  # such as '01_core/2_units'
+) -> str:
     "The chapter of that title; a title that no chapter has is an error of the build."
-    for path in sorted(chapters.glob('[0-9]*/[0-9]*.ipynb')):
-        first = json.loads(path.read_text(encoding='utf-8'))['cells'][0]['source']
-        if ''.join(first).split('\n')[0] == f'# {title}':
-            return f'{path.parent.name}/{path.stem}'
-    raise ValueError(f'a chapter *{title}* is cited, and none has that title')
+    if title not in titles(chapters):
+        raise ValueError(f'a chapter *{title}* is cited, and none has that title')
+    return titles(chapters)[title]
 
 
 @dataclass
@@ -63,6 +80,18 @@ class Module:
                 continue
             for name in _names(node):
                 self.defined[name] = node
+
+    @property
+    def imports(self) -> dict[str, str]:
+        "The module of this package that each imported name comes from."
+        out, here = {}, f'{PACKAGE}.{self.name}'.split('.')
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom):
+                start = here[: len(here) - node.level] if node.level else []
+                module = '.'.join([*start, *filter(None, [node.module])])
+                for name in node.names:
+                    out[name.asname or name.name] = module.removeprefix(f'{PACKAGE}.')
+        return out
 
     @property
     def public(self) -> list[str]:
@@ -157,18 +186,6 @@ class Reference:
     def __init__(self, package: Path, chapters: Path):
         self.modules = modules(package)
         self.chapters = chapters
-        homes = {}
-        for m in self.modules.values():
-            for name in m.public:
-                if name in m.defined:
-                    homes.setdefault(name, []).append(m.name)
-        self.home = {name: places[0] for name, places in homes.items() if len(places) == 1}
-        self.classes = {
-            name: (m, node)
-            for m in self.modules.values()
-            for name, node in m.defined.items()
-            if isinstance(node, ast.ClassDef)
-        }
         self.everyday = ast.literal_eval(
             next(
                 n.value
@@ -176,7 +193,32 @@ class Reference:
                 if '_HOMES' in _names(n)
             )
         )
-        self.home |= {name: m for m, names in self.everyday.items() for name in names}
+        self.home = self.everywhere()
+
+    # Which name is meant
+
+    def everywhere(self) -> dict[str, str]:
+        "The module of each public name; of two that share a name, the everyday one."
+        out = {name: m.name for m in self.modules.values() for name in self.own(m)}
+        return out | {name: module for module, names in self.everyday.items() for name in names}
+
+    def own(self, m: Module) -> list[str]:
+        "The public names that a module defines."
+        return [name for name in m.public if name in m.defined]
+
+    def enter(self, m: Module):
+        "Read names as this module does: its own, those that it imports, and those of the package."
+        own = {name: m.name for name in self.own(m)}
+        taken = {n: place for n, place in m.imports.items() if place in self.modules}
+        taken = {n: place for n, place in taken.items() if n in self.own(self.modules[place])}
+        self.home = {**self.everywhere(), **taken, **own}
+
+    def class_named(self, name: str, m: Module) -> tuple[Module, ast.ClassDef] | None:
+        "The class of this package that a module means by a name."
+        place = self.modules.get(m.imports.get(name, self.everywhere().get(name)))
+        place = m if name in m.defined else place
+        node = place.defined.get(name) if place else None
+        return (place, node) if isinstance(node, ast.ClassDef) else None
 
     # What is written in words
 
@@ -196,8 +238,7 @@ class Reference:
                     else ''
                 )
             else:
-                plain = re.split(r'(chapter \*[^*]+\*)', part)
-                out.append(''.join(map(self._chapter, plain)))
+                out.append(self.cited(part))
         joined = ''
         for n, part in enumerate(out):
             joined += (
@@ -205,11 +246,20 @@ class Reference:
             )
         return joined
 
-    def _chapter(self, text):
-        cited = re.fullmatch(r'chapter \*([^*]+)\*', text)
-        if not cited:
-            return re.sub(r'([\\*_|])', r'\\\1', text)
-        return f'\\ :doc:`chapter {cited[1]} </chapters/{chapter_of(self.chapters, cited[1])}>`\\ '
+    def cited(self, text: str) -> str:
+        "Words as reStructuredText, each chapter that they cite a link."
+        out, at = '', 0
+        for found in CITED.finditer(text):
+            for name in TITLE.finditer(text, found.start(), found.end()):
+                place = chapter_of(self.chapters, name[1])
+                out += self.plain(text[at : name.start()])
+                out += f'\\ :doc:`{name[1]} </chapters/{place}>`\\ '
+                at = name.end()
+        return out + self.plain(text[at:])
+
+    def plain(self, text: str) -> str:
+        "Words in which nothing is meant as markup."
+        return re.sub(r'([\\*_|])', r'\\\1', text)
 
     def link(self, name):
         return f':py:obj:`~{PACKAGE}.{self.home[name]}.{name}`'
@@ -220,6 +270,7 @@ class Reference:
             return ''
         runs = ['']
         for part in re.split(r'([\w.]+)', ast.unparse(expr)):
+            part = part.removeprefix(f'{PACKAGE}.')
             if part in self.home:
                 runs += [part, '']
             else:
@@ -239,6 +290,11 @@ class Reference:
                     if node.id in package
                     else node
                 )
+
+            def visit_Attribute(self, node):
+                if ast.unparse(node.value) == PACKAGE:
+                    return self.visit_Name(ast.Name(node.attr))
+                return node
 
         return ast.unparse(Full().visit(ast.parse(ast.unparse(expr), mode='eval').body))
 
@@ -285,7 +341,7 @@ class Reference:
         if settings := accepted(f):
             ps = [p for p in ps if not p.name.startswith('**')]
             ps += [Parameter('*', separator=True)]
-            ps += [p for name in settings for p in self.fields(*self.classes[name])]
+            ps += [p for name in settings for p in self.fields(*self.class_named(name, m))]
         flags = ''.join(
             f'{inner}:{flag}:\n'
             for flag, there in (
@@ -319,9 +375,8 @@ class Reference:
         "What a dataclass is made from, its bases' fields first."
         out = {}
         for base in node.bases:
-            name = ast.unparse(base)
-            if name in self.classes:
-                out |= {p.name: p for p in self.fields(*self.classes[name])}
+            if found := self.class_named(ast.unparse(base), m):
+                out |= {p.name: p for p in self.fields(*found)}
         if any('dataclass' in d for d in _decorators(node)):
             for s in node.body:
                 if not isinstance(s, ast.AnnAssign) or 'ClassVar' in ast.unparse(s.annotation):
@@ -351,7 +406,8 @@ class Reference:
             return parameters(m, init, True)
         if fields := self.fields(m, node):
             return fields
-        bases = [self.classes[b] for b in map(ast.unparse, node.bases) if b in self.classes]
+        bases = [self.class_named(ast.unparse(b), m) for b in node.bases]
+        bases = [found for found in bases if found]
         return self.made_from(*bases[0]) if bases else None if node.bases else []
 
     def cls(self, m: Module, node: ast.ClassDef) -> str:
@@ -417,6 +473,7 @@ class Reference:
         return out
 
     def page(self, m: Module) -> str:
+        self.enter(m)
         title = f'{PACKAGE}.{m.name}'
         out = (
             f'{title}\n{"=" * len(title)}\n\n.. py:module:: '
@@ -435,6 +492,7 @@ class Reference:
         return out
 
     def index(self) -> str:
+        self.home = self.everywhere()
         lines = [
             'API reference',
             '=============',
@@ -468,7 +526,8 @@ class Reference:
                     f'   * - {self.link(name)}',
                     f'     - {self.text((says or "").split(chr(10))[0])}',
                 ]
-        order = sorted(self.modules.values(), key=lambda m: m.notebook)
+        place = [f'{p.parent.name}/{p.stem}' for p in in_order(self.chapters)]
+        order = sorted(self.modules.values(), key=lambda m: place.index(m.notebook))
         lines += ['', 'Modules', '-------', '', 'Room by room, in the order of the chapters.', '']
         for room, made in groupby(order, lambda m: m.name.split('.')[0]):
             lines += ['.. toctree::', '   :maxdepth: 1', f'   :caption: {room}', '']

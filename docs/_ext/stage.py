@@ -10,7 +10,7 @@ import re
 from itertools import groupby
 from pathlib import Path
 
-from reference import Reference, chapter_of
+from reference import CITED, TITLE, Reference, chapter_of, in_order
 
 DOCS = Path(__file__).resolve().parents[1]
 ROOT = DOCS.parent
@@ -35,13 +35,16 @@ def write(path: Path, text: str) -> Path:
 def linked(text: str) -> str:
     "Chapters that are named become links; code and what is linked already stay."
 
-    def chapter(found):
-        name = chapter_of(ROOT / 'nbs', found[2])
-        return f'[{found[1]} *{found[2]}*](/chapters/{name}.ipynb)'
+    def one(title):
+        return f'[{title[0]}](/chapters/{chapter_of(ROOT / "nbs", title[1])}.ipynb)'
 
+    def links(found):
+        return TITLE.sub(one, found[0])
+
+    kept = r'(^```.*?^```|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|\$[^$]*\$)'  # code, links, formulas
     return ''.join(
-        part if n % 2 else re.sub(r'(?<!\[)\b([Cc]hapter) \*([^*\n]+)\*', chapter, part)
-        for n, part in enumerate(re.split(r'(`[^`]*`|\[[^\]]*\]\([^)]*\)|\$[^$]*\$)', text))
+        part if n % 2 else CITED.sub(links, part)
+        for n, part in enumerate(re.split(kept, text, flags=re.M | re.S))
     )
 
 
@@ -103,7 +106,8 @@ def section(heading: str) -> str:
                 f'in docs/_ext/stage.py. It has {list(parts)}.'
             )
         )
-    text = re.sub(r'\]\(nbs/([\w./]+\.ipynb)\)', r'](/chapters/\1)', parts[heading])
+    text = re.sub(r'\]\(nbs/(\d[\w/]+\.ipynb)\)', r'](/chapters/\1)', parts[heading])
+    text = linked(re.sub(r'\]\(docs/([\w/]+\.md)\)', r'](/\1)', text))
     return re.sub(r'\]\((?!/|https?:)([\w./-]+)\)', r'](/../\1)', text)
 
 
@@ -170,13 +174,13 @@ def stage():
     """
     made = []
     contents = []
-    for folder in sorted((ROOT / 'nbs').glob('[0-9]*')):
-        room, rows = folder.name.partition('_')[2], []
-        for p in sorted(folder.glob('[0-9]*.ipynb')):
+    for folder, chapters in groupby(in_order(ROOT / 'nbs'), lambda p: p.parent.name):
+        room, rows = folder.partition('_')[2], []
+        for p in chapters:
             module = f'{room}.{p.stem.partition("_")[2]}'
             note = f'Reference: [recinfluence.{module}](/api/{module}.rst)'
-            made.append(write(DOCS / 'chapters' / folder.name / p.name, page(p, note)))
-            rows.append(f'{folder.name}/{p.stem}')
+            made.append(write(DOCS / 'chapters' / folder / p.name, page(p, note)))
+            rows.append(f'{folder}/{p.stem}')
         contents += ['```{toctree}', ':maxdepth: 1', f':caption: {room}', '', *rows, '```', '']
     made.append(write(DOCS / '_made/chapters.md', '\n'.join(contents)))
     lessons = sorted((ROOT / 'nbs/tutorials').glob('[0-9]*.ipynb'))

@@ -1,0 +1,1 @@
+"""What to do about it, each action measured beside the same one at random."""

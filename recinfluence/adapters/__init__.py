@@ -1,0 +1,1 @@
+"""Models of other libraries, estimators and commands, as recommenders."""

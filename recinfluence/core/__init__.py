@@ -1,0 +1,1 @@
+"""Named random streams, units of deletion, files, the machine, settings."""

@@ -1,0 +1,1 @@
+"""Interactions, loaded and checked; MovieLens, Amazon, simulated worlds; splits."""

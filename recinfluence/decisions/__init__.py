@@ -1,0 +1,1 @@
+"""Is it true, who finds what was planted, what an answer costs, when to stop."""

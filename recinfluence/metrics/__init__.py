@@ -1,0 +1,1 @@
+"""Numbers from recommendations and predictions; whether one can see the model."""

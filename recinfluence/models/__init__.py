@@ -1,0 +1,1 @@
+"""The contract of recommenders, its conformance suite, the paper's two models."""

@@ -1,0 +1,1 @@
+"""Figures, one page of HTML, the explorer."""

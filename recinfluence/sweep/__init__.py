@@ -1,0 +1,1 @@
+"""All retrainings of one experiment: planned, spread, stored, resumed."""
