@@ -660,10 +660,10 @@ def test_a_table_and_three_pages(users, items, halves):
 
 
 def test_frames_have_the_columns_that_plots_ask_for(users, halves):
-    from recinfluence.show.unit_plots import _EFFECT
+    from recinfluence.show.unit_plots import EFFECT_COLUMNS
 
     f = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK).frame()
-    assert set(_EFFECT) <= set(f) and f.label.tolist() == [
+    assert set(EFFECT_COLUMNS) <= set(f) and f.label.tolist() == [
         x.label for x in (METRICS | EXPOSURE).values()
     ]
 
