@@ -168,7 +168,7 @@ def cited_by_wrong_name() -> list[str]:
             name = path.relative_to(ROOT)
             cited = ' '.join(CITED_BY_NAME.findall(path.read_text(encoding='utf-8')))
             found += [
-                f'{name} cites the chapter *{one}*: none is called so'
+                f'{name} cites *{one}*, and no chapter is called so'
                 for one in re.findall(r'\*([^*]+)\*', cited)
                 if one not in titles
             ]
