@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..core.patching import patch_to
 from ..core.random import stream
+from ..core.shown import Shown
 from ..data.splits import Split
 from ..engines.registry import find_engine
 from ..influence.influence import Influence
@@ -22,9 +23,44 @@ from ..metrics.ranking import Ranked
 from ..models.base import Recommender
 
 # %% auto #0
-__all__ = ['LONGER', 'Trial', 'Action', 'check_seeds', 'ranked_units', 'choose_units']
+__all__ = ['LONGER', 'ranked_units', 'choose_units', 'Trial', 'Action', 'check_seeds', 'with_digits']
 
-# %% ../../nbs/11_actions/1_action.ipynb #c005
+# %% ../../nbs/11_actions/1_action.ipynb #c007
+def ranked_units(
+    influence: Influence,
+    kind: str,  # 'users' or 'items'
+) -> pd.DataFrame:
+    "The influence's frame by id, best first, those with train rows only."
+    ranked = influence.frame.set_index('id')
+    ranked = ranked[ranked.n_train > 0]
+    found = ranked.kind.iloc[0]
+    if found + 's' != kind:
+        raise ValueError(f'the influence is of {found}s; this action needs one of {kind}.')
+    return ranked
+
+# %% ../../nbs/11_actions/1_action.ipynb #c010
+def choose_units(
+    ranked: pd.DataFrame,  # what `ranked_units` gave
+    who: int | Iterable,  # how many, or their ids
+    best: bool = False,  # those that help most
+) -> pd.Index:
+    "Ids: the best or worst so many, or those named."
+    if isinstance(who, (int, np.integer)):
+        if not 0 < who < len(ranked):
+            raise ValueError(
+                f'{who} of {len(ranked):,} ranked: choose at least one and leave some.'
+            )
+        return ranked.index[:who] if best else ranked.index[::-1][:who]
+    ids, kind = list(who), ranked.kind.iloc[0]
+    if missing := [i for i in ids if i not in ranked.index]:
+        raise ValueError(
+            f'{kind} {missing[0]!r} is not among the {len(ranked):,} that the influence ranks.'
+        )
+    if not ids:
+        raise ValueError(f'no {kind} is chosen.')
+    return pd.Index(ids)
+
+# %% ../../nbs/11_actions/1_action.ipynb #c015
 LONGER = 90  # further candidates that a list is kept with, so that items can leave or move up
 
 
@@ -57,9 +93,9 @@ class Trial:
         "(items,) True where the catalogue's item is one of them."
         return np.isin(self.split.items, list(ids))
 
-# %% ../../nbs/11_actions/1_action.ipynb #c007
-@dataclass(frozen=True, eq=False)
-class Action:
+# %% ../../nbs/11_actions/1_action.ipynb #c018
+@dataclass(frozen=True, eq=False, repr=False)
+class Action(Shown):
     "Something done to users or items in doses."
 
     name: str  # in words
@@ -83,13 +119,13 @@ class Action:
         ranked = self.influence.frame.set_index('id')[about]
         return ranked.loc[ranked.index.isin(self.doses.index)].assign(dose=self.doses)
 
-    def __repr__(self):
-        return (
-            f'{self.name}: {self.size:,} of {len(self.pool):,} {self.kind}, by '
-            f'{self.influence.label} ({self.influence.source})\n{self.frame.head(10)}'
-        )
+    def shown(self) -> list:
+        "What it does to whom, and the first who get a dose."
+        pool, chosen_by = f'{self.size:,} of {len(self.pool):,} {self.kind}', self.influence
+        by = f'{chosen_by.label} ({chosen_by.source})'
+        return [f'{self.name}: {pool}, by {by}', self.frame.head(10)]
 
-# %% ../../nbs/11_actions/1_action.ipynb #c009
+# %% ../../nbs/11_actions/1_action.ipynb #c021
 @patch_to(Action)
 def at_random(
     self: Action,
@@ -103,7 +139,7 @@ def at_random(
         for _ in range(n)
     ]
 
-# %% ../../nbs/11_actions/1_action.ipynb #c011
+# %% ../../nbs/11_actions/1_action.ipynb #c024
 def check_seeds(action: Action, seeds: Iterable[int]):
     "Refuse seeds that an action was chosen by."
     if both := sorted(set(action.influence.seeds) & set(seeds)):
@@ -112,37 +148,12 @@ def check_seeds(action: Action, seeds: Iterable[int]):
             f'beyond {max(action.influence.seeds)}, or below.'
         )
 
-# %% ../../nbs/11_actions/1_action.ipynb #c013
-def ranked_units(
-    influence: Influence,
-    kind: str,  # 'users' or 'items'
+# %% ../../nbs/11_actions/1_action.ipynb #c027
+def with_digits(
+    table: pd.DataFrame,
+    digits: str = '.4g',  # as in `format`
 ) -> pd.DataFrame:
-    "The influence's frame by id, best first, those with train rows only."
-    ranked = influence.frame.set_index('id')
-    ranked = ranked[ranked.n_train > 0]
-    found = ranked.kind.iloc[0]
-    if found + 's' != kind:
-        raise ValueError(f'the influence is of {found}s; this action needs one of {kind}.')
-    return ranked
-
-# %% ../../nbs/11_actions/1_action.ipynb #c014
-def choose_units(
-    ranked: pd.DataFrame,  # what `ranked_units` gave
-    who: int | Iterable,  # how many, or their ids
-    best: bool = False,  # those that help most
-) -> pd.Index:
-    "Ids: the best or worst so many, or those named."
-    if isinstance(who, (int, np.integer)):
-        if not 0 < who < len(ranked):
-            raise ValueError(
-                f'{who} of {len(ranked):,} ranked: choose at least one and leave some.'
-            )
-        return ranked.index[:who] if best else ranked.index[::-1][:who]
-    ids, kind = list(who), ranked.kind.iloc[0]
-    if missing := [i for i in ids if i not in ranked.index]:
-        raise ValueError(
-            f'{kind} {missing[0]!r} is not among the {len(ranked):,} that the influence ranks.'
-        )
-    if not ids:
-        raise ValueError(f'no {kind} is chosen.')
-    return pd.Index(ids)
+    "The table with its numbers as text."
+    numbers = table.select_dtypes('float')
+    printed = numbers.map(lambda value: 'NaN' if np.isnan(value) else format(value, digits))
+    return table.assign(**printed)

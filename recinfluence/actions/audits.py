@@ -116,7 +116,7 @@ def predict_from_traits(
         predicted[~fit] = mean + scaled[~fit] @ slopes
     return predicted
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c025
+# %% ../../nbs/11_actions/5_audits.ipynb #c026
 def seat_newcomers(
     whole: np.ndarray,  # (users, candidates) all candidates of each user in order, -1: none
     chosen: np.ndarray,  # (items,) True: may take the last place
@@ -130,7 +130,7 @@ def seat_newcomers(
     closed_up = np.where(np.arange(k - 1) < first[:, None], whole[:, : k - 1], whole[:, 1:k])
     return np.concatenate([closed_up, guest], 1)
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c028
+# %% ../../nbs/11_actions/5_audits.ipynb #c029
 def newcomers(
     influence: Influence,  # of items
     split: Split,
@@ -153,7 +153,7 @@ def newcomers(
     name, doses = 'a seat for cold items, by traits', pd.Series(1.0, chosen)
     return Action(name, 'items', doses, tuple(cold.index), do, influence, retrains=False)
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c031
+# %% ../../nbs/11_actions/5_audits.ipynb #c032
 class Interval(NamedTuple):
     "A value with its 95 % interval."
 
@@ -161,7 +161,7 @@ class Interval(NamedTuple):
     low: float
     high: float
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c032
+# %% ../../nbs/11_actions/5_audits.ipynb #c033
 def mean_with_interval(
     values: pd.Series,  # one for each unit or seed
 ) -> Interval:  # NaN at its ends: one value only
@@ -171,7 +171,7 @@ def mean_with_interval(
         half = stats.t.ppf(0.975, number - 1) * values.std(ddof=1) / np.sqrt(number)
     return Interval(values.mean(), values.mean() - half, values.mean() + half)
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c033
+# %% ../../nbs/11_actions/5_audits.ipynb #c034
 def correlation_with_interval(
     first: pd.Series,
     second: pd.Series,
@@ -181,7 +181,7 @@ def correlation_with_interval(
     half = 1.96 * np.sqrt((1 + r * r / 2) / (len(first) - 3))  # Bonett and Wright (2000)
     return Interval(r, *np.tanh([np.arctanh(r) - half, np.arctanh(r) + half]))
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c034
+# %% ../../nbs/11_actions/5_audits.ipynb #c035
 def popularity_audit(
     influence: Influence,  # of users or items
 ) -> pd.DataFrame:  # a row a question: value, low, high
@@ -197,7 +197,7 @@ def popularity_audit(
     }
     return pd.DataFrame(rows, list(Interval._fields)).T
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c037
+# %% ../../nbs/11_actions/5_audits.ipynb #c038
 def describe_group(
     inside: pd.DataFrame,  # the group's rows of an influence's frame
     outside: pd.DataFrame,  # everybody else's
@@ -213,7 +213,7 @@ def describe_group(
         row |= zip(('served', 'served_low', 'served_high'), mean_with_interval(values))
     return row
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c038
+# %% ../../nbs/11_actions/5_audits.ipynb #c039
 def group_audit(
     influence: Influence,  # of users
     by: pd.Series,  # user id -> group

@@ -10,17 +10,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .action import Action, Trial, check_seeds
+from .action import Action, Trial, check_seeds, with_digits
 from .audits import mean_with_interval
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
+from ..core.shown import Shown
 from ..data.splits import Split
 from ..metrics.judging import Judging
 from ..models.base import UNPAIRED, Recommender
 
 # %% auto #0
-__all__ = ['compare_shares', 'ExposureShift', 'describe_change', 'rating_classes', 'exposure_shift', 'place_shares',
-           'describe_catalogue']
+__all__ = ['compare_shares', 'ExposureShift', 'describe_change', 'rating_classes', 'place_shares', 'describe_catalogue',
+           'exposure_shift']
 
 # %% ../../nbs/11_actions/6_exposure_shift.ipynb #c005
 def compare_shares(
@@ -33,9 +34,9 @@ def compare_shares(
     means = {'before': before.mean(), 'after': after.mean(), 'change': change.mean()}
     return pd.DataFrame(means).join(pd.DataFrame(ends, change.columns, ['low', 'high']))
 
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c006
-@dataclass(frozen=True, eq=False)
-class ExposureShift:
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c008
+@dataclass(frozen=True, eq=False, repr=False)
+class ExposureShift(Shown):
     "Who has the places on the lists, before and after an action on items."
 
     action: Action
@@ -50,15 +51,12 @@ class ExposureShift:
         table = self.items.join(compare_shares(self.before, self.after))
         return table.sort_values('change', ascending=False, kind='stable').head(n)
 
-    def __repr__(self):
-        tables = [t.to_string(float_format='{:.4f}'.format) for t in (self.frame(), self.top())]
-        return '\n'.join([self.conclusion, *tables])
+    def shown(self) -> list:
+        "The conclusion, the classes, and the items that gained most."
+        tables = self.frame(), self.top()
+        return [self.conclusion, *(with_digits(table, '.4f') for table in tables)]
 
-    def _repr_html_(self):
-        tables = [t.to_html(float_format='{:.4f}'.format) for t in (self.frame(), self.top())]
-        return f'<p>{self.conclusion}</p>{"".join(tables)}'
-
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c007
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c009
 @patch_to(ExposureShift)
 def frame(self: ExposureShift) -> pd.DataFrame:
     "A row a class: its items, shares of train rows and of places, the change with its interval."
@@ -71,7 +69,12 @@ def frame(self: ExposureShift) -> pd.DataFrame:
     columns = [by_class.size().rename('items'), rows.rename('train rows')]
     return pd.concat([*columns, compare_shares(*places)], axis=1).rename_axis('class')
 
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c008
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c010
+def describe_change(row: pd.Series) -> str:
+    "A change of the share of places, with its interval."
+    return f'{row.change:+.2%} of all places ({row.low:+.2%} to {row.high:+.2%})'
+
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c011
 @patch_to(ExposureShift, as_prop=True)
 def conclusion(self: ExposureShift) -> str:
     "What happened to the places, in plain sentences."
@@ -87,12 +90,7 @@ def conclusion(self: ExposureShift) -> str:
         + ('' if self.paired else f' {UNPAIRED.capitalize()}.')
     )
 
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c009
-def describe_change(row: pd.Series) -> str:
-    "A change of the share of places, with its interval."
-    return f'{row.change:+.2%} of all places ({row.low:+.2%} to {row.high:+.2%})'
-
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c011
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c013
 def rating_classes(
     rows: np.ndarray,  # (items,) train rows
     chosen: np.ndarray,  # (items,) True: stands apart
@@ -109,7 +107,29 @@ def rating_classes(
     code[rest] = 1 + (middle * parts // count.sum()).astype(int)
     return pd.Categorical.from_codes(code, ['the chosen', *parts_named], ordered=True)
 
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c014
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c016
+def place_shares(action: Action, trial: Trial, k: int) -> list[np.ndarray]:  # (items,) twice
+    "Each item's share of all recommended places, before and after."
+    out = []
+    for ranked in (trial.full, *action.do(trial, [action.doses])):
+        top = ranked.top[:, :k]
+        count = np.bincount(top[top >= 0], minlength=len(trial.split.items))
+        out.append(count / count.sum())
+    return out
+
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c017
+def describe_catalogue(action: Action, split: Split, parts: int) -> pd.DataFrame:
+    "The items, by id: label, n_train, class."
+    rows = split.train['item'].value_counts().reindex(split.items, fill_value=0).to_numpy()
+    chosen = np.isin(split.items, list(action.doses.index))
+    about = {
+        'label': [split.interactions.label('item', item) for item in split.items],
+        'n_train': rows,
+        'class': rating_classes(rows, chosen, parts),
+    }
+    return pd.DataFrame(about, pd.Index(split.items, name='item'))
+
+# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c019
 @accepts(Judging)
 def exposure_shift(
     action: Action,  # on items, such as `prune(influence, [id], retrain=True)`
@@ -140,25 +160,3 @@ def exposure_shift(
     catalogue = describe_catalogue(action, split, parts)
     paired = recommender.paired or not action.retrains
     return ExposureShift(action, catalogue, before, after, type(recommender).__name__, paired)
-
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c015
-def place_shares(action: Action, trial: Trial, k: int) -> list[np.ndarray]:  # (items,) twice
-    "Each item's share of all recommended places, before and after."
-    out = []
-    for ranked in (trial.full, *action.do(trial, [action.doses])):
-        top = ranked.top[:, :k]
-        count = np.bincount(top[top >= 0], minlength=len(trial.split.items))
-        out.append(count / count.sum())
-    return out
-
-# %% ../../nbs/11_actions/6_exposure_shift.ipynb #c016
-def describe_catalogue(action: Action, split: Split, parts: int) -> pd.DataFrame:
-    "The items, by id: label, n_train, class."
-    rows = split.train['item'].value_counts().reindex(split.items, fill_value=0).to_numpy()
-    chosen = np.isin(split.items, list(action.doses.index))
-    about = {
-        'label': [split.interactions.label('item', item) for item in split.items],
-        'n_train': rows,
-        'class': rating_classes(rows, chosen, parts),
-    }
-    return pd.DataFrame(about, pd.Index(split.items, name='item'))

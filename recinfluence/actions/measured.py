@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .action import Action, Trial, check_seeds
+from .action import Action, Trial, check_seeds, with_digits
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
+from ..core.shown import Shown
 from ..core.units import Unit
 from ..data.splits import Split
 from ..decisions.comparison import compare_with_controls
@@ -28,7 +29,7 @@ from ..models.base import UNPAIRED, Recommender
 
 # %% auto #0
 __all__ = ['ALPHA', 'MOVES_NOTHING', 'VERDICTS', 'SEEN', 'Effect', 'BesideRandom', 'verdict_of', 'Measured', 'cohorts',
-           'visible_metrics', 'compare_arms', 'with_reserve', 'measure', 'measured_of']
+           'visible_metrics', 'compare_arms', 'with_reserve', 'measured_of', 'measure']
 
 # %% ../../nbs/11_actions/2_measured.ipynb #c005
 ALPHA = 0.05
@@ -67,9 +68,9 @@ def verdict_of(row) -> str:
     beside = beside if row.chance < ALPHA else BesideRandom.SAME
     return f'{does.value}; {beside.value}'
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c009
-@dataclass(frozen=True, eq=False)
-class Measured:
+# %% ../../nbs/11_actions/2_measured.ipynb #c010
+@dataclass(frozen=True, eq=False, repr=False)
+class Measured(Shown):
     "What an action did, and what the same action did at random."
 
     action: Action
@@ -85,15 +86,10 @@ class Measured:
         "Among whom: everyone, the others, the chosen."
         return list(self.values.judged.unique())
 
-    def __repr__(self):
-        return f'{self.conclusion()}\n{self.shown().to_string(float_format="{:.4g}".format)}'
-
-    def _repr_html_(self):
-        return f'<p>{self.conclusion()}</p>{self.shown().to_html(float_format="{:.4g}".format)}'
-
-    def shown(self) -> pd.DataFrame:
-        "The table that both ways of showing it show."
-        return self.frame().set_index('metric').drop(columns='label')
+    def shown(self) -> list:
+        "The conclusion, and what happened to each metric."
+        table = self.frame().set_index('metric').drop(columns='label')
+        return [self.conclusion(), with_digits(table)]
 
     def plot(self, judged: str = 'everyone', ax=None):
         "Each metric's change by the action, beside the same action at random."
@@ -102,20 +98,20 @@ class Measured:
         title = f'{self.action.name} ({self.size}): {self.by}, among {judged}'
         return action_effects(self.frame(judged), title, ax=ax)
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c010
+# %% ../../nbs/11_actions/2_measured.ipynb #c011
 @patch_to(Measured, as_prop=True)
 def by(self: Measured) -> str:
     "The model, and whether it is paired."
     return self.model + ', not paired' * (not self.paired)
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c011
+# %% ../../nbs/11_actions/2_measured.ipynb #c012
 @patch_to(Measured, as_prop=True)
 def size(self: Measured) -> str:
     "How many users or items."
     action = self.action
     return f'{action.size:,} {action.kind if action.size > 1 else action.kind[:-1]}'
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c012
+# %% ../../nbs/11_actions/2_measured.ipynb #c014
 @patch_to(Measured)
 def frame(
     self: Measured,
@@ -129,7 +125,7 @@ def frame(
     table = pd.DataFrame([row for row in rows if row is not None])
     return table.assign(verdict=[verdict_of(row) for row in table.itertuples()])
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c013
+# %% ../../nbs/11_actions/2_measured.ipynb #c015
 @patch_to(Measured)
 def effect_of(
     self: Measured,
@@ -158,7 +154,7 @@ def effect_of(
         'chance': found['chance'],
     }
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c014
+# %% ../../nbs/11_actions/2_measured.ipynb #c016
 @patch_to(Measured)
 def row(
     self: Measured,
@@ -180,7 +176,7 @@ def row(
         **table.loc[metric].drop('label').to_dict(),
     }
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c016
+# %% ../../nbs/11_actions/2_measured.ipynb #c018
 SEEN = {
     True: 'and on test interactions that it never saw either',
     False: 'but on test interactions that it was made from: that it holds for others is not shown',
@@ -203,7 +199,7 @@ def conclusion(self: Measured, metric: str | None = None, judged: str = 'everyon
         f'saw, {SEEN[self.unseen]}.{unpaired}'
     )
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c018
+# %% ../../nbs/11_actions/2_measured.ipynb #c020
 def cohorts(
     action: Action,
     doses: pd.Series,
@@ -216,7 +212,7 @@ def cohorts(
         for name, out in (('the others', chosen), ('the chosen', ~chosen)):
             yield name, Unit(users=tuple(split.users[out].tolist()))
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c019
+# %% ../../nbs/11_actions/2_measured.ipynb #c022
 def visible_metrics(
     evaluator: Evaluator,
     ranked: Ranked,
@@ -227,7 +223,7 @@ def visible_metrics(
     found = evaluator(lists, absent)
     return {name: value for name, value in found.metrics.items() if found.sees_model[name]}
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c020
+# %% ../../nbs/11_actions/2_measured.ipynb #c023
 def compare_arms(
     action: Action,
     trial: Trial,
@@ -243,7 +239,7 @@ def compare_arms(
             out += [(trial.seed, arm, judged, m, before[m], after[m]) for m in before]
     return out
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c022
+# %% ../../nbs/11_actions/2_measured.ipynb #c025
 def with_reserve(
     split: Split,
     reserve: pd.DataFrame,  # rows of users and items that train has seen
@@ -260,7 +256,27 @@ def with_reserve(
     protocol = {**split.protocol, 'reserve': len(reserve)}
     return replace(split, train=train, protocol=protocol)
 
-# %% ../../nbs/11_actions/2_measured.ipynb #c024
+# %% ../../nbs/11_actions/2_measured.ipynb #c030
+def measured_of(
+    action: Action,
+    recommender: Recommender,
+    split: Split,
+    seeds: tuple,
+    judge: Evaluator,
+    rows: list[tuple],  # of all seeds
+) -> Measured:
+    "What was measured of one action."
+    return Measured(
+        action,
+        pd.DataFrame(rows, columns=['seed', 'arm', 'judged', 'metric', 'before', 'after']),
+        seeds,
+        unseen_test_rows(action.influence, split),
+        type(recommender).__name__,
+        judge.metrics,
+        recommender.paired or not action.retrains,
+    )
+
+# %% ../../nbs/11_actions/2_measured.ipynb #c031
 @accepts(Judging)
 def measure(
     actions: Action | Iterable[Action],  # one, or several that share the full models
@@ -299,23 +315,3 @@ def measure(
         measured_of(action, recommender, split, tuple(seeds), judge, out)
         for action, judge, out in zip(actions, judged_by, rows)
     ]
-
-# %% ../../nbs/11_actions/2_measured.ipynb #c025
-def measured_of(
-    action: Action,
-    recommender: Recommender,
-    split: Split,
-    seeds: tuple,
-    judge: Evaluator,
-    rows: list[tuple],  # of all seeds
-) -> Measured:
-    "What was measured of one action."
-    return Measured(
-        action,
-        pd.DataFrame(rows, columns=['seed', 'arm', 'judged', 'metric', 'before', 'after']),
-        seeds,
-        unseen_test_rows(action.influence, split),
-        type(recommender).__name__,
-        judge.metrics,
-        recommender.paired or not action.retrains,
-    )

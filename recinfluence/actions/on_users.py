@@ -19,18 +19,22 @@ from ..metrics.evaluator import Evaluator
 from ..metrics.ranking import Ranked
 
 # %% auto #0
-__all__ = ['leave_out', 'weigh', 'segment', 'genre_gaps', 'enrichment_targets', 'enrich']
+__all__ = ['count_users', 'leave_out', 'weigh', 'serve_by_halves', 'segment', 'genre_shares', 'genre_gaps', 'enrichment_targets',
+           'train_on_reserve', 'enrich']
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c005
-def _reweigh(trial, arms):
-    "Users count as much as their dose says, all others 1."
+# %% ../../nbs/11_actions/3_on_users.ipynb #c007
+def count_users(
+    trial: Trial,
+    arms: list[pd.Series],  # doses: how much a user counts
+) -> np.ndarray:  # (users, arms)
+    "How much each user counts: as the dose says, all others 1."
     counts = np.ones((len(trial.split.users), len(arms)))
     known = pd.Index(trial.split.users)
-    for c, doses in zip(counts.T, arms):
-        c[known.get_indexer(doses.index)] = doses
-    return trial.engine.reweighted(counts)
+    for column, doses in zip(counts.T, arms):
+        column[known.get_indexer(doses.index)] = doses
+    return counts
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c006
+# %% ../../nbs/11_actions/3_on_users.ipynb #c008
 def leave_out(
     influence: Influence,  # of users
     users: int | Iterable = 30,  # how many of the worst, or their ids
@@ -41,17 +45,11 @@ def leave_out(
     doses = pd.Series(float(weight), choose_units(ranked, users))
     does = 'leave out' if weight == 0 else f'weight {weight:g} for'
     whom = 'the worst' if isinstance(users, (int, np.integer)) else 'those named'
-    return Action(f'{does} {whom}', 'users', doses, tuple(ranked.index), _reweigh, influence)
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c016
-def _weigh(trial, arms):
-    activity = np.bincount(trial.split.codes(trial.split.train)[0])
-    known = pd.Index(trial.split.users)
-    counts = np.ones((len(activity), len(arms)))
-    for c, doses in zip(counts.T, arms):
-        c[known.get_indexer(doses.index)] = doses
-        c /= np.average(c, weights=activity)
-    return trial.engine.reweighted(counts)
+    def do(trial, arms):
+        return trial.engine.reweighted(count_users(trial, arms))
+
+    return Action(f'{does} {whom}', 'users', doses, tuple(ranked.index), do, influence)
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c017
 def weigh(
@@ -63,73 +61,77 @@ def weigh(
     shrunk = ranked.shrunk.fillna(ranked.estimate)
     sd = shrunk.std()
     z = ((shrunk - shrunk.mean()) / sd).clip(-2.5, 2.5) if sd > 0 else 0 * shrunk
-    return Action(
-        f'weigh by influence, strength {strength:g}',
-        'users',
-        np.exp(strength * z),
-        tuple(ranked.index),
-        _weigh,
-        influence,
-    )
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c019
-def _segment(trial, arms):
-    users = trial.split.users
-    upper = [np.isin(users, d.index[d > 0]) for d in arms]
-    judged = trial.evaluator.test_user
-    out = []
+    def do(trial, arms):
+        activity = np.bincount(trial.split.codes(trial.split.train)[0])
+        counts = count_users(trial, arms)
+        for column in counts.T:
+            column /= np.average(column, weights=activity)
+        return trial.engine.reweighted(counts)
+
+    name, weights = f'weigh by influence, strength {strength:g}', np.exp(strength * z)
+    return Action(name, 'users', weights, tuple(ranked.index), do, influence)
+
+# %% ../../nbs/11_actions/3_on_users.ipynb #c021
+def serve_by_halves(
+    trial: Trial,
+    arms: list[pd.Series],  # doses: above 0 for users of the upper half
+) -> list[Ranked]:
+    "What each user gets from a model of the users of their half."
+    users, judged = trial.split.users, trial.evaluator.test_user
+    upper = [np.isin(users, doses.index[doses > 0]) for doses in arms]
     without = [
-        Unit(users=tuple(users[side].tolist()), name=f'half {n}')
-        for own in upper
-        for n, side in enumerate((own, ~own))
+        Unit(users=tuple(users[side].tolist()), name=f'half {number}')
+        for inside in upper
+        for number, side in enumerate((inside, ~inside))
     ]
     trained = iter(trial.engine.train_many(without, 0))
-    for own, lower, higher in zip(upper, trained, trained):
-        out.append(
-            Ranked(
-                np.where(own[:, None], higher.top, lower.top),
-                np.where(own[judged], higher.predicted, lower.predicted),
-            )
+    return [
+        Ranked(
+            np.where(inside[:, None], of_upper.top, of_lower.top),
+            np.where(inside[judged], of_upper.predicted, of_lower.predicted),
         )
-    return out
+        for inside, of_lower, of_upper in zip(upper, trained, trained)
+    ]
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c020
+# %% ../../nbs/11_actions/3_on_users.ipynb #c022
 def segment(
     influence: Influence,  # of users
 ) -> Action:
     "One model for the users of the upper half, another for the rest."
     ranked = ranked_units(influence, 'users')
-    return Action(
-        'separate models for halves',
-        'users',
-        pd.Series((np.arange(len(ranked)) < len(ranked) // 2).astype(float), ranked.index),
-        tuple(ranked.index),
-        _segment,
-        influence,
-    )
+    in_upper = np.arange(len(ranked)) < len(ranked) // 2
+    doses = pd.Series(in_upper.astype(float), ranked.index)
+    name, pool = 'separate models for halves', tuple(ranked.index)
+    return Action(name, 'users', doses, pool, serve_by_halves, influence)
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c022
+# %% ../../nbs/11_actions/3_on_users.ipynb #c025
+def genre_shares(
+    split: Split,
+) -> pd.DataFrame:  # items × genres, a row sums to 1 or is 0
+    "The genres of each item in equal parts; one genre for all where none are known."
+    items = split.interactions.items
+    if items is None or 'genres' not in items:
+        return pd.DataFrame(1.0, split.items, ['all'])
+    kinds = items.genres.reindex(split.items).fillna('').str.get_dummies('|').astype(float)
+    return kinds.div(kinds.sum(1).clip(lower=1), axis=0)
+
+# %% ../../nbs/11_actions/3_on_users.ipynb #c026
 def genre_gaps(
     split: Split,
     users: Iterable,  # ids in train
 ) -> pd.DataFrame:  # users × items: how much an item would fill what the user lacks
     "How much an item would fill of the genres that a user has rated less than all have."
-    users = list(users)
+    users, kinds = list(users), genre_shares(split)
     known = split.train['item'].value_counts().reindex(split.items)
-    items = split.interactions.items
-    if items is None or 'genres' not in items:
-        kinds = pd.DataFrame(1.0, split.items, ['all'])
-    else:
-        kinds = items.genres.reindex(split.items).fillna('').str.get_dummies('|').astype(float)
-        kinds = kinds.div(kinds.sum(1).clip(lower=1), axis=0)
-    per = kinds.reindex(split.train['item']).groupby(split.train.user.to_numpy()).mean().loc[users]
-    all_ = kinds.T @ known / known.sum()
-    lacking = (all_ - per).clip(lower=0) if kinds.shape[1] > 1 else per
-    return pd.DataFrame(
-        lacking.to_numpy() @ kinds.to_numpy().T * np.log1p(known.to_numpy()), users, split.items
-    )
+    rated = kinds.reindex(split.train['item'])
+    of_user = rated.groupby(split.train.user.to_numpy()).mean().loc[users]
+    of_all = kinds.T @ known / known.sum()
+    lacking = (of_all - of_user).clip(lower=0) if kinds.shape[1] > 1 else of_user
+    scores = lacking.to_numpy() @ kinds.to_numpy().T * np.log1p(known.to_numpy())
+    return pd.DataFrame(scores, users, split.items)
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c023
+# %% ../../nbs/11_actions/3_on_users.ipynb #c028
 def enrichment_targets(
     influence: Influence,  # of users
     split: Split,
@@ -139,33 +141,34 @@ def enrichment_targets(
     "Targeted enrichment: who should be asked, and for which items they lack."
     ids = choose_units(ranked_units(influence, 'users'), users)
     gaps = genre_gaps(split, ids)
-    own = split.train[split.train.user.isin(ids)]
-    for u, i in zip(own.user, own['item']):
-        gaps.at[u, i] = -np.inf
-    best = (
-        gaps.stack()
-        .groupby(level=0, sort=False)
-        .nlargest(n)
-        .droplevel(0)
-        .rename('gap')
-        .rename_axis(['user', 'item'])
-        .reset_index()
-    )
+    rated = split.train[split.train.user.isin(ids)]
+    for user, item in zip(rated.user, rated['item']):
+        gaps.at[user, item] = -np.inf
+    best = gaps.stack().groupby(level=0, sort=False).nlargest(n).droplevel(0)
+    best = best.rename('gap').rename_axis(['user', 'item']).reset_index()
     return best.assign(label=[split.interactions.label('item', i) for i in best['item']])
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c024
-def _enrich(trial, arms):
-    train, out = trial.split.train, []
+# %% ../../nbs/11_actions/3_on_users.ipynb #c031
+def train_on_reserve(
+    trial: Trial,
+    arms: list[pd.Series],  # doses: how many rows of the reserve a user gets
+) -> list[Ranked]:
+    "What a model recommends that is trained on some rows of the reserve as well."
+    train = trial.split.train
     spare = train.weight.to_numpy() == 0
-    turn = train.user.where(spare).groupby(train.user.where(spare)).cumcount().to_numpy()
+    of_spare = train.user.where(spare)
+    turn = of_spare.groupby(of_spare).cumcount().to_numpy()
+    judging = trial.evaluator.k, trial.evaluator.candidates
+    ranked = []
     for doses in arms:
-        weight = np.where(spare, turn < train.user.map(doses).fillna(0).to_numpy(), 1.0)
+        granted = train.user.map(doses).fillna(0).to_numpy()
+        weight = np.where(spare, turn < granted, 1.0)
         split = replace(trial.split, train=train.assign(weight=weight))
-        judge = Evaluator(split, trial.evaluator.k, trial.evaluator.candidates)
-        out.append(Trial(trial.recommender, judge, trial.seed, trial.how).full)
-    return out
+        judge = Evaluator(split, *judging)
+        ranked.append(Trial(trial.recommender, judge, trial.seed, trial.how).full)
+    return ranked
 
-# %% ../../nbs/11_actions/3_on_users.ipynb #c025
+# %% ../../nbs/11_actions/3_on_users.ipynb #c032
 def enrich(
     influence: Influence,  # of users
     split: Split,  # what is trained on
@@ -177,14 +180,9 @@ def enrich(
     ranked = ranked_units(influence, 'users')
     reserve = reserve[reserve.user.isin(ranked.index)]
     gaps = genre_gaps(split, reserve.user.unique())
-    lacking = [-gaps.at[u, i] for u, i in zip(reserve.user, reserve['item'])]
-    order = np.argsort(lacking, kind='stable')
-    return Action(
-        f'{rows} more rows for the worst',
-        'users',
-        pd.Series(float(rows), choose_units(ranked, users)),
-        tuple(ranked.index),
-        _enrich,
-        influence,
-        reserve.iloc[order],
-    )
+    filled = [gaps.at[user, item] for user, item in zip(reserve.user, reserve['item'])]
+    order = np.argsort(np.negative(filled), kind='stable')
+    name, pool = f'{rows} more rows for the worst', tuple(ranked.index)
+    doses = pd.Series(float(rows), choose_units(ranked, users))
+    spare = reserve.iloc[order]
+    return Action(name, 'users', doses, pool, train_on_reserve, influence, spare)
