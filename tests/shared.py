@@ -7,6 +7,9 @@ import pandas as pd
 
 from recinfluence.data.interactions import load_interactions
 from recinfluence.data.splits import random_split
+from recinfluence.models.popularity import ItemMean
+
+QUICK = dict(replicates=4, n_random=6)  # how an action is measured in tests
 
 
 class Page(HTMLParser):
@@ -68,3 +71,17 @@ def random_problem(seed, n_users=30, n_items=40, share=0.35):
     return split, rng.permutation(len(split.users) * len(split.items)).reshape(
         len(split.users), -1
     ) / 1000.0  # no ties: the peer breaks them by chance
+
+
+def noisy_mean():
+    "Weighted mean rating of the item, and a little noise that the seed decides."
+    return ItemMean(noise=0.02)
+
+
+def random_lists(seed, users=25, items=14, length=9):
+    "Lists that run out at different lengths, and which items are chosen."
+    rng = np.random.default_rng(seed)
+    top = np.argsort(-rng.gumbel(size=(users, items)) - rng.normal(0, 2, items), axis=1)[:, :length]
+    for row in top:
+        row[length - rng.integers(0, 4) :] = -1
+    return top, rng.random(items) < rng.choice([0.3, 1])

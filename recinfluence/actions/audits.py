@@ -64,8 +64,8 @@ def cold_traits(
     unknown = cold.index[~cold.index.isin(split.train['item'])]
     if len(unknown):
         raise ValueError(
-            f'{len(unknown)} cold items, such as {unknown[0]!r}, have no train rows in this '
-            'split. Give the split that the influence was measured on.'
+            f'{len(unknown)} of {len(cold)} cold items have no train rows in this split, such as '
+            f'{unknown.tolist()[0]!r}. Give the split that the influence was measured on.'
         )
     return traits(split, cold.index)
 
