@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import wraps
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -123,6 +124,8 @@ def at_column_width(
                 for axis in 'xy':  # ticks that are made later get this size, too
                     ax.tick_params(axis, labelsize=plt.rcParams[f'{axis}tick.labelsize'])
                 sns.despine(ax=ax)
+                interactive = plt.isinteractive()  # a notebook's first figure turns it on
+            matplotlib.interactive(interactive)
             return ax
 
         return plot
