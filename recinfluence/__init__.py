@@ -26,7 +26,7 @@ _HOMES = {
     'metrics.evaluator': ['on_half', 'Evaluator', 'Evaluation'],
     'models.base': ['Recommender'],
     'models.conformance': ['conformance'],
-    'models.popularity': ['Popularity'],
+    'models.popularity': ['Popularity', 'ItemMean'],
     'models.ncf': ['NCF'],
     'models.svd': ['SVD'],
     'models.ease': ['EASE'],

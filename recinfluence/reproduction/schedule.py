@@ -17,8 +17,8 @@ import pandas as pd
 from ..core.files import resource
 from ..core.machine import cores
 from ..data.splits import chrono_split, random_split
-from ..decisions.price import measure_price
 from ..decisions.planning import parse_duration
+from ..decisions.price import measure_price
 from ..designs.random_groups import RandomGroups
 from ..models.ncf import NCF
 from ..models.svd import SVD

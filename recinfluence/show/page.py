@@ -26,10 +26,10 @@ from ..sweep.store import Store
 
 # %% auto #0
 __all__ = ['SHOWN_AS', 'SAME_UNIT', 'PAGE_FIGURE', 'OPENING', 'LEGEND', 'EVERY_METRIC', 'ENDING', 'INFLUENCE_PAGE',
-           'influence_of', 'reliability_text', 'metrics_at_hand', 'reliability_row', 'reliability_table',
-           'told_from_zero', 'units_as_shown', 'same_decimals', 'both_ends', 'page_picture', 'whole_order',
-           'page_pictures', 'failures_told', 'failures_listed', 'settings_text', 'seeds_text', 'told_of_experiment',
-           'told_of_replicates', 'told_of_stores', 'provenance_table', 'page_html', 'influence_report']
+           'influence_of', 'reliability_text', 'available_metrics', 'reliability_row', 'reliability_table',
+           'helps_or_hurts', 'units_as_shown', 'same_decimals', 'both_ends', 'page_picture', 'whole_order',
+           'page_pictures', 'failure_sentences', 'failure_table', 'settings_text', 'seeds_text', 'experiment_rows',
+           'replicate_rows', 'store_rows', 'provenance_table', 'page_html', 'influence_report']
 
 # %% ../../nbs/12_show/5_page.ipynb #c006
 def influence_of(
@@ -67,7 +67,7 @@ def reliability_text(sure: Reliability) -> str:
     return '– (one unit)' if sure.units < 2 else '– (all alike)'
 
 # %% ../../nbs/12_show/5_page.ipynb #c011
-def metrics_at_hand(influence: Influence) -> list[str]:
+def available_metrics(influence: Influence) -> list[str]:
     "The metrics on which the same units' influence can be had."
     estimator, known = influence.estimator, influence.metrics
     if kept := getattr(estimator, 'about', None):  # a file of results
@@ -101,7 +101,7 @@ def reliability_table(
     influence: Influence,  # on any metric
 ) -> pd.DataFrame:  # a row a metric
     "Each metric of the sweep: the full model's value, the reliability of the order, its sight."
-    names = metrics_at_hand(influence)
+    names = available_metrics(influence)
     labels = [influence.metrics[name].label for name in names]
     rows = [reliability_row(influence, name) for name in names]
     return pd.DataFrame(rows, pd.Index(labels, name='metric')).dropna(axis=1, how='all')
@@ -122,7 +122,7 @@ SHOWN_AS = {
 SAME_UNIT = ('se', '95 % from', 'to', 'mechanical', 'training')  # as `influence`
 
 # %% ../../nbs/12_show/5_page.ipynb #c018
-def told_from_zero(frame: pd.DataFrame) -> np.ndarray:
+def helps_or_hurts(frame: pd.DataFrame) -> np.ndarray:
     "For each unit 'helps', 'hurts', or 'no' where its influence cannot be told from zero."
     return np.where(~(frame.q < 0.05), 'no', np.where(frame.estimate > 0, 'helps', 'hurts'))
 
@@ -136,7 +136,7 @@ def units_as_shown(influence: Influence) -> pd.DataFrame:
     columns = [name for name in SHOWN_AS if parts or name != 'training']
     table = frame[columns].rename(columns=SHOWN_AS).dropna(axis=1, how='all')
     if influence.replicates > 1:
-        table = table.assign(**{'told from zero': told_from_zero(frame)})
+        table = table.assign(**{'told from zero': helps_or_hurts(frame)})
     if ((names != f'{kind} ' + ids) & (names != frame.index)).any():
         table.insert(0, 'id', ids)
     return table.set_axis(pd.Index(names, name=kind))
@@ -205,30 +205,30 @@ def page_pictures(influence: Influence, n: int) -> list[str]:
     return [ends, order]
 
 # %% ../../nbs/12_show/5_page.ipynb #c029
-def failures_told(influence: Influence, most: int = 50) -> list[str]:  # sentences
+def failure_sentences(influence: Influence, most: int = 50) -> list[str]:  # sentences
     "What failed or is missing."
     snapshot = influence.estimator.snapshot
     if snapshot.failures is None:
         return ['A file of results does not say what failed; the store that it was made from does.']
     failed, units = len(snapshot.failures), len(snapshot.units)
     lost = len(set(snapshot.units.index) - set(influence.frame.index))
-    told = []
+    sentences = []
     if failed:
         first = f', the first {most} are listed' * (failed > most)
-        told.append(
+        sentences.append(
             f'{failed:,} retraining{"s" * (failed != 1)} failed{first}. Everything else was kept. '
             'The same sweep tries again what failed if it is called with --retry-failed, '
             'in Python retry_failed=True.'
         )
     if lost:
-        told.append(
+        sentences.append(
             f'{lost:,} of {units:,} units have no influence here, because a replicate of theirs '
             'failed or is not done; the same sweep, called again, does what is not done.'
         )
-    return told or ['No retraining failed, and none is missing.']
+    return sentences or ['No retraining failed, and none is missing.']
 
 # %% ../../nbs/12_show/5_page.ipynb #c030
-def failures_listed(influence: Influence, most: int = 50) -> pd.DataFrame | None:
+def failure_table(influence: Influence, most: int = 50) -> pd.DataFrame | None:
     "The first failures with their reasons; None: there are none."
     failures = influence.estimator.snapshot.failures
     if failures is None or failures.empty:
@@ -247,7 +247,7 @@ def seeds_text(seeds: list[int]) -> str:
     return f'{seeds[0]} to {seeds[-1]}' if many else ', '.join(map(str, seeds))
 
 # %% ../../nbs/12_show/5_page.ipynb #c035
-def told_of_experiment(influence: Influence) -> dict[str, str]:
+def experiment_rows(influence: Influence) -> dict[str, str]:
     "What was trained on what, and what was deleted."
     about = influence.experiment
     config = {name: v for name, v in about.recommender.items() if name != 'recommender'}
@@ -266,7 +266,7 @@ def told_of_experiment(influence: Influence) -> dict[str, str]:
     return rows | {'evaluation': f'lists of {about.k}, candidates: {about.candidates}'}
 
 # %% ../../nbs/12_show/5_page.ipynb #c036
-def told_of_replicates(influence: Influence) -> dict[str, str]:
+def replicate_rows(influence: Influence) -> dict[str, str]:
     "How many units and replicates, and what computed them."
     about, here = influence.experiment, recinfluence.__version__
     blocks = ' blocks of seeds' if about.design.whole_seeds else ''
@@ -280,7 +280,7 @@ def told_of_replicates(influence: Influence) -> dict[str, str]:
     }
 
 # %% ../../nbs/12_show/5_page.ipynb #c037
-def told_of_stores(influence: Influence) -> dict[str, str]:
+def store_rows(influence: Influence) -> dict[str, str]:
     "Where the retrainings are kept, and what they cost."
     snapshot = influence.estimator.snapshot
     if not snapshot.stores:
@@ -298,8 +298,8 @@ def provenance_table(
     command: str = '',  # that makes the sweep again
 ) -> pd.DataFrame:
     "Everything that the numbers depend on."
-    rows = told_of_experiment(influence) | told_of_replicates(influence)
-    rows |= told_of_stores(influence)
+    rows = experiment_rows(influence) | replicate_rows(influence)
+    rows |= store_rows(influence)
     kept = getattr(influence.estimator, 'about', {})  # of a file of results
     if 'processor' in kept:
         rows['processor'] = kept['processor']
@@ -342,7 +342,7 @@ the same for every model.</p>{% endif %}
 
 # %% ../../nbs/12_show/5_page.ipynb #c044
 ENDING = """\
-<section><h2>What failed</h2>{% for sentence in told %}<p>{{ sentence }}</p>{% endfor %}\
+<section><h2>What failed</h2>{% for sentence in sentences %}<p>{{ sentence }}</p>{% endfor %}\
 {{ failed | safe }}</section>
 <section class="where"><h2>Where this comes from</h2>{{ made | safe }}</section>
 </main></body></html>
@@ -361,7 +361,7 @@ def page_html(
     from jinja2 import Environment
 
     table, metrics = units_as_shown(influence), reliability_table(influence)
-    like, failed = same_decimals(table), failures_listed(influence)
+    like, failed = same_decimals(table), failure_table(influence)
     page = Environment(autoescape=True).from_string(INFLUENCE_PAGE)
     return page.render(
         title=f'Influence on {influence.label}: {influence.source}',
@@ -373,7 +373,7 @@ def page_html(
         figures=page_pictures(influence, n),
         every=table_html(metrics),
         blind=metrics.index[metrics['sees the model'] == 'NO'].tolist(),
-        told=failures_told(influence),
+        sentences=failure_sentences(influence),
         failed='' if failed is None else table_html(failed),
         made=table_html(provenance_table(influence, command)),
     )

@@ -28,72 +28,42 @@ from recinfluence.actions.on_users import (
 from recinfluence.actions.overview import action_page, actions_table
 from recinfluence.core.random import stream
 from recinfluence.data.interactions import Interactions, load_interactions
+from recinfluence.data.simulated import careless_interactions
 from recinfluence.data.splits import Split, chrono_split
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.exposure import EXPOSURE
 from recinfluence.metrics.metric import METRICS, Metric
 from recinfluence.metrics.ranking import Ranked
-from recinfluence.models.base import Recommender, row_weights
 from recinfluence.models.ncf import NCF
-from recinfluence.models.popularity import Popularity
+from recinfluence.models.popularity import ItemMean, Popularity
 from recinfluence.models.svd import SVD
 from recinfluence.sweep.run import deletion_sweep
 
 QUICK = dict(replicates=4, n_random=6)
+CARELESS = careless_interactions(90, 30, careless=9, rows=16, more=6)
 
 
-class ItemMean(Recommender):
+def noisy_mean():
     "Weighted mean rating of the item, and a little noise that the seed decides."
-
-    paired = weighted = True
-
-    def fit(self, train, seed=0):
-        w = row_weights(train)
-        w = pd.Series(1.0 if w is None else w, train.index)
-        by = train['item']
-        self.means_, self.all_, self.seed_ = (
-            (w * train.rating).groupby(by).sum() / w.groupby(by).sum(),
-            np.average(train.rating, weights=w),
-            seed,
-        )
-        return self
-
-    def score(self, users, items):
-        noise = np.array([stream(self.seed_, 'noise', int(i)).normal(0, 0.02) for i in items])
-        return np.tile(
-            self.means_.reindex(items).fillna(self.all_).to_numpy() + noise, (len(users), 1)
-        )
-
-
-def careless_data(users=90, items=30, careless=9):
-    quality, rows = 2 + 3 * stream(0, 'quality').random(items), []
-    for u in range(users):
-        rng = stream(u, 'rates')
-        picked = rng.choice(items, 16 + u % 6, replace=False)
-        r = quality[picked] + rng.normal(0, 0.5, len(picked))
-        rows += [
-            (u, int(i), float(np.clip(6 - x if u < careless else x, 1, 5)), t)
-            for t, (i, x) in enumerate(zip(picked, r))
-        ]
-    return pd.DataFrame(rows, columns=['user', 'item', 'rating', 'timestamp'])
+    return ItemMean(noise=0.02)
 
 
 @pytest.fixture(scope='module')
 def halves():
-    return chrono_split(load_interactions(careless_data(), name='planted')).halve_test()
+    return chrono_split(load_interactions(CARELESS, name='planted')).halve_test()
 
 
 @pytest.fixture(scope='module')
 def users(halves):
     return deletion_sweep(
-        ItemMean(), halves[0], replicates=2, k=3, jobs=1, progress=False
+        noisy_mean(), halves[0], replicates=2, k=3, jobs=1, progress=False
     ).influence('mae', 'training')
 
 
 @pytest.fixture(scope='module')
 def items(halves):
     return deletion_sweep(
-        ItemMean(), halves[0], 'items', replicates=2, k=3, jobs=1, progress=False
+        noisy_mean(), halves[0], 'items', replicates=2, k=3, jobs=1, progress=False
     ).influence('ndcg')
 
 
@@ -102,25 +72,25 @@ def items(halves):
 def test_leaving_out_the_harmful_helps_and_others_do_not(weight, users, halves):
     a = leave_out(users, 9, weight)
     assert set(a.doses.index) == set(range(9)) and (a.doses == weight).all()
-    m = measure(a, ItemMean(), halves[1], k=3, **QUICK)
+    m = measure(a, noisy_mean(), halves[1], k=3, **QUICK)
     for judged in ('everyone', 'the others') if weight == 0 else ('the others',):
         r = m.row('mae', judged)
         assert (
             r['verdict'] == 'helps; better than by lot'
             and r['random_low'] < 0 < r['random_high'] < r['effect']
         )
-    wrong = measure(leave_out(users, range(30, 39), weight), ItemMean(), halves[1], k=3, **QUICK)
+    wrong = measure(leave_out(users, range(30, 39), weight), noisy_mean(), halves[1], k=3, **QUICK)
     assert 'better' not in wrong.row('mae', 'the others')['verdict']
 
 
 def test_the_effect_is_what_plain_fitting_gives(users, halves):
     "Weights by hand, plain pandas, no engine and no evaluator."
     a, split = leave_out(users, 9), halves[1]
-    m = measure(a, ItemMean(), split, k=3, **QUICK)
+    m = measure(a, noisy_mean(), split, k=3, **QUICK)
     t = split.test
 
     def mae(train, seed, judged):
-        model = ItemMean().fit(train, seed)
+        model = noisy_mean().fit(train, seed)
         return np.mean(
             [
                 abs(r - model.score([u], [i])[0, 0])
@@ -144,7 +114,7 @@ def test_the_effect_is_what_plain_fitting_gives(users, halves):
 
 def test_weighing_by_influence_helps_and_the_same_weights_by_lot_do_not(users, halves):
     a = weigh(users, 1.0)
-    m = measure(a, ItemMean(), halves[1], k=3, **QUICK)
+    m = measure(a, noisy_mean(), halves[1], k=3, **QUICK)
     r = m.row('mae')
     assert r['verdict'] == 'helps; better than by lot' and m.judged == ['everyone']
     assert a.doses[users.frame.id.iloc[0]] > 1 > a.doses[users.frame.id.iloc[-1]] and a.size == 90
@@ -163,7 +133,7 @@ def test_doses_by_lot_are_the_same_doses(users):
 
 
 def test_an_idle_action_has_no_effect_at_all(users, halves):
-    for model in (ItemMean(), SVD(n_factors=4, n_epochs=3), NCF(n_epochs=1, batch_size=64)):
+    for model in (noisy_mean(), SVD(n_factors=4, n_epochs=3), NCF(n_epochs=1, batch_size=64)):
         f = measure(leave_out(users, 9, weight=1.0), model, halves[1], k=3, **QUICK).frame()
         assert (f.effect == 0).all() and set(f.verdict) == {'moves nothing'}
 
@@ -176,7 +146,7 @@ def test_under_chance_the_verdict_is_right_nineteen_times_in_twenty(users, halve
         better += (
             measure(
                 leave_out(users, who),
-                ItemMean(),
+                noisy_mean(),
                 split,
                 replicates=1,
                 n_random=6,
@@ -208,15 +178,15 @@ def test_seeds_that_chose_are_refused_and_fresh_ones_are_used(users, halves, mon
             },
         ),
     )
-    m = measure(leave_out(users, 9), ItemMean(), halves[1], k=3, **QUICK)
+    m = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK)
     assert used == list(m.seeds) and not set(used) & set(users.seeds)
     for seed in (0, 1, -1):
         with pytest.raises(ValueError, match='has a part in the choice'):
-            measure(leave_out(users, 9), ItemMean(), halves[1], seed=seed, k=3, **QUICK)
+            measure(leave_out(users, 9), noisy_mean(), halves[1], seed=seed, k=3, **QUICK)
 
 
 def test_it_says_whether_the_test_rows_are_unseen(users, halves):
-    unseen = [measure(leave_out(users, 9), ItemMean(), s, k=3, **QUICK) for s in halves]
+    unseen = [measure(leave_out(users, 9), noisy_mean(), s, k=3, **QUICK) for s in halves]
     assert (
         [m.unseen for m in unseen] == [False, True]
         and 'never saw either' in unseen[1].conclusion()
@@ -229,7 +199,7 @@ def test_segments_are_served_by_their_own_half(users, halves):
     split, e = halves[1], Evaluator(halves[1], 3)
     a = segment(users)
     upper = set(a.doses.index[a.doses > 0])
-    for model in (ItemMean(), SVD(n_factors=4, n_epochs=3)):
+    for model in (noisy_mean(), SVD(n_factors=4, n_epochs=3)):
         (ranked,) = a.do(Trial(model, e, 5), [a.doses])
         for side in (True, False):
             own = [u for u in split.users if (u in upper) == side]
@@ -376,11 +346,11 @@ def test_what_is_measured_are_the_metrics_of_chapter_02(items, halves):
     e = Evaluator(split, 3, metrics=[*EXPOSURE, own])
 
     def top(s):
-        return e.rank(ItemMean().fit(split.train, s), 27)
+        return e.rank(noisy_mean().fit(split.train, s), 27)
 
     item = split.items[np.bincount(top(70_000).top[:, :3].ravel()).argmax()]
     m = measure(
-        limit(items, [item], 1 / 30), ItemMean(), split, k=3, metrics=[*EXPOSURE, own], **QUICK
+        limit(items, [item], 1 / 30), noisy_mean(), split, k=3, metrics=[*EXPOSURE, own], **QUICK
     )
     f = m.frame().set_index('metric')
     assert (
@@ -414,20 +384,20 @@ def test_what_is_measured_are_the_metrics_of_chapter_02(items, halves):
             pytest.approx(x.direction * (a - b), abs=1e-12),
         )
     assert f.effect['gini'] > 0 and measure(
-        limit(items, [item]), ItemMean(), split, k=3, replicates=1, n_random=3
+        limit(items, [item]), noisy_mean(), split, k=3, replicates=1, n_random=3
     ).frame().metric.tolist() == [*METRICS, *EXPOSURE]
 
 
 def test_a_choice_by_a_metric_that_is_not_measured_is_judged_by_the_first_that_is(halves):
     own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0])
     ranked = deletion_sweep(
-        ItemMean(), halves[0], ids=range(20), k=3, metrics=[own], jobs=1, progress=False
+        noisy_mean(), halves[0], ids=range(20), k=3, metrics=[own], jobs=1, progress=False
     ).influence('first')
     a = leave_out(ranked, 4)
     assert 'by First is right' in repr(a)
 
     def run(**kw):
-        return measure(a, ItemMean(), halves[1], k=3, **QUICK, **kw)
+        return measure(a, noisy_mean(), halves[1], k=3, **QUICK, **kw)
 
     assert (
         ', MAP among everyone:' in run().conclusion()
@@ -438,8 +408,8 @@ def test_a_choice_by_a_metric_that_is_not_measured_is_judged_by_the_first_that_i
 def test_item_actions_do_what_they_say_to_the_lists(items, halves):
     split = halves[1]
     e = Evaluator(split, 3)
-    trial = Trial(ItemMean(), e, 5)
-    full = e.rank(ItemMean().fit(split.train, 5), len(split.items))
+    trial = Trial(noisy_mean(), e, 5)
+    full = e.rank(noisy_mean().fit(split.train, 5), len(split.items))
     worst = items.frame.id.iloc[-4:].tolist()
     best = items.frame.id.iloc[:4].tolist()
     gone = np.isin(split.items, worst)
@@ -457,7 +427,7 @@ def test_item_actions_do_what_they_say_to_the_lists(items, halves):
     (r,) = (q := limit(items, split.items.tolist())).do(trial, [q.doses])
     shown = r.top[:, :3]
     assert np.bincount(shown[shown >= 0]).max() <= np.ceil(90 * 3 / 30)
-    m = measure(q, ItemMean(), split, k=3, **QUICK).frame().set_index('metric')
+    m = measure(q, noisy_mean(), split, k=3, **QUICK).frame().set_index('metric')
     assert m.effect['gini'] > 0 and m.effect['coverage'] > 0
 
 
@@ -465,10 +435,10 @@ def test_pruned_items_stay_in_the_test_as_misses(items, halves):
     split = halves[1]
     e = Evaluator(split, 3)
     a = prune(items, 4, retrain=True)
-    m = measure(a, ItemMean(), split, k=3, **QUICK).frame().set_index('metric')
+    m = measure(a, noisy_mean(), split, k=3, **QUICK).frame().set_index('metric')
     expected = []
     for s in range(70_000, 70_004):
-        r = e.rank(ItemMean().fit(split.train, s), 30)
+        r = e.rank(noisy_mean().fit(split.train, s), 30)
         expected.append(
             e(r.drop(np.isin(split.items, a.doses.index))).metrics['recall']
             - e(r).metrics['recall']
@@ -558,13 +528,13 @@ def test_heirs_are_those_of_plain_fits_counted_by_hand(retrain, items, halves):
     """
     split = halves[1]
     gone = split.train['item'].value_counts().index[:2].tolist()
-    h = exposure_shift(prune(items, gone, retrain), ItemMean(), split, replicates=3, parts=3, k=4)
+    h = exposure_shift(prune(items, gone, retrain), noisy_mean(), split, replicates=3, parts=3, k=4)
     own = split.train.groupby('user')['item'].agg(set)
     changes = {i: [] for i in split.items}
     shares = []
     for seed in (70_000, 70_001, 70_002):
         for absent in (set(), set(gone)):
-            m = ItemMean().fit(
+            m = noisy_mean().fit(
                 split.train[~split.train['item'].isin(absent)] if retrain else split.train, seed
             )
             score = dict(zip(split.items.tolist(), m.score([0], split.items)[0]))
@@ -650,12 +620,12 @@ def test_heirs_of_the_only_item_that_everybody_lacks_and_what_they_refuse(users,
     )
     assert count.min() == 0 == abs(idle.after - idle.before).to_numpy().sum()
     for call, message in (
-        (lambda: exposure_shift(leave_out(users, 3), ItemMean(), split), 'acts on users'),
+        (lambda: exposure_shift(leave_out(users, 3), noisy_mean(), split), 'acts on users'),
         (
-            lambda: exposure_shift(prune(items, 3), ItemMean(), split, seed=1),
+            lambda: exposure_shift(prune(items, 3), noisy_mean(), split, seed=1),
             'has a part in the choice',
         ),
-        (lambda: exposure_shift(prune(items, 3), ItemMean(), split, parts=1), 'two classes'),
+        (lambda: exposure_shift(prune(items, 3), noisy_mean(), split, parts=1), 'two classes'),
     ):
         with pytest.raises(ValueError, match=message):
             call()
@@ -663,7 +633,7 @@ def test_heirs_of_the_only_item_that_everybody_lacks_and_what_they_refuse(users,
 
 def test_a_table_and_three_pages(users, items, halves):
     made = [
-        (measure(a, ItemMean(), halves[1], k=3, **QUICK), m, j)
+        (measure(a, noisy_mean(), halves[1], k=3, **QUICK), m, j)
         for a, m, j in (
             (leave_out(users, 9), 'mae', 'the others'),
             (leave_out(users, range(30, 39)), 'mae', 'the others'),
@@ -690,10 +660,10 @@ def test_a_table_and_three_pages(users, items, halves):
 
 
 def test_frames_have_the_columns_that_plots_ask_for(users, halves):
-    from recinfluence.show.unit_plots import _EFFECT
+    from recinfluence.show.unit_plots import EFFECT_COLUMNS
 
-    f = measure(leave_out(users, 9), ItemMean(), halves[1], k=3, **QUICK).frame()
-    assert set(_EFFECT) <= set(f) and f.label.tolist() == [
+    f = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK).frame()
+    assert set(EFFECT_COLUMNS) <= set(f) and f.label.tolist() == [
         x.label for x in (METRICS | EXPOSURE).values()
     ]
 
@@ -709,8 +679,8 @@ def test_a_measured_action_draws_its_own_frame(users, items, halves):
     import matplotlib.pyplot as plt
 
     by_users, by_lists = (
-        measure([leave_out(users, 9)], ItemMean(), halves[1], k=3, **QUICK)[0],
-        measure(promote(items, 3, 2), ItemMean(), halves[1], k=3, **QUICK),
+        measure([leave_out(users, 9)], noisy_mean(), halves[1], k=3, **QUICK)[0],
+        measure(promote(items, 3, 2), noisy_mean(), halves[1], k=3, **QUICK),
     )
     for m, judged in ((by_users, 'everyone'), (by_users, 'the others'), (by_lists, 'everyone')):
         ax = m.plot(judged)
@@ -752,18 +722,18 @@ def test_a_measured_action_draws_its_own_frame(users, items, halves):
         (lambda u, i, s: leave_out(u, 90), '90 of 90 ranked'),
         (lambda u, i, s: leave_out(u, [777]), 'user 777 is not among the 90'),
         (lambda u, i, s: leave_out(u, []), 'no user is chosen'),
-        (lambda u, i, s: measure(leave_out(u, 3), ItemMean(), s, n_random=2), 'fewer than 3'),
+        (lambda u, i, s: measure(leave_out(u, 3), noisy_mean(), s, n_random=2), 'fewer than 3'),
         (
             lambda u, i, s: measure(leave_out(u, 3, 0.5), Popularity(), s, **QUICK),
             'Popularity does not heed weights',
         ),
         (lambda u, i, s: newcomers(i, s, few=1), 'at least 20 are needed'),
         (
-            lambda u, i, s: measure(leave_out(u, 3), ItemMean(), s, **QUICK).frame('the dead'),
+            lambda u, i, s: measure(leave_out(u, 3), noisy_mean(), s, **QUICK).frame('the dead'),
             "judged='the dead'",
         ),
         (
-            lambda u, i, s: measure(leave_out(u, 3), ItemMean(), s, **QUICK).row('taste'),
+            lambda u, i, s: measure(leave_out(u, 3), noisy_mean(), s, **QUICK).row('taste'),
             "metric='taste' is not measured",
         ),
     ],

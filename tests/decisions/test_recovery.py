@@ -194,7 +194,10 @@ class Lottery(Recommender):
 
 @pytest.mark.parametrize(
     'units, ids, replicates, runs',
-    [('users', range(8), 5, 40), (RandomGroups(per_seed=16), None, 6, 40)],
+    [
+        pytest.param('users', range(8), 5, 40, marks=pytest.mark.slow),
+        (RandomGroups(per_seed=16), None, 6, 40),
+    ],
 )
 @pytest.mark.slow
 def test_the_false_discovery_rate_holds_in_whole_sweeps(units, ids, replicates, runs):

@@ -5,58 +5,33 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from recinfluence.core.random import stream
 from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
+from recinfluence.data.simulated import careless_interactions
 from recinfluence.data.splits import chrono_split, make_split
 from recinfluence.decisions.validation import GAP, validate
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.metrics.evaluator import on_half
-from recinfluence.models.base import Recommender
-from recinfluence.models.popularity import Popularity
+from recinfluence.models.popularity import ItemMean, Popularity
 from recinfluence.sweep.run import deletion_sweep
 
-
-class NoisyMean(Recommender):
-    "The item's mean rating plus a little noise that the seed decides, the same whoever is deleted."
-
-    paired = True
-
-    def fit(self, train, seed=0):
-        self.means_, self.seed_ = train.groupby('item').rating.mean(), seed
-        return self
-
-    def score(self, users, items):
-        noise = np.array([stream(self.seed_, 'noise', int(i)).normal(0, 0.05) for i in items])
-        return np.tile(
-            self.means_.reindex(items, fill_value=3.0).to_numpy() + noise, (len(users), 1)
-        )
+CARELESS = careless_interactions(60, 30, careless=6, rows=16, more=6)
 
 
-def careless_data(users=60, items=30, careless=6):
-    "The first users turn the scale round; activity differs."
-    quality, rows = 2 + 3 * stream(0, 'quality').random(items), []
-    for u in range(users):
-        rng = stream(u, 'rates')
-        n = 16 + u % 6
-        picked = rng.choice(items, n, replace=False)
-        r = quality[picked] + rng.normal(0, 0.5, n)
-        rows += [
-            (u, int(i), float(np.clip(6 - x if u < careless else x, 1, 5)), t)
-            for t, (i, x) in enumerate(zip(picked, r))
-        ]
-    return pd.DataFrame(rows, columns=['user', 'item', 'rating', 'timestamp'])
+def noisy_mean():
+    "The item's mean rating and a little noise that the seed decides, the same whoever is deleted."
+    return ItemMean(noise=0.05)
 
 
 @pytest.fixture(scope='module')
 def planted():
-    return chrono_split(load_interactions(careless_data(), name='planted'))
+    return chrono_split(load_interactions(CARELESS, name='planted'))
 
 
 @pytest.fixture(scope='module')
 def ranking(planted):
     a, _ = planted.halve_test()
-    return deletion_sweep(NoisyMean(), a, replicates=2, k=3, jobs=1, progress=False).influence(
+    return deletion_sweep(noisy_mean(), a, replicates=2, k=3, jobs=1, progress=False).influence(
         'mae', 'training'
     )
 
@@ -65,7 +40,15 @@ def ranking(planted):
 def judged(planted, ranking):
     _, b = planted.halve_test()
     return validate(
-        NoisyMean(), b, ranking, sizes=(1, 6), n_random=6, replicates=4, k=3, jobs=1, progress=False
+        noisy_mean(),
+        b,
+        ranking,
+        sizes=(1, 6),
+        n_random=6,
+        replicates=4,
+        k=3,
+        jobs=1,
+        progress=False,
     )
 
 
@@ -139,13 +122,13 @@ def test_parts_add_up_and_any_metric_can_be_asked(judged):
 
 def test_seeds_that_chose_cannot_judge(planted, ranking):
     with pytest.raises(ValueError, match='seed 1 has chosen'):
-        validate(NoisyMean(), planted, ranking, sizes=(1,), seed=1, k=3, progress=False)
+        validate(noisy_mean(), planted, ranking, sizes=(1,), seed=1, k=3, progress=False)
 
 
 def test_seen_and_unseen_test_rows_are_told_apart(planted, ranking):
     def unseen(split):
         return validate(
-            NoisyMean(),
+            noisy_mean(),
             split,
             ranking,
             sizes=(1,),
@@ -176,17 +159,17 @@ def test_one_sweep_ranks_on_a_half_and_is_judged_on_the_other(planted):
     "A sweep with `on_half` is the sweep of the halved split, and the other half is still unseen."
     a, b = planted.halve_test()
     settings = dict(replicates=2, k=3, jobs=1, progress=False)
-    apart = deletion_sweep(NoisyMean(), a, **settings).influence('map', 'training')
-    whole = deletion_sweep(NoisyMean(), planted, metrics=[on_half(planted)], **settings)
+    apart = deletion_sweep(noisy_mean(), a, **settings).influence('map', 'training')
+    whole = deletion_sweep(noisy_mean(), planted, metrics=[on_half(planted)], **settings)
     both = whole.influence('map_half_0', 'training')
     pd.testing.assert_frame_equal(both.table, apart.table)
     judge = dict(sizes=(3,), n_random=4, replicates=2, k=3, jobs=1, progress=False)
-    one, other = (validate(NoisyMean(), b, i, **judge) for i in (both, apart))
+    one, other = (validate(noisy_mean(), b, i, **judge) for i in (both, apart))
     assert one.metric == 'map' and one.unseen is True and 'never saw either' in one.conclusion()
     pd.testing.assert_frame_equal(one.frame(), other.frame())
     assert (
-        validate(NoisyMean(), a, both, **judge).unseen is False
-        and validate(NoisyMean(), b, whole.influence('map', 'training'), **judge).unseen is False
+        validate(noisy_mean(), a, both, **judge).unseen is False
+        and validate(noisy_mean(), b, whole.influence('map', 'training'), **judge).unseen is False
     )
     with pytest.raises(ValueError, match='choose one of'):
         on_half(planted, 'mae')
@@ -195,8 +178,8 @@ def test_one_sweep_ranks_on_a_half_and_is_judged_on_the_other(planted):
 def test_resumed_and_repeated_it_is_the_same(planted, ranking, tmp_path, judged):
     _, b = planted.halve_test()
     settings = dict(sizes=(1, 6), n_random=6, k=3, jobs=1, progress=False, store=tmp_path / 'v.db')
-    validate(NoisyMean(), b, ranking, **{**settings, 'replicates': 2})
-    again = validate(NoisyMean(), b, ranking, replicates=4, **settings)
+    validate(noisy_mean(), b, ranking, **{**settings, 'replicates': 2})
+    again = validate(noisy_mean(), b, ranking, replicates=4, **settings)
     pd.testing.assert_frame_equal(again.frame(), judged.frame())
 
 
@@ -232,7 +215,7 @@ def test_items_and_random_group_rankings(planted):
 
 def test_named_groups(planted):
     v = validate(
-        NoisyMean(),
+        noisy_mean(),
         planted,
         {'careless': Unit(users=tuple(range(6))), 'item 3': Unit(items=(3,))},
         n_random=6,
@@ -261,12 +244,12 @@ def test_what_cannot_be_asked_is_refused(planted, ranking, judged):
         (dict(n_random=2), 'fewer than 3'),
     ):
         with pytest.raises(ValueError, match=words):
-            validate(NoisyMean(), planted, ranking, **{'sizes': (1,), **settings})
+            validate(noisy_mean(), planted, ranking, **{'sizes': (1,), **settings})
     groups = deletion_sweep(
-        NoisyMean(), planted, [Unit(users=(1, 2)), Unit(users=(3, 4))], k=3, jobs=1, progress=False
+        noisy_mean(), planted, [Unit(users=(1, 2)), Unit(users=(3, 4))], k=3, jobs=1, progress=False
     ).influence('mae')
     with pytest.raises(ValueError, match='single users or items'):
-        validate(NoisyMean(), planted, groups, sizes=(1,))
+        validate(noisy_mean(), planted, groups, sizes=(1,))
 
 
 def test_it_shows_itself(judged):

@@ -28,8 +28,12 @@ class Loose(Popularity):
     paired = False
 
 
+def swept(model, split, units='users', **kw):
+    return deletion_sweep(model, split, units, replicates=2, **QUICK, **kw)
+
+
 def ranked(model, split, units='users', **kw):
-    return deletion_sweep(model, split, units, replicates=2, **QUICK, **kw).influence('ndcg')
+    return swept(model, split, units, **kw).influence('ndcg')
 
 
 def measured(model, split, act=leave_out, units='users', n=3):
@@ -68,7 +72,7 @@ def drawn(m):
 
 
 SAYS = {  # each: (model, split) -> texts; True: in the whole phrase
-    'sweep and influence': (lambda m, s: [repr((i := ranked(m, s)).sweeps[0]), i.source], False),
+    'sweep and influence': (lambda m, s: [repr(swept(m, s)), ranked(m, s).source], False),
     'caution': (lambda m, s: [ranked(m, s).caution], True),
     'measured': (lambda m, s: [(made := measured(m, s)).conclusion(), *both(made)], True),
     'retrained without items': (

@@ -189,6 +189,7 @@ def test_a_store_knows_its_metrics(tiny, tmp_path):
         ([Metric('m', 'M', 0, True, recall)], 'direction'),
         ([METRICS['map']], 'taken'),
         ([Metric('m', 'M', 1, True)], 'needs a function'),
+        ([Metric('m', 'M', 1, True)], 'needs a function'),
         ([Metric('m', 'M', 1, False, recall)], 'it is one number'),
         ([Metric('m', 'M', 1, True, mae)], 'one number for each of the 40 users'),
     ],

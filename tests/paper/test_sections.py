@@ -22,7 +22,7 @@ FEW = {
 }
 
 
-@pytest.fixture(scope='module', params=FEW)
+@pytest.fixture(scope='module', params=[pytest.param('4.1', marks=pytest.mark.slow), '4.3'])
 def few(request, movielens, tmp_path_factory):
     "A section run on a few units: its number, its folder, its notebook."
     # in one process, since two tests may run side by side
@@ -129,6 +129,7 @@ def test_its_report_is_legible_on_a_screen_and_in_print(few, browser, media, wid
         browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('data', ['simulated', 'a sample of real reviews'])
 def test_section_4_2_runs_whole(data, request, tmp_path):
     "Of the real sample all users and items; simulated data are called so in every verdict."

@@ -31,7 +31,7 @@ def agree(saved, made):
         assert (np.abs(f.estimate - g.estimate) < 5 * np.hypot(f.se, g.se)).all()
 
 
-@pytest.mark.parametrize('model', ['ncf', 'svd'])
+@pytest.mark.parametrize('model', [pytest.param('ncf', marks=pytest.mark.slow), 'svd'])
 def test_single_deletions(model, movielens):
     saved = {kind: load_results(f'{model}_{kind}', 'map') for kind in ('users', 'items')}
     seeds = saved['users'].seeds
@@ -60,6 +60,7 @@ def test_single_deletions(model, movielens):
             )
 
 
+@pytest.mark.slow
 def test_random_groups(movielens):
     saved = load_results('ncf_users_random_groups', 'ndcg')
     first = saved.seeds[0]

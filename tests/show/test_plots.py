@@ -3,6 +3,8 @@
 That it can be read at a column's width and without colour vision.
 """
 
+from dataclasses import replace
+
 import matplotlib
 
 matplotlib.use('Agg')
@@ -283,8 +285,16 @@ def test_ratings_over_time_draws_every_rating_once(tiny):
     )
 
 
-def test_a_column_wide_legible_and_nothing_cut_off(influence, effects, tiny, monkeypatch):
-    monkeypatch.setitem(influence.identity, 'data', 'Interactions of a shop with a long name')
+def on_data_called(influence, name):
+    "The same influence, as if the data had another name."
+    snapshot = influence.estimator.snapshot
+    renamed = replace(snapshot, experiment=replace(snapshot.experiment, data=name))
+    return replace(influence, estimator=replace(influence.estimator, snapshot=renamed))
+
+
+def test_a_column_wide_legible_and_nothing_cut_off(influence, effects, tiny):
+    influence = on_data_called(influence, 'Interactions of a shop with a long name')
+    assert 'Interactions of a shop' in influence.source
     for ax in (
         ranked_influence(influence),
         influence_against(influence),
