@@ -28,6 +28,7 @@ version = release = re.search(
 )[1]
 
 extensions = ['myst_nb', 'sphinx.ext.viewcode', 'mathml']
+viewcode_follow_imported_members = False  # nothing is imported
 exclude_patterns = ['_made', '_ext', 'measured', '**.ipynb_checkpoints']
 nitpicky, nitpick_ignore_regex = (
     True,

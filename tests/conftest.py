@@ -120,18 +120,23 @@ def browser(tmp_path_factory):
 
 
 LONG = [
-    'test_reproduce',
+    'test_sections',
+    'test_faults',
+    'test_docs',
+    'test_tutorials',
+    'test_pools',
+    'test_run',
     'test_twelve_seeds',
     'test_actions',
-    'test_faults',
-    'test_tutorials',
-    'test_explorer_browser',
-    'test_docs',
     'test_shipped',
-    'test_adapters',
-    'test_executors',
-    'test_sweep',
+    'test_explorer_browser',
+    'test_registry',
+    'test_influence',
+    'test_from_groups',
+    'test_validation',
     'test_planted',
+    'test_recovery',
+    'test_action',
     'test_explainers',
 ]
 
