@@ -17,13 +17,6 @@ from ..influence.influence import Influence
 __all__ = ['AUDIENCES', 'BETTER', 'SAME', 'WORSE', 'PARTS', 'actions_table', 'part_of_page', 'action_page']
 
 # %% ../../nbs/11_actions/7_overview.ipynb #c005
-AUDIENCES = {
-    'developers': 'what to train on',
-    'product managers': 'what to show',
-    'trust and safety': 'whom to look at',
-}
-
-# %% ../../nbs/11_actions/7_overview.ipynb #c006
 def actions_table(
     measured: Iterable[tuple],  # (`Measured`, metric, judged)
 ) -> pd.DataFrame:
@@ -39,6 +32,13 @@ def actions_table(
     )
 
 # %% ../../nbs/11_actions/7_overview.ipynb #c007
+AUDIENCES = {
+    'developers': 'what to train on',
+    'product managers': 'what to show',
+    'trust and safety': 'whom to look at',
+}
+
+# %% ../../nbs/11_actions/7_overview.ipynb #c009
 BETTER, SAME, WORSE = BesideRandom.BETTER, BesideRandom.SAME, BesideRandom.WORSE
 PARTS = {
     'Worth doing': [(Effect.HELPS, BETTER)],
@@ -62,7 +62,7 @@ def part_of_page(
     ]
     return [f'### {title}', '', *(lines or ['- None.']), '']
 
-# %% ../../nbs/11_actions/7_overview.ipynb #c008
+# %% ../../nbs/11_actions/7_overview.ipynb #c010
 def action_page(
     audience: str,  # 'developers', 'product managers' or 'trust and safety'
     table: pd.DataFrame,  # lines of `actions_table`, those that concern the audience
