@@ -358,6 +358,7 @@ def test_the_reference_has_every_public_name_as_inspect_sees_it(site, module):
                 for n, f in vars(thing).items()
                 if not n.startswith('_')
                 and n not in getattr(thing, '__dataclass_fields__', ())
+                and n not in getattr(thing, '__dataclass_fields__', ())
                 and (
                     inspect.isfunction(f)
                     or isinstance(
