@@ -34,6 +34,7 @@ nitpicky, nitpick_ignore_regex = (
     True,
     [('py:.*', r'(?!recinfluence\b).*')],
 )  # types of Python and of other libraries are named, not linked
+viewcode_follow_imported_members = False  # a name's source is where it is told
 add_module_names, toc_object_entries_show_parents, python_use_unqualified_type_names = (
     False,
     'hide',

@@ -21,6 +21,7 @@ from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.metrics.metric import METRICS
 from recinfluence.models.popularity import Popularity
 from recinfluence.reproduction.sections import run_experiment
+from recinfluence.sweep.results import Retraining, Status
 from recinfluence.sweep.run import deletion_sweep
 from recinfluence.sweep.store import Store, StoreError
 
@@ -145,7 +146,7 @@ def test_random_groups_of_a_seed_fail_together(tiny):
         and set(s.failures().seed) == {1}
         and len(s.store.done()) == 16
     )
-    assert s.store.groups('ndcg', range(3))[0].tolist() == [0, 2]
+    assert s.store.groups('ndcg', range(3)).seeds.tolist() == [0, 2]
 
 
 def test_a_metric_that_is_undefined_in_the_data_is_no_failure(tiny):
@@ -160,8 +161,8 @@ def test_done_stays_done_and_a_result_that_comes_out_differently_is_said(tiny, t
     before = s.content_hash()
     s.add(
         [
-            ('user 1', 0, 'failed', 'late', {}),
-            ('user 2', 0, 'done', '', {m: (1.0, 2.0) for m in METRICS}),
+            Retraining('user 1', 0, {}, Status.FAILED, 'late'),
+            Retraining('user 2', 0, {m: (1.0, 2.0) for m in METRICS}),
         ]
     )
     assert (

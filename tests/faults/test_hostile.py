@@ -256,7 +256,7 @@ def test_any_sweep_is_whole_and_its_store_reads_back(tmp_path, frame, units):
     wanted = sorted(map(str, frame[units[:-1]].unique().tolist()))
     assert sorted(
         str((json.loads(u) or json.loads(i) or ['nothing'])[0])
-        for u, i in zip(again.units().users, again.units()['items'])
+        for u, i in zip(again.units_table().users, again.units_table()['items'])
     ) == sorted(['nothing', *wanted])
 
 
@@ -366,7 +366,7 @@ def test_ids_on_the_command_line(tmp_path):
     assert (
         code == 0
         and json.loads(out)['units'] == 1
-        and 'user Müller, "3-1"' in Store(tmp_path / 'text.csv.db').units().index
+        and 'user Müller, "3-1"' in Store(tmp_path / 'text.csv.db').units_table().index
     )
 
 

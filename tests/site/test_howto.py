@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HOWTO = sorted(p.stem for p in (ROOT / 'docs/howto').glob('*.md'))
+LONG = {'design', 'resume', 'results'}  # real data and NCF, which sweeps' own tests have too
 
 
 def blocks(page):
@@ -40,7 +41,14 @@ def one_core():
         os.sched_setaffinity(0, before)
 
 
-@pytest.mark.parametrize('page', [p for p in HOWTO if blocks(p)])
+@pytest.mark.parametrize(
+    'page',
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page in LONG else [])
+        for page in HOWTO
+        if blocks(page)
+    ],
+)
 def test_the_code_of_a_how_to_runs(page, tmp_path, monkeypatch, request, one_core):
     found = blocks(page)
     if any('movielens' in code or 'ml-100k' in code for _, _, code, skip in found if not skip):
