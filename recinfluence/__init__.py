@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-# Where the names for everyday use live; a module is imported when one of its names is first asked for.
+# Where the names for everyday use live; a module is imported when one of them is first asked for.
 _HOMES = {
     'core.random': ['stream'],
     'core.units': ['Unit'],

@@ -65,6 +65,7 @@ def test_an_idle_action_has_no_effect_at_all(model, users, halves):
     assert (f.effect == 0).all() and set(f.verdict) == {'moves nothing'}
 
 
+@pytest.mark.slow
 def test_under_chance_the_verdict_is_right_nineteen_times_in_twenty(users, halves):
     "Users at random instead of chosen."
     split, better = halves[1], 0

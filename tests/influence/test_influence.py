@@ -212,6 +212,7 @@ def test_permuted_deletions_carry_nothing(small):
     )
 
 
+@pytest.mark.slow
 def test_group_sweeps_are_the_same_however_they_run(tiny, tmp_path):
     model = NCF(n_epochs=2, batch_size=32, dtype='float64')
     design = RandomGroups(0.5, 32)
@@ -286,6 +287,7 @@ def test_stratified_groups_hold_active_and_less_active_users_alike():
 
 
 @pytest.mark.parametrize('draw', ['balanced', 'antithetic', 'stratified'])
+@pytest.mark.slow
 def test_all_draws_estimate_the_same(small, draw):
     "Against all groups, each once."
 

@@ -27,6 +27,7 @@ def predictions(users, items, mu, pu, qi, bu, bi):
 
 
 @pytest.mark.parametrize('biased', [True, False])
+@pytest.mark.slow
 def test_movielens_over_all_epochs_is_scikit_surprise(biased, ml_random):
     "2,250,000 updates: to 1e-10 in double precision, predictions to 2e-3 in single precision."
     model, arrays = surprise_fit(ml_random.train, biased)
