@@ -6,6 +6,7 @@ MovieLens 100K by the package's own loader, and a small planted data set.
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
@@ -117,6 +118,14 @@ def browser(tmp_path_factory):
         yield b
     finally:
         b.quit()
+
+
+@pytest.fixture(scope='module', autouse=True)
+def figures_closed():
+    "What a file has drawn is gone before the next file is run in the same process."
+    yield
+    if pyplot := sys.modules.get('matplotlib.pyplot'):
+        pyplot.close('all')
 
 
 LONG = [
