@@ -8,7 +8,7 @@ JOBS   ?=
 GIVEN  ?=
 MEASURED ?= faults cluster actions
 READY  := $(VENV)/.ready
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
