@@ -18,7 +18,7 @@ import pandas as pd
 from ..core.patching import patch_to
 
 # %% auto #0
-__all__ = ['COLUMNS', 'DataError', 'Interactions', 'check_interactions', 'load_interactions', 'summary']
+__all__ = ['COLUMNS', 'DataError', 'check_scale', 'Interactions', 'check_interactions', 'load_interactions', 'summary']
 
 # %% ../../nbs/02_data/1_interactions.ipynb #c005
 COLUMNS = ['user', 'item', 'rating', 'timestamp']
@@ -26,6 +26,25 @@ COLUMNS = ['user', 'item', 'rating', 'timestamp']
 # %% ../../nbs/02_data/1_interactions.ipynb #c006
 class DataError(ValueError):
     "Data that cannot be used as it is; the message names the file, the row and the remedy."
+
+# %% ../../nbs/02_data/1_interactions.ipynb #c0071
+def check_scale(
+    scale: tuple[float, float],  # lowest and highest rating
+    frame: pd.DataFrame,  # with a column rating
+    where: str,  # named in the message
+) -> None:
+    "Refuse a rating scale that the ratings do not fit."
+    low, high = scale
+    if not low < high:
+        raise DataError(f'{where}: a rating scale goes from low to high, not from {low} to {high}.')
+    outside = (frame.rating < low) | (frame.rating > high)
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise DataError(
+            f'{where}, data row {row + 1:,}: the rating {frame.rating.iloc[row]:g} is outside of '
+            f'the scale from {low:g} to {high:g}; the ratings go from {frame.rating.min():g} to '
+            f'{frame.rating.max():g}. Give the right scale with rating_scale=(low, high).'
+        )
 
 # %% ../../nbs/02_data/1_interactions.ipynb #c007
 @dataclass(frozen=True, eq=False)
@@ -37,6 +56,19 @@ class Interactions:
     users: pd.DataFrame | None = None  # indexed by user id: demographics, if there are any
     items: pd.DataFrame | None = None  # indexed by item id: title, date, genres, if there are any
     source: str = ''  # where the rows came from
+    rating_scale: tuple[float, float] | None = None  # lowest and highest; None: unknown
+    timed: bool = True  # False: the timestamps only count the rows of the file
+    notes: tuple[str, ...] = ()  # what was guessed or changed on the way in, a sentence each
+
+    def __post_init__(self):
+        if self.rating_scale is not None:
+            check_scale(self.rating_scale, self.frame, self.name)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        "The lowest and highest rating: of the known scale, else of the rows."
+        ratings = self.frame.rating
+        return self.rating_scale or (float(ratings.min()), float(ratings.max()))
 
     @cached_property
     def hash(self) -> str:
