@@ -64,12 +64,6 @@ class Interactions:
         if self.rating_scale is not None:
             check_scale(self.rating_scale, self.frame, self.name)
 
-    @property
-    def scale(self) -> tuple[float, float]:
-        "The lowest and highest rating: of the known scale, else of the rows."
-        ratings = self.frame.rating
-        return self.rating_scale or (float(ratings.min()), float(ratings.max()))
-
     @cached_property
     def hash(self) -> str:
         "SHA-256 over the four columns in order: two data sets with one hash hold the same rows."
@@ -89,6 +83,13 @@ class Interactions:
     def __repr__(self):
         users, items = self.frame.user.nunique(), self.frame['item'].nunique()
         return f'{self.name}: {len(self):,} interactions of {users:,} users with {items:,} items'
+
+# %% ../../nbs/02_data/1_interactions.ipynb #c0081
+@patch_to(Interactions, as_prop=True)
+def scale(self: Interactions) -> tuple[float, float]:
+    "The lowest and highest rating: of the known scale, else of the rows."
+    ratings = self.frame.rating
+    return self.rating_scale or (float(ratings.min()), float(ratings.max()))
 
 # %% ../../nbs/02_data/1_interactions.ipynb #c010
 @patch_to(Interactions)
