@@ -192,7 +192,7 @@ def read_value(
         return READERS[kind](value)
     return _instance(value, kind) if isinstance(kind, type) and kind is not object else value
 
-# %% ../../nbs/01_core/8_arguments.ipynb #fcd13503
+# %% ../../nbs/01_core/8_arguments.ipynb #bb5a8732
 def at_least(low: float) -> Callable:
     "A bound: this number or more."
 
@@ -202,7 +202,7 @@ def at_least(low: float) -> Callable:
 
     return check
 
-
+# %% ../../nbs/01_core/8_arguments.ipynb #2265c26e
 def between(low: float, high: float) -> Callable:
     "A bound: more than the first and less than the second number."
 
@@ -212,7 +212,7 @@ def between(low: float, high: float) -> Callable:
 
     return check
 
-
+# %% ../../nbs/01_core/8_arguments.ipynb #228dc0df
 def one_of(*words: str) -> Callable:
     "A bound: one of these words."
 
