@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 # %% auto #0
-__all__ = ['READERS', 'GROUPS', 'ArgumentError', 'shown', 'Unusable', 'read_value', 'at_least', 'between', 'one_of',
-           'read_argument', 'checked']
+__all__ = ['READERS', 'GROUPS', 'EVERYWHERE', 'ArgumentError', 'shown', 'Unusable', 'read_value', 'at_least', 'above', 'between',
+           'some', 'one_of', 'a_seed', 'read_argument', 'checked']
 
 # %% ../../nbs/01_core/8_arguments.ipynb #23dbc41f
 class ArgumentError(ValueError, TypeError):
@@ -38,7 +38,7 @@ def shown(value: object) -> str:
         text = f'a {type(value).__name__}'
     return text if len(text) <= 60 else f'{text[:57]}...'
 
-# %% ../../nbs/01_core/8_arguments.ipynb #2898eb42
+# %% ../../nbs/01_core/8_arguments.ipynb #379c28b7
 class Unusable(Exception):
     "Raised by a reader; its text is what would be needed."
 
@@ -49,6 +49,8 @@ def _whole(value):
         raise Unusable(wanted)
     if isinstance(value, np.complexfloating) or not math.isfinite(value) or value != int(value):
         raise Unusable(wanted)
+    if abs(int(value)) >= 2**63:
+        raise Unusable(f'{wanted} of at most 63 bits')
     return int(value)
 
 
@@ -110,13 +112,14 @@ def _instance(value, kind):
     article = 'an' if kind.__name__[0] in 'AEIOU' else 'a'
     raise Unusable(f'{article} {kind.__name__}{f", as {made_by}" if made_by else ""}')
 
-# %% ../../nbs/01_core/8_arguments.ipynb #af0b1fa7
+# %% ../../nbs/01_core/8_arguments.ipynb #2a6cb03e
 def _several(value, members):
     "A list of the values, each read; nothing is said of their type: as it came."
-    plain = isinstance(value, (str, bytes, Mapping, pd.DataFrame))
-    if plain or not isinstance(value, Iterable) or np.ndim(value) > 1:
+    plain = isinstance(value, (str, bytes, pd.DataFrame))
+    array = isinstance(value, np.ndarray) and value.ndim != 1
+    if plain or array or not isinstance(value, Iterable):
         raise Unusable(f'several values, such as [{shown(value)}]')
-    return [read_value(each, members) for each in value] if members else value
+    return [read_value(each, members[0]) for each in value] if members else value
 
 
 def _mapping(value, members):
@@ -202,6 +205,16 @@ def at_least(low: float) -> Callable:
 
     return check
 
+# %% ../../nbs/01_core/8_arguments.ipynb #0f4d4b6b
+def above(low: float) -> Callable:
+    "A bound: more than this number."
+
+    def check(value):
+        if not value > low:
+            raise Unusable(f'a number above {low}')
+
+    return check
+
 # %% ../../nbs/01_core/8_arguments.ipynb #2265c26e
 def between(low: float, high: float) -> Callable:
     "A bound: more than the first and less than the second number."
@@ -211,6 +224,12 @@ def between(low: float, high: float) -> Callable:
             raise Unusable(f'a number between {low} and {high}')
 
     return check
+
+# %% ../../nbs/01_core/8_arguments.ipynb #e3ae4d84
+def some(value: object) -> None:
+    "A bound: not empty."
+    if hasattr(value, '__len__') and len(value) == 0:
+        raise Unusable('at least one')
 
 # %% ../../nbs/01_core/8_arguments.ipynb #228dc0df
 def one_of(*words: str) -> Callable:
@@ -223,6 +242,15 @@ def one_of(*words: str) -> Callable:
             raise Unusable(' or '.join(map(repr, words)) + hint)
 
     return check
+
+# %% ../../nbs/01_core/8_arguments.ipynb #cf4e3811
+def a_seed(value: int) -> None:
+    "A bound: what numpy and scikit-learn take as a seed."
+    if not 0 <= value < 2**32:
+        raise Unusable('a whole number from 0 to 4,294,967,295')
+
+
+EVERYWHERE = {'seed': a_seed}  # bounds by name
 
 # %% ../../nbs/01_core/8_arguments.ipynb #143de142
 def read_argument(
@@ -277,10 +305,11 @@ def _read_bound(bound, signature, kinds, bounds):
             value = read_argument(name, value, kind, bounds.get(name))
         bound.arguments[name] = value
 
-# %% ../../nbs/01_core/8_arguments.ipynb #880bf03e
+# %% ../../nbs/01_core/8_arguments.ipynb #9b44d8d0
 def _held(function, bounds):
     "The function, its arguments read before it runs."
     signature, kinds = inspect.signature(function), {}
+    bounds = EVERYWHERE | bounds
 
     @functools.wraps(function)
     def call(*args, **kwargs):
