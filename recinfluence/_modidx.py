@@ -374,6 +374,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                     'recinfluence/core/arguments.py'),
                                              'recinfluence.core.arguments._instance': ( '01_core/arguments.html#_instance',
                                                                                         'recinfluence/core/arguments.py'),
+                                             'recinfluence.core.arguments._is_number': ( '01_core/arguments.html#_is_number',
+                                                                                         'recinfluence/core/arguments.py'),
                                              'recinfluence.core.arguments._kind_of': ( '01_core/arguments.html#_kind_of',
                                                                                        'recinfluence/core/arguments.py'),
                                              'recinfluence.core.arguments._mapping': ( '01_core/arguments.html#_mapping',

@@ -195,32 +195,36 @@ def read_value(
         return READERS[kind](value)
     return _instance(value, kind) if isinstance(kind, type) and kind is not object else value
 
-# %% ../../nbs/01_core/8_arguments.ipynb #bb5a8732
+# %% ../../nbs/01_core/8_arguments.ipynb #363284ca
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def at_least(low: float) -> Callable:
     "A bound: this number or more."
 
     def check(value):
-        if not value >= low:
+        if _is_number(value) and not value >= low:
             raise Unusable(f'a number of at least {low}')
 
     return check
 
-# %% ../../nbs/01_core/8_arguments.ipynb #0f4d4b6b
+# %% ../../nbs/01_core/8_arguments.ipynb #0661592f
 def above(low: float) -> Callable:
     "A bound: more than this number."
 
     def check(value):
-        if not value > low:
+        if _is_number(value) and not value > low:
             raise Unusable(f'a number above {low}')
 
     return check
 
-# %% ../../nbs/01_core/8_arguments.ipynb #2265c26e
+# %% ../../nbs/01_core/8_arguments.ipynb #f40f857f
 def between(low: float, high: float) -> Callable:
     "A bound: more than the first and less than the second number."
 
     def check(value):
-        if not low < value < high:
+        if _is_number(value) and not low < value < high:
             raise Unusable(f'a number between {low} and {high}')
 
     return check
