@@ -54,12 +54,12 @@ class Split:
         "SHA-256 over both parts, in order."
         return hashlib.sha256('|'.join(self.parts).encode()).hexdigest()
 
-# %% ../../nbs/02_data/4_splits.ipynb #03305c8d
+# %% ../../nbs/02_data/4_splits.ipynb #2d26b308
 @patch_to(Split)
 def __repr__(self: Split):
     how = ', '.join(f'{name}={value}' for name, value in self.protocol.items())
     return (
-        f'{self.interactions.name}, split {how}: '
+        f'{self.interactions.name}, split {how or "by hand"}: '
         f'{len(self.train):,} train and {len(self.test):,} test interactions, '
         f'{len(self.users):,} users, {len(self.items):,} items '
         f'({self.dropped:,} test rows left out: user or item unseen in train)'
@@ -224,7 +224,7 @@ def leave_last_out(
     late = among_last & (users.user.transform('size').to_numpy() > n)
     return split_of(frame[~late], frame[late], interactions, method='leave-last-out', n=n)
 
-# %% ../../nbs/02_data/4_splits.ipynb #73dd20bc
+# %% ../../nbs/02_data/4_splits.ipynb #228950f5
 def read_folds(
     train: pd.DataFrame,
     test: pd.DataFrame,
@@ -249,12 +249,24 @@ def read_folds(
 
 def _checked(fold, name):
     given = [column for column in ('rating', 'timestamp') if column in fold]
+    weighted = ['weight'] if name == 'train' and 'weight' in fold else []
+    for column in ('user', 'item', *given, *weighted):
+        if (fold.columns == column).sum() > 1:
+            raise DataError(
+                f'{name}: there are two columns {column!r}. Drop or rename one of them.'
+            )
     clean = check_interactions(fold, name)[['user', 'item', *given]]
-    if name == 'train' and 'weight' in fold:
-        clean['weight'] = fold['weight'].to_numpy()
-    return clean
+    if not weighted:
+        return clean
+    weights = pd.to_numeric(fold['weight'], errors='coerce').to_numpy(float, na_value=np.nan)
+    if len(bad := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))):
+        raise DataError(
+            f'{name}, data row {bad[0] + 1:,}: the weight is {fold["weight"].iloc[bad[0]]!r}. '
+            'Give every row a finite weight that is not negative.'
+        )
+    return clean.assign(weight=weights)
 
-# %% ../../nbs/02_data/4_splits.ipynb #afd40fd2
+# %% ../../nbs/02_data/4_splits.ipynb #54243f94
 def with_equal_ids(
     tables: dict[str, pd.DataFrame],  # checked
     given: dict[str, pd.DataFrame],  # as they came
@@ -266,18 +278,18 @@ def with_equal_ids(
         if all(whole.values()) or not any(whole.values()):
             continue
         text = next(name for name, is_whole in whole.items() if not is_whole)
-        for name in (name for name, is_whole in whole.items() if is_whole):
+        for name in (name for name in tables if whole[name]):
             if pd.api.types.is_numeric_dtype(given[name][column]):
                 raise DataError(
                     f'the {column} ids are whole numbers in {name} '
-                    f'({tables[name][column].iloc[0]!r}) and text in {text} '
-                    f'({tables[text][column].iloc[0]!r}). Give them one type, for example '
+                    f'({tables[name][column].iloc[0]}) and text in {text} '
+                    f'({str(tables[text][column].iloc[0])!r}). Give them one type, for example '
                     f"frame.astype({{'{column}': str}}) in both."
                 )
             tables[name][column] = given[name][column].astype(str).to_numpy(object)
     return tables
 
-# %% ../../nbs/02_data/4_splits.ipynb #45196dc1
+# %% ../../nbs/02_data/4_splits.ipynb #bb123c2f
 def refuse_pairs(
     rows: pd.DataFrame,
     bad: np.ndarray,  # (rows,) booleans
@@ -287,9 +299,10 @@ def refuse_pairs(
     "Refuse pairs of a user and an item, if there are any."
     if not np.any(bad):
         return
-    first, number = rows[bad].iloc[0], int(np.sum(bad))
+    number = int(np.sum(bad))
+    user, item = rows.user[bad].iloc[0], rows['item'][bad].iloc[0]
     more = f' (and {number - 1:,} more)' if number > 1 else ''
-    raise DataError(f'user {first.user} with item {first["item"]}{more} {what}. {remedy}')
+    raise DataError(f'user {user} with item {item}{more} {what}. {remedy}')
 
 # %% ../../nbs/02_data/4_splits.ipynb #aed58ae6
 def look_up(
@@ -324,19 +337,22 @@ def together(
             fold[column] = rows[column].to_numpy()[ends[name]]
     return folds, Interactions(rows, 'train and test', timed=timed)
 
-# %% ../../nbs/02_data/4_splits.ipynb #8897cc73
+# %% ../../nbs/02_data/4_splits.ipynb #b814fe4b
 def make_split(
     train: pd.DataFrame,  # user, item; perhaps rating, timestamp and weight
     test: pd.DataFrame,  # user, item; perhaps rating and timestamp
-    interactions: Interactions | None = None,  # what was divided; None: train and test together
     /,
+    interactions: Interactions | None = None,  # what was divided; None: train and test together
     **protocol,  # how the rows were divided
 ) -> Split:
     "A `Split` of two frames, checked, without the test rows that train knows nothing about."
     try:
         json.dumps(protocol)
     except (TypeError, ValueError) as error:
-        raise DataError(f'how the rows were divided has to survive json: {error}.') from None
+        raise DataError(
+            f'how the rows were divided ({", ".join(protocol)}) has to survive json: {error}. '
+            'Say it in words and numbers.'
+        ) from None
     folds, given = read_folds(train, test), {'train': train, 'test': test}
     if interactions is not None:
         if not isinstance(interactions, Interactions):

@@ -76,13 +76,14 @@ def table(self: Deletion) -> pd.DataFrame:
     }
     return pd.DataFrame.from_dict(rows, orient='index').rename_axis('metric')
 
-# %% ../../nbs/07_engines/1_deletion.ipynb #2a4b219a
+# %% ../../nbs/07_engines/1_deletion.ipynb #b80c4c97
 class Replicate:
     "One seed's full model, evaluated; deletions are compared with it."
 
     def __init__(self, recommender: Recommender, evaluator: Evaluator, seed: int = 0):
         self.recommender = recommender.for_split(evaluator.split)
         self.evaluator, self.seed = evaluator, seed
+        evaluator.split.check_unchanged()
         self.model = self.recommender.fresh().fit(evaluator.split.copy_of_train(), seed)
         self._ranked, self._longer = evaluator.rank(self.model), 0
         self.full = evaluator(self._ranked)

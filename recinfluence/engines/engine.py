@@ -20,7 +20,7 @@ from ..models.base import Recommender, row_weights
 # %% auto #0
 __all__ = ['LIBRARIES', 'ENGINES', 'Engine', 'ReplicateEngine', 'fit_weighted', 'fit_left_out', 'register_engine']
 
-# %% ../../nbs/07_engines/2_engine.ipynb #46e97d64
+# %% ../../nbs/07_engines/2_engine.ipynb #c30e8d53
 LIBRARIES = 0.45  # GiB that a process holds once its libraries are loaded
 
 
@@ -33,6 +33,7 @@ class Engine(ABC):
     def __init__(self, recommender: Recommender, evaluator: Evaluator, seed: int):
         self.recommender = recommender.for_split(evaluator.split)
         self.evaluator, self.seed = evaluator, seed
+        evaluator.split.check_unchanged()
         self.prepare()
 
     def prepare(self):

@@ -77,7 +77,7 @@ def table(self: Evaluation) -> pd.DataFrame:
         }
     ).set_index('metric')
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #f40d98c6
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #a9faff2d
 class Evaluator:
     "Evaluates models on one split at one list length over one candidate set."
 
@@ -91,6 +91,7 @@ class Evaluator:
         check_judging(split, k, candidates)
         split.check_unchanged()
         self.split, self.k, self.candidates = split, int(k), candidates
+        self.train_codes = split.codes(split.train)
         self.test_user, self.test_item = split.codes(split.test)
         self.test_rating = split.test.rating.to_numpy()
         self.n_users, self.n_items = len(split.users), len(split.items)
@@ -103,7 +104,7 @@ class Evaluator:
     @cached_property
     def seen(self) -> tuple[np.ndarray, np.ndarray]:
         "Train items by user, as (indptr, items): what is masked."
-        users, items = self.split.codes(self.split.train)
+        users, items = self.train_codes
         order = np.lexsort((items, users))
         counts = np.bincount(users, minlength=self.n_users)
         return np.concatenate([[0], np.cumsum(counts)]), items[order]
@@ -111,7 +112,7 @@ class Evaluator:
     @cached_property
     def train_rows(self) -> np.ndarray:
         "(items,) train rows of each item of the catalogue."
-        return np.bincount(self.split.codes(self.split.train)[1], minlength=self.n_items)
+        return np.bincount(self.train_codes[1], minlength=self.n_items)
 
 # %% ../../nbs/03_metrics/7_evaluator.ipynb #c009
 def check_judging(split: Split, k: int, candidates: str):

@@ -43,22 +43,20 @@ def unwrapped(
         values = values.data
     return np.asarray(values)
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #d6314514
-def _lost(values, converted):
-    "Where a whole number is not what it was."
-    limit = 2.0 ** (8 * values.dtype.itemsize - (values.dtype.kind == 'i'))
-    inside = np.abs(converted) < limit
-    back = np.where(inside, converted, 0).astype(values.dtype)
-    return ~(inside & (back == values)) & (np.abs(converted) >= 2.0**53) & (converted != -limit)
+# %% ../../nbs/03_metrics/2_ranking.ipynb #8319956e
+def _check_told_apart(array, converted):
+    "Refuse rows in which different numbers have become one."
+    rows = np.flatnonzero((np.abs(converted) >= 2.0**53).any(-1)) if array.ndim > 1 else ()
+    for row in rows:
+        if len(set(converted[row].tolist())) < len(set(array[row].tolist())):
+            largest = max(array[row].tolist(), key=abs)
+            raise ValueError(f'float64 cannot tell numbers like {largest} apart')
 
 
 def _float_of(value):
-    if not isinstance(value, numbers.Number | np.generic) or isinstance(value, np.flexible):
-        raise ValueError(f'{value!r} is not a number')
-    number = float(value)
-    if isinstance(value, int) and number != value:
-        raise ValueError(f'float64 has no number for {value}')
-    return number
+    if not isinstance(value, numbers.Number | np.number | np.bool_):
+        raise ValueError(f'a {type(value).__name__} is not a number')
+    return float(value)
 
 
 def plain_scores(
@@ -67,17 +65,17 @@ def plain_scores(
     "An array of float64; what cannot be one without a loss is refused."
     array = unwrapped(values)
     if array.dtype == object:
-        flat = [_float_of(value) for value in array.ravel().tolist()]
-        return np.array(flat, float).reshape(array.shape)
-    if array.dtype.kind not in 'biuf':
+        flat = [_float_of(value) for value in np.ravel(array).tolist()]
+        converted = np.array(flat, float).reshape(array.shape)
+    elif array.dtype.kind in 'biuf':
+        converted = array.astype(np.float64)
+    else:
         raise ValueError(f'their type is {array.dtype}')
-    converted = array.astype(np.float64)
-    if array.dtype.kind in 'iu' and array.dtype.itemsize == 8:
-        if (lost := _lost(array, converted)).any():
-            raise ValueError(f'float64 has no number for {array[lost][0]}')
+    if array.dtype == object or (array.dtype.kind in 'iu' and array.dtype.itemsize == 8):
+        _check_told_apart(array, converted)
     return converted
 
-# %% ../../nbs/03_metrics/2_ranking.ipynb #21cd3f45
+# %% ../../nbs/03_metrics/2_ranking.ipynb #b6607a78
 def _check_labels(frame, users, items):
     "A frame that names its rows and columns names them in the order that was asked for."
     for labels, asked in ((frame.index, users), (frame.columns, items)):
@@ -98,15 +96,21 @@ def as_scores(
         if isinstance(values, pd.DataFrame):
             _check_labels(values, users, items)
         scores = plain_scores(values)
-    except (TypeError, ValueError, OverflowError, ArithmeticError, RuntimeError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        why = str(error).strip('.').splitlines()[0]
         raise ValueError(
-            f'{model}: its scores cannot be ranked: {error}. '
+            f'{model}: its scores cannot be ranked: {why}. '
             f'score(users, items) returns an array of {shape} numbers.'
         ) from None
     if scores.shape != shape:
         raise ValueError(
             f'{model}: score(users, items) returned the shape {scores.shape} for '
             f'{shape[0]:,} users and {shape[1]:,} items. Return {shape}: a row a user.'
+        )
+    if np.isnan(scores).any():
+        raise ValueError(
+            f'{model}: a score is NaN: the model has diverged (a lower learning rate may help), '
+            'or was asked about a user or item that it cannot score.'
         )
     return scores
 

@@ -51,11 +51,12 @@ class Recommended:
         "The same in arrays of its own, for a metric that may change what it is given."
         return Recommended(*(np.array(getattr(self, field.name)) for field in fields(self)))
 
-# %% ../../nbs/03_metrics/1_recommended.ipynb #0d3f88e3
+# %% ../../nbs/03_metrics/1_recommended.ipynb #f64b0938
 def varies(
     values: np.ndarray,  # (n,)
 ) -> bool:
     "Whether numbers differ by more than what rounding makes of equal ones."
+    values = np.asarray(values, float)
     if not len(values):
         return False
     rounding = 4 * np.finfo(float).eps * np.abs(values).max()

@@ -124,7 +124,7 @@ CLIP = {
     'scores': 'what is ranked is cut, too',
 }
 
-# %% ../../nbs/04_models/1_base.ipynb #8c71cd12
+# %% ../../nbs/04_models/1_base.ipynb #945e5c2b
 def read_scale(
     scale: tuple | None,  # lowest and highest rating
     model: str,  # named in the message
@@ -133,7 +133,7 @@ def read_scale(
     if scale is None:
         return None
     try:
-        low, high = (float(end) for end in scale)
+        low, high = (float(end) for end in (() if isinstance(scale, str) else scale))
     except (TypeError, ValueError):
         low = high = math.nan
     if not low < high or math.isinf(low) or math.isinf(high):
