@@ -224,7 +224,7 @@ def leave_last_out(
     late = among_last & (users.user.transform('size').to_numpy() > n)
     return split_of(frame[~late], frame[late], interactions, method='leave-last-out', n=n)
 
-# %% ../../nbs/02_data/4_splits.ipynb #228950f5
+# %% ../../nbs/02_data/4_splits.ipynb #92c93011
 def read_folds(
     train: pd.DataFrame,
     test: pd.DataFrame,
@@ -261,7 +261,7 @@ def _checked(fold, name):
     weights = pd.to_numeric(fold['weight'], errors='coerce').to_numpy(float, na_value=np.nan)
     if len(bad := np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))):
         raise DataError(
-            f'{name}, data row {bad[0] + 1:,}: the weight is {fold["weight"].iloc[bad[0]]!r}. '
+            f'{name}, data row {bad[0] + 1:,}: the weight is {fold["weight"].iloc[bad[0]]}. '
             'Give every row a finite weight that is not negative.'
         )
     return clean.assign(weight=weights)
