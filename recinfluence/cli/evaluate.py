@@ -57,9 +57,9 @@ def evaluate(args):
     default = PAPER_MODELS[args.model] if paper else None
     seed = args.seed if args.seed is not None else default.seed if paper else 0
     candidates = args.candidates or (default.candidates if paper else 'catalogue')
-    model = make_model(args, paper)
+    model = make_model(args, paper).for_split(split)
     evaluator = Evaluator(split, args.k, candidates, read_metrics(args.metrics))
-    evaluation = evaluator(model.fit(split.train, seed))
+    evaluation = evaluator(model.fit(split.copy_of_train(), seed))
     result = {
         'dataset': data.name,
         'model': args.model or 'command',

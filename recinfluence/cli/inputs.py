@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import recinfluence
 
 # %% auto #0
-__all__ = ['PAPER_MODELS', 'PaperModel', 'make_model', 'read_metrics', 'read_ids', 'plain_values', 'print_answer']
+__all__ = ['AS_PUBLISHED', 'PAPER_MODELS', 'PaperModel', 'make_model', 'read_metrics', 'read_ids', 'plain_values', 'print_answer']
 
 # %% ../../nbs/14_cli/1_inputs.ipynb #3e578a9b
 @dataclass(frozen=True)
@@ -28,9 +28,10 @@ class PaperModel:
     candidates: str = 'catalogue'  # under the paper's protocol
 
 # %% ../../nbs/14_cli/1_inputs.ipynb #6ccdaf8b
+AS_PUBLISHED = {'start': 'surprise', 'clip': 'scores'}  # the library's draws; ranked as cut
 PAPER_MODELS = {
     'ncf': PaperModel('NCF', seed=42),
-    'svd': PaperModel('SVD', 'random', settings={'start': 'surprise'}, candidates='test'),
+    'svd': PaperModel('SVD', 'random', settings=AS_PUBLISHED, candidates='test'),
     'popularity': PaperModel('Popularity'),
 }
 

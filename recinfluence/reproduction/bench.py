@@ -52,7 +52,7 @@ def cost(
             prepared.delete(deleted)
         return median_seconds(lambda: prepared.delete(deleted), repeats) / len(deleted)
 
-# %% ../../nbs/13_reproduction/8_bench.ipynb #c009
+# %% ../../nbs/13_reproduction/8_bench.ipynb #85c9b305
 def surprise_task(
     recommender: SVD,
     split: Split,
@@ -62,7 +62,8 @@ def surprise_task(
 
     names = ('n_factors', 'n_epochs', 'biased', 'lr_all', 'reg_all')
     settings = {name: getattr(recommender, name) for name in names}
-    reader = surprise.Reader(rating_scale=recommender.rating_scale)
+    scale = recommender.for_split(split).rating_scale or (0, 1)  # training heeds none
+    reader = surprise.Reader(rating_scale=scale)
     frame = split.train[['user', 'item', 'rating']]
     rows = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
     return lambda: surprise.SVD(**settings, random_state=0).fit(rows)

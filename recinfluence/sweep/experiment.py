@@ -71,7 +71,7 @@ def describe_metric(
     }
     return about | ({'rows': metric.rows} if metric.rows else {})
 
-# %% ../../nbs/08_sweep/1_experiment.ipynb #c008
+# %% ../../nbs/08_sweep/1_experiment.ipynb #2e178ecd
 @patch_to(Experiment, cls_method=True)
 def of(
     cls,
@@ -87,7 +87,7 @@ def of(
         data_hash=split.interactions.hash,
         split=split.protocol,
         split_hash=split.hash,
-        recommender=recommender.config(),
+        recommender=recommender.for_split(split).config(),
         k=evaluator.k,
         candidates=evaluator.candidates,
         engine=engine,

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from recinfluence.core.random import stream
 from recinfluence.data.interactions import Interactions, load_interactions
 from recinfluence.data.simulated import low_rank_interactions, planted_interactions
-from recinfluence.data.splits import chrono_split, make_split
+from recinfluence.data.splits import Split, chrono_split
 from recinfluence.decisions.planted import plant
 from recinfluence.decisions.recovery import (
     BASELINES,
@@ -111,7 +111,7 @@ def test_baselines_by_hand():
         [(1, 10, 5.0), (1, 11, 1.0), (2, 10, 3.0), (3, 10, 1.0), (3, 12, 4.0)],
         columns=['user', 'item', 'rating'],
     ).assign(timestamp=0)
-    b = baselines(make_split(f, f[:1], Interactions(f)))
+    b = baselines(Split(f, f[:0], Interactions(f), {}))
     assert list(b) == list(BASELINES) and b.index.tolist() == [1, 2, 3]
     assert np.allclose(
         b.to_numpy(), [[2, 2, 1, 1 / 3], [1, 3, 0, 0], [2, 2, 1, 1 / 3]]

@@ -34,8 +34,9 @@ CALLS = {
 }
 MODELS = {
     'ncf': NCF(n_epochs=2, dtype='float64'),
-    'svd': SVD(n_factors=5, n_epochs=3),
-    'surprise': Surprise('KNNBasic'),
+    # scores on a scale of 1 to 5 whatever the data, cut before they are ranked: as it was then
+    'svd': SVD(n_factors=5, n_epochs=3, rating_scale=(1, 5), clip='scores'),
+    'surprise': Surprise('KNNBasic', rating_scale=(1, 5), clip='scores'),
 }
 
 
