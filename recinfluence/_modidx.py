@@ -1730,6 +1730,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                                   'recinfluence/models/fingerprint.py'),
                                                  'recinfluence.models.fingerprint.furthest': ( '04_models/fingerprint.html#furthest',
                                                                                                'recinfluence/models/fingerprint.py'),
+                                                 'recinfluence.models.fingerprint.leave_one': ( '04_models/fingerprint.html#leave_one',
+                                                                                                'recinfluence/models/fingerprint.py'),
                                                  'recinfluence.models.fingerprint.own_random_state': ( '04_models/fingerprint.html#own_random_state',
                                                                                                        'recinfluence/models/fingerprint.py'),
                                                  'recinfluence.models.fingerprint.scores_on': ( '04_models/fingerprint.html#scores_on',

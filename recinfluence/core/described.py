@@ -178,14 +178,14 @@ def _taken_along(function: types.FunctionType, inside: Callable) -> list:
             parts.append(type(value).__qualname__)
     return parts
 
-# %% ../../nbs/01_core/8_described.ipynb #3891dc08
+# %% ../../nbs/01_core/8_described.ipynb #ea4cc4e0
 @described_if(lambda v: isinstance(v, types.FunctionType))
 def _function_told(value: types.FunctionType, inside: Callable) -> str:
     "Its name; of one that no name leads to, a digest too."
     if '<' not in value.__qualname__:
         return f'function {value.__qualname__}'
     content = json.dumps([_code_parts(value.__code__), _taken_along(value, inside)])
-    return f'function {value.__qualname__} {digest_of(content.encode())}'
+    return f'function {value.__name__} {digest_of(content.encode())}'
 
 
 @described_if(lambda v: isinstance(v, functools.partial))

@@ -23,8 +23,9 @@ from ..data.splits import Split
 from .base import Recommender
 
 # %% auto #0
-__all__ = ['USERS', 'ROWS', 'SCORED', 'SEED', 'WITHIN', 'ROUNDING', 'evenly', 'Sample', 'own_random_state', 'untrained_copy',
-           'scores_on', 'as_shipped', 'fingerprint', 'furthest', 'alike', 'Compared', 'compare_fingerprints']
+__all__ = ['USERS', 'ROWS', 'SCORED', 'SEED', 'WITHIN', 'ROUNDING', 'evenly', 'leave_one', 'Sample', 'own_random_state',
+           'untrained_copy', 'scores_on', 'as_shipped', 'fingerprint', 'furthest', 'alike', 'Compared',
+           'compare_fingerprints']
 
 # %% ../../nbs/04_models/10_fingerprint.ipynb #0a5e202f
 USERS, ROWS, SCORED = 12, 16, (6, 8)  # of the sample; users and items that are scored
@@ -38,7 +39,15 @@ def evenly(
     "So many of the values, from the first to the last."
     return values[np.unique(np.linspace(0, len(values) - 1, n).round().astype(int))]
 
-# %% ../../nbs/04_models/10_fingerprint.ipynb #2c436e90
+# %% ../../nbs/04_models/10_fingerprint.ipynb #b4d3ea78
+def leave_one(
+    chosen: np.ndarray,
+    known: np.ndarray,  # from which they were chosen
+) -> np.ndarray:
+    "The chosen, without the last if nobody would be left to be a stranger."
+    return chosen[:-1] if 3 < len(chosen) == len(known) else chosen
+
+# %% ../../nbs/04_models/10_fingerprint.ipynb #27bf5a26
 @dataclass(frozen=True, eq=False)
 class Sample:
     "What a fingerprint is taken on."
@@ -50,12 +59,13 @@ class Sample:
     @classmethod
     def of(cls, split: Split) -> Sample:
         "The sample of a split, always the same one."
-        chosen = evenly(split.users, USERS)
-        rows = split.train[split.train.user.isin(chosen)]
-        rows = rows.groupby('user', sort=False).head(ROWS).reset_index(drop=True)
+        users = leave_one(evenly(split.users, USERS), split.users)
+        rows = split.train[split.train.user.isin(users)]
+        rows = rows.groupby('user', sort=False).head(ROWS)
+        items = leave_one(np.unique(rows['item'].to_numpy()), split.items)
+        rows = rows[rows['item'].isin(items)].reset_index(drop=True)
         asked = []
-        for known, ids, n in zip((split.users, split.items), ('user', 'item'), SCORED):
-            inside = np.unique(rows[ids].to_numpy())
+        for known, inside, n in zip((split.users, split.items), (users, items), SCORED):
             strangers = known[~np.isin(known, inside)][:1]
             asked.append(np.concatenate([evenly(inside, n), strangers]))
         return cls(rows, *asked)
@@ -87,7 +97,7 @@ def untrained_copy(recommender: Recommender) -> Recommender:
     except Exception:
         return fresh
 
-# %% ../../nbs/04_models/10_fingerprint.ipynb #c5462e9f
+# %% ../../nbs/04_models/10_fingerprint.ipynb #f74e21a4
 def scores_on(
     recommender: Recommender,
     sample: Sample,
@@ -99,7 +109,9 @@ def scores_on(
         try:
             fitted = untrained_copy(recommender).fit(sample.train.copy(), SEED)
             scores = np.asarray(fitted.score(sample.users, sample.items), float)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a library may even try to end the program
             return type(error).__name__
     if scores.shape != (len(sample.users), len(sample.items)):
         return f'scores of shape {scores.shape}'
@@ -173,7 +185,7 @@ class Compared:
     differ: str = ''  # how; '': they do not, as far as can be told
     unknown: str = ''  # why it cannot be told; '': it can
 
-# %% ../../nbs/04_models/10_fingerprint.ipynb #e8dc65f8
+# %% ../../nbs/04_models/10_fingerprint.ipynb #74c4a0b9
 def compare_fingerprints(
     held: dict | None,  # kept with results
     now: dict | None,

@@ -96,7 +96,7 @@ class Store(Results):
         "Where it is, in words."
         return 'in memory' if self.path is None else str(self.path)
 
-# %% ../../nbs/08_sweep/4_store.ipynb #1fcbdb57
+# %% ../../nbs/08_sweep/4_store.ipynb #edd479ec
 @patch_to(Store)
 def _open(self: Store, experiment: Experiment | None):
     "Open the file or make it, and compare it with what is wanted."
@@ -114,7 +114,7 @@ def _open(self: Store, experiment: Experiment | None):
     elif self.path is not None:
         verify(self.db)
     self.experiment = stored_experiment(self.db)
-    if experiment is not None:
+    if experiment is not None and not new:
         self.go_on(experiment)
 
 # %% ../../nbs/08_sweep/4_store.ipynb #c009
@@ -150,7 +150,7 @@ def check_experiment(self: Store, experiment: Experiment):
     if refusal := experiment.refusal(self.experiment):
         raise StoreError(f'{self.path or "this store in memory"}: {refusal}')
 
-# %% ../../nbs/08_sweep/4_store.ipynb #28041be8
+# %% ../../nbs/08_sweep/4_store.ipynb #7d334795
 @patch_to(Store)
 def go_on(self: Store, experiment: Experiment):
     "Be continued with this experiment: checked, and the model's behaviour kept if none is yet."
