@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 # %% auto #0
-__all__ = ['WAYS', 'DEEPEST', 'SAYS_ALL', 'BUILT_IN', 'SettingError', 'described_if', 'describe', 'digest_of']
+__all__ = ['WAYS', 'DEEPEST', 'SAYS_ALL', 'BUILT_IN', 'SettingError', 'described_if', 'describe', 'digest_of', 'code_parts']
 
 # %% ../../nbs/01_core/8_described.ipynb #fbe62b1c
 class SettingError(ValueError):
@@ -152,20 +152,23 @@ def _tensor_told(value, inside: Callable) -> str:
     "A tensor's numbers as an array's."
     return inside(value.detach().cpu().numpy(), '')
 
-# %% ../../nbs/01_core/8_described.ipynb #f3d60f78
-def _code_parts(code: types.CodeType) -> list:
-    "What a function's code does, whatever its lines are called."
+# %% ../../nbs/01_core/8_described.ipynb #54ca4869
+def code_parts(
+    code: types.CodeType,
+    doc: str | None = None,  # left out
+) -> list:
+    "What a function's code does, wherever it stands."
     constants = [
-        _code_parts(one)
+        code_parts(one)
         if isinstance(one, types.CodeType)
         else sorted(map(repr, one))
         if isinstance(one, frozenset)
         else repr(one)
-        for one in code.co_consts
+        for one in (None if doc is not None and one == doc else one for one in code.co_consts)
     ]
     return [code.co_code.hex(), list(code.co_names), constants]
 
-
+# %% ../../nbs/01_core/8_described.ipynb #b2575ad5
 def _taken_along(function: types.FunctionType, inside: Callable) -> list:
     "Defaults, and values of the function around it; by their class where nothing else is known."
     cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]
@@ -178,13 +181,13 @@ def _taken_along(function: types.FunctionType, inside: Callable) -> list:
             parts.append(type(value).__qualname__)
     return parts
 
-# %% ../../nbs/01_core/8_described.ipynb #ea4cc4e0
+# %% ../../nbs/01_core/8_described.ipynb #6d7f3fdb
 @described_if(lambda v: isinstance(v, types.FunctionType))
 def _function_told(value: types.FunctionType, inside: Callable) -> str:
     "Its name; of one that no name leads to, a digest too."
     if '<' not in value.__qualname__:
         return f'function {value.__qualname__}'
-    content = json.dumps([_code_parts(value.__code__), _taken_along(value, inside)])
+    content = json.dumps([code_parts(value.__code__, value.__doc__), _taken_along(value, inside)])
     return f'function {value.__name__} {digest_of(content.encode())}'
 
 

@@ -150,16 +150,16 @@ def check_experiment(self: Store, experiment: Experiment):
     if refusal := experiment.refusal(self.experiment):
         raise StoreError(f'{self.path or "this store in memory"}: {refusal}')
 
-# %% ../../nbs/08_sweep/4_store.ipynb #7d334795
+# %% ../../nbs/08_sweep/4_store.ipynb #4dd04c10
 @patch_to(Store)
 def go_on(self: Store, experiment: Experiment):
     "Be continued with this experiment: checked, and the model's behaviour kept if none is yet."
     self.check_experiment(experiment)
-    if unknown := experiment.compare_behaviour(self.experiment).unknown:
-        settings_alone = (
-            'goes on with %s by its settings alone: %s, so whether its code is the same'
-        )
-        log.warning(f'%s: {settings_alone} was not checked.', self.place, experiment.model, unknown)
+    doubt = experiment.compare_behaviour(self.experiment).doubt
+    if doubt and doubt != getattr(self, 'doubted', ''):
+        text = '%s: goes on with %s: its settings are the same, but %s.'
+        log.warning(text, self.place, experiment.model, doubt)
+    self.doubted = doubt  # said once of an open store
     with self.transaction():
         run_statements(self.db, CHECKS)
         held = (self.experiment.behaviour or {}).get('model', {'failed': ''})

@@ -114,10 +114,32 @@ def test_a_class_that_was_edited_is_another_model(edit, tiny, tmp_path):
     )
 
 
-def test_a_class_that_was_run_again_is_the_same_model(tiny, tmp_path):
+def test_a_class_that_was_run_again_is_the_same_model(tiny, tmp_path, caplog):
     assert not goes_on(written()(), written()(), tiny, tmp_path)
-    commented = SOURCE.replace('rated = ', '"comment"\n        rated = ').replace('mean_of', 'm')
-    assert not goes_on(written()(), written(commented)(), tiny, tmp_path)
+    commented = SOURCE.replace('rated = ', '# a comment\n        rated = ')
+    commented = commented.replace('    def fit', '    "What it is."\n\n    def fit')
+    documented = commented.replace('seed=0):\n', 'seed=0):\n        "What it does."\n')
+    for source in (commented, documented):
+        assert not goes_on(written()(), written(source)(), tiny, tmp_path)
+    assert not caplog.messages
+
+
+CAPPED = (
+    SOURCE.replace('PULL = 2.0', 'PULL = 2.0\nMOST = 500')
+    .replace('rated.count()', 'np.minimum(rated.count(), MOST) + (self.most > 900)')
+    .replace('weight = 1.0', 'weight, most = 1.0, 900')
+)
+
+
+@pytest.mark.parametrize(
+    'edit',
+    [('MOST = 500', 'MOST = 400'), ('most = 1.0, 900', 'most = 1.0, 800'), ('> 900', '> 950')],
+)
+def test_what_a_small_sample_cannot_show_is_said(edit, tiny, tmp_path, caplog):
+    assert not goes_on(written(CAPPED)(), written(CAPPED)(), tiny, tmp_path)
+    assert not caplog.messages
+    assert not goes_on(written(CAPPED)(), written(CAPPED.replace(*edit))(), tiny, tmp_path)
+    assert len(caplog.messages) == 1 and 'its code is not' in caplog.messages[0]
 
 
 def test_a_subclass_of_the_same_name_is_another_model(tiny, tmp_path):
