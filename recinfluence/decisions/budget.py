@@ -40,8 +40,8 @@ from ..sweep.run import deletion_sweep
 from ..sweep.work import Work
 
 # %% auto #0
-__all__ = ['Order', 'candidate_scores', 'check_ranking', 'keep_ranking', 'Quote', 'Terms', 'find_price', 'lay_out_stretched',
-           'quote', 'Study', 'conclude_study']
+__all__ = ['Order', 'candidate_scores', 'check_ranking', 'keep_ranking', 'Quote', 'without_names', 'Terms', 'find_price',
+           'lay_out_stretched', 'quote', 'Study', 'conclude_study']
 
 # %% ../../nbs/10_decisions/9_budget.ipynb #c005
 @dataclass(frozen=True, eq=False)
@@ -152,16 +152,24 @@ def conclusion(self: Quote) -> str:
         f'{refined}.{unpaired}'
     )
 
-# %% ../../nbs/10_decisions/9_budget.ipynb #c014
+# %% ../../nbs/10_decisions/9_budget.ipynb #6b2bdaa3
 @patch_to(Order, as_prop=True)
 def request(self: Order) -> str:
     "Everything that a kept quote has to agree with, as text."
     evaluator = self.judging.evaluator(self.split)
-    about = Experiment.of(self.recommender, evaluator, self.engine, OneAtATime()).to_dict()
+    asked = self.recommender, evaluator, self.engine, OneAtATime()
+    about = Experiment.of(*asked, taken={}).to_dict()  # the stores beside it compare behaviour
     about.pop('version')
     return json.dumps({**asdict(self.asked), **about}, sort_keys=True, default=str)
 
-# %% ../../nbs/10_decisions/9_budget.ipynb #c015
+# %% ../../nbs/10_decisions/9_budget.ipynb #123a894c
+def without_names(
+    request: str,  # as `Order.request` is
+) -> dict:
+    "What counts of a request: a data set may be renamed, and a split told otherwise."
+    return {key: v for key, v in json.loads(request).items() if key not in ('data', 'split')}
+
+# %% ../../nbs/10_decisions/9_budget.ipynb #91a1125d
 @patch_to(Order)
 def read_quote(self: Order) -> Quote | None:
     "The quote in its folder; None: there is none."
@@ -169,7 +177,7 @@ def read_quote(self: Order) -> Quote | None:
     if kept is None or not kept.exists():
         return None
     old = json.loads(kept.read_text())
-    if old['request'] != self.request:
+    if without_names(old['request']) != without_names(self.request):
         raise ValueError(
             f'{kept} is a quote for something else. Name another folder, or delete this one.'
         )

@@ -326,12 +326,13 @@ def headline(self: Influence) -> str:
         f'positive: it helps. Estimated: {self.estimand}.'
     )
 
-# %% ../../nbs/09_influence/5_influence.ipynb #c036
+# %% ../../nbs/09_influence/5_influence.ipynb #d32b5146
 @patch_to(Influence)
 def __add__(self: Influence, other: Influence) -> Influence:
     "What one run over the seeds of both would have given."
-    mine, theirs = self.experiment.to_dict(), other.experiment.to_dict()
-    differ = sorted(key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key))
+    differ = sorted(key for key, *_ in self.experiment.all_differences(other.experiment))
+    if changed := self.experiment.compare_behaviour(other.experiment).differ:
+        differ.append(f'behaviour ({changed})')
     if differ:
         raise ValueError(
             f'not the same experiment: {", ".join(differ)} differ. '

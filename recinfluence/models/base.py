@@ -11,6 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from ..core.described import describe
 from ..core.patching import patch_to
 from ..core.units import Unit
 from ..data.interactions import check_scale
@@ -19,7 +20,7 @@ from ..data.splits import Split
 # %% auto #0
 __all__ = ['UNPAIRED', 'CLIP', 'Recommender', 'row_weights', 'read_scale', 'scale_of_rows', 'PredictsRatings', 'on_scale_of']
 
-# %% ../../nbs/04_models/1_base.ipynb #c005
+# %% ../../nbs/04_models/1_base.ipynb #1e25c97d
 class Recommender:
     "What deletion diagnostics ask of a model."
 
@@ -27,6 +28,8 @@ class Recommender:
     paired: bool = False
     # True: `fit` heeds a column `weight` in train
     weighted: bool = False
+    # True: what `fit` needs takes seconds to load, so the model is not tried before it is needed
+    loads_slowly: bool = False
 
     def fit(
         self,
@@ -56,16 +59,17 @@ class Recommender:
 # %% ../../nbs/04_models/1_base.ipynb #c007
 UNPAIRED = 'not paired: every retraining also has other random draws'
 
-# %% ../../nbs/04_models/1_base.ipynb #c009
+# %% ../../nbs/04_models/1_base.ipynb #98f40876
 @patch_to(Recommender)
 def config(self) -> dict:
     "The name of the model and every setting that changes its results; must survive json."
+    known_as = type(self).__name__
     settings = {
-        name: list(value) if isinstance(value, tuple) else value
+        name: describe(value, f'{known_as}.{name}')
         for name, value in vars(self).items()
         if not name.endswith('_')
     }
-    return {'recommender': type(self).__name__, **settings}
+    return {'recommender': known_as, **settings}
 
 # %% ../../nbs/04_models/1_base.ipynb #c010
 @patch_to(Recommender)

@@ -172,7 +172,8 @@ def test_careless_and_informative_do_what_they_are_meant_to(simulated):
         )
 
     whole = run([p.unit('careless'), p.unit('informative')], replicates=3, seed=50).frame
-    assert whole.high['users all careless'] < 0 < whole.low['users all informative']
+    keys = [p.unit(kind).key for kind in ('careless', 'informative')]
+    assert whole.high[keys[0]] < 0 < whole.low[keys[1]]
     e = run(replicates=1).frame.set_index('id')[['estimate']]
     careless, informative = (p.users.index[p.users.kind == k] for k in ('careless', 'informative'))
     assert (

@@ -195,7 +195,7 @@ def test_groups_named_units_and_random_groups_can_be_explored(split):
         progress=False,
     )
     e = Explorer(sweep.influence('map'), Popularity(), split)
-    e.finder.list.value = ('users pair', 'user 3')
+    e.finder.list.value = (Unit(users=(1, 2), name='pair').key, 'user 3')
     e.finder.add.click()
     assert e.subject.unit(e.group) == Unit(users=(1, 2, 3))
     e = Explorer(
