@@ -32,8 +32,8 @@ def by_peer(split, scores, k, candidates):
             .drop(columns='seen')
         )
 
-    def rank(f):
-        return f(split.test, long, k=k, **kw)
+    def rank(frame):
+        return frame(split.test, long, k=k, **kw)
 
     both = dict(rating_true=split.test, rating_pred=scored[['user', 'item', 'prediction']])
     return {
@@ -104,8 +104,11 @@ def test_without_is_evaluating_on_the_reduced_split(unit, candidates):
 
 def test_blocks_of_users_make_no_difference():
     split, scores = random_problem(6)
-    e = Evaluator(split)
-    whole, parts = e.rank(Table(split, scores)), e.rank(Table(split, scores), block=7)
+    evaluator = Evaluator(split)
+    whole, parts = (
+        evaluator.rank(Table(split, scores)),
+        evaluator.rank(Table(split, scores), block=7),
+    )
     assert np.array_equal(whole.top, parts.top) and np.array_equal(whole.predicted, parts.predicted)
 
 
