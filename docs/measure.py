@@ -60,8 +60,8 @@ def command(name: str, notebook: Path) -> str:
 
 def shared(table: Path) -> str:
     "Said where the clock went on while other work had the processor."
-    with open(table, encoding='utf-8', newline='') as f:
-        alone = next(csv.DictReader(f))
+    with open(table, encoding='utf-8', newline='') as file:
+        alone = next(csv.DictReader(file))
     share = (
         float(alone['CPU seconds a retraining'])
         * float(alone['retrainings'])

@@ -84,8 +84,8 @@ def write_ratings(path, rows=7_824_482, users=4_201_696, items=476_002, seed=0):
     with pa.csv.CSVWriter(
         path, schema, write_options=pa.csv.WriteOptions(include_header=False, quoting_style='none')
     ) as out:
-        for a in range(0, rows, 10**6):
-            part = slice(a, a + 10**6)
+        for first in range(0, rows, 10**6):
+            part = slice(first, first + 10**6)
             n = len(user[part])
             out.write(
                 pa.table(
@@ -136,8 +136,8 @@ def keep(to, cost, path, command, memory, **shape):
         'version': f'recinfluence {recinfluence.__version__}',
         'command': command,
     }
-    with open(to, 'w', encoding='utf-8', newline='') as f:
-        csv.writer(f, lineterminator='\n').writerows([('what', 'here'), *said.items()])
+    with open(to, 'w', encoding='utf-8', newline='') as file:
+        csv.writer(file, lineterminator='\n').writerows([('what', 'here'), *said.items()])
 
 
 if __name__ == '__main__':

@@ -29,8 +29,8 @@ from recinfluence.data.splits import chrono_split, random_split
 def movielens():
     try:
         return load_movielens('100k')
-    except DataError as e:
-        pytest.skip(f'MovieLens 100K cannot be had here, real-data tests are skipped: {e}')
+    except DataError as error:
+        pytest.skip(f'MovieLens 100K cannot be had here, real-data tests are skipped: {error}')
 
 
 @pytest.fixture(scope='session')
@@ -105,19 +105,19 @@ def browser(tmp_path_factory):
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     options.set_capability('goog:loggingPrefs', {'browser': 'SEVERE'})
-    for a in (
+    for argument in (
         '--headless=new',
         '--no-sandbox',
         '--disable-dev-shm-usage',
         '--disable-gpu',
         f'--user-data-dir={tmp_path_factory.mktemp("profile")}',
     ):
-        options.add_argument(a)
-    b = webdriver.Chrome(options, webdriver.ChromeService(driver))
+        options.add_argument(argument)
+    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
     try:
-        yield b
+        yield chrome
     finally:
-        b.quit()
+        chrome.quit()
 
 
 @pytest.fixture(scope='module', autouse=True)

@@ -127,11 +127,11 @@ def launch_lines(write: bool = False) -> list[str]:
     "The lessons whose launch line is not what settings.ini says; `write`: which are put right."
     read = configparser.ConfigParser(interpolation=None)
     read.read(ROOT / 'settings.ini')
-    s, wrong = read['DEFAULT'], []
+    settings, wrong = read['DEFAULT'], []
     for path in sorted((ROOT / 'nbs/tutorials').glob('[0-9]*.ipynb')):
         text = path.read_text(encoding='utf-8')
         nb = json.loads(text)
-        line = launch(path.name, s['git_url'], s['branch'])
+        line = launch(path.name, settings['git_url'], settings['branch'])
         cells = [
             c
             for c in nb['cells']
@@ -149,18 +149,22 @@ def launch_lines(write: bool = False) -> list[str]:
     return wrong
 
 
-def differing(a: Path, b: Path, pattern: str) -> list[str]:
+def differing(one: Path, other: Path, pattern: str) -> list[str]:
     "Files that are not the same in two folders."
     names = {
         p.relative_to(d)
-        for d in (a, b)
+        for d in (one, other)
         for p in d.rglob(pattern)
         if '.ipynb_checkpoints' not in p.parts and '__pycache__' not in p.parts
     }
     return sorted(
         str(n)
         for n in names
-        if not ((a / n).exists() and (b / n).exists() and filecmp.cmp(a / n, b / n, shallow=False))
+        if not (
+            (one / n).exists()
+            and (other / n).exists()
+            and filecmp.cmp(one / n, other / n, shallow=False)
+        )
     )
 
 

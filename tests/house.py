@@ -17,6 +17,18 @@ ROOMS = [
 ]  # fmt: skip
 MOST = {'cell': 40, 'function': 40, 'class': 150, 'module': 400}
 MAY_REACH_UP = {'influence', 'plot', 'explore'}  # methods, when they are called
+LETTERS = set('ijknpqtuwxyz')  # indices, counts, lengths, factors, time, coordinates, weights
+FORMULAS = {  # modules that write out a formula in its own letters
+    'nbs/04_models/9_ease.ipynb': 'b',  # EASE's matrix of weights, B
+    'nbs/07_engines/1_deletion.ipynb': 'gmv',  # Adam's gradient and two moments
+    'nbs/07_engines/5_fast_ncf.ipynb': 'abds',  # the terms that a resting entry's steps sum to
+    'recinfluence/kernels/lazy_adam.py': 'acds',  # the same, and Chebyshev coefficients
+    'recinfluence/kernels/simd.py': 'arv',  # operands: an array, a remainder, a vector type
+    'recinfluence/kernels/svd.py': 'PQ',  # matrices of factors, named so in generated code
+    'recinfluence/kernels/swaps.py': 'abfv',  # rows a and b swap, of users u and v; feature f
+    'tests/kernels/test_lazy_adam.py': 'abs',  # the terms of the kernel, summed one by one
+    'tests/kernels/test_svd.py': 'aber',  # users, items, ratings; factors and error of one step
+}
 CITED = re.compile(r'\b[Cc]hapters? \d')
 CITED_BY_NAME = re.compile(r'\b[Cc]hapters?(?:(?:,| and| or| to)? \*[^*\n]+\*)+')
 
@@ -56,9 +68,9 @@ def lines_of(node: ast.AST) -> int:
 
 def patched(node: ast.AST) -> str | None:
     "The class that a function is attached to by `patch_to`."
-    for d in getattr(node, 'decorator_list', []):
-        if isinstance(d, ast.Call) and ast.unparse(d.func) == 'patch_to':
-            return ast.unparse(d.args[0])
+    for decorator in getattr(node, 'decorator_list', []):
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == 'patch_to':
+            return ast.unparse(decorator.args[0])
     return None
 
 
@@ -175,6 +187,56 @@ def cited_by_wrong_name() -> list[str]:
     return found
 
 
+def bound(tree: ast.AST):
+    "Names that are bound, with their line, but for those of comprehensions and lambdas."
+    short = set()
+    for node in ast.walk(tree):
+        places = [loop.target for loop in getattr(node, 'generators', [])]
+        places += [node.args] if isinstance(node, ast.Lambda) else []
+        short |= {id(part) for place in places for part in ast.walk(place)}
+    defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    captured = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)
+    for node in ast.walk(tree):
+        name = None
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            name = node.id
+        elif isinstance(node, ast.arg):
+            name = node.arg
+        elif isinstance(node, ast.alias):
+            name = node.asname
+        elif isinstance(node, defined + captured):
+            name = node.name
+        if name and id(node) not in short:
+            yield name, node.lineno
+
+
+def sources() -> dict[str, list[str]]:
+    "What is written by hand in Python, by path: a file's text, a notebook's cells without magics."
+    places = ['nbs/**/*.ipynb', 'tests/**/*.py', 'docs/**/*.py', 'recinfluence/kernels/*.py']
+    found = {}
+    for path in sorted(path for place in places for path in ROOT.glob(place)):
+        if '.ipynb_checkpoints' in str(path) or path.is_relative_to(ROOT / 'docs/_made'):
+            continue
+        cells = [path.read_text(encoding='utf-8')]
+        if path.suffix == '.ipynb':
+            python = ['' if cell.startswith('%%') else cell for cell in code(path)]
+            cells = [re.sub(r'^(\s*)[%!].*', r'\1pass', cell, flags=re.M) for cell in python]
+        found[path.relative_to(ROOT).as_posix()] = cells
+    return found
+
+
+def one_letter(name: str, cells: list[str]) -> list[str]:
+    "Names of one letter that stand for no count, index, length or letter of a formula."
+    allowed = {'_', *LETTERS, *FORMULAS.get(name, '')}
+    return [
+        f'{name}: {letter} (line {line}{f" of code cell {n}" if len(cells) > 1 else ""}) '
+        'is one letter: give it a telling name'
+        for n, cell in enumerate(cells, 1)
+        for letter, line in sorted(set(bound(ast.parse(cell))), key=lambda found: found[1])
+        if len(letter) == 1 and letter not in allowed
+    ]
+
+
 def failures(rooms: list[str] | None = None) -> list[str]:
     "One line for each thing that is not as the house wants it."
     rooms, found = rooms or ROOMS, []
@@ -188,6 +250,8 @@ def failures(rooms: list[str] | None = None) -> list[str]:
             found += crowded(name, path)
     if rooms == ROOMS:
         found += cited_by_number() + cited_by_wrong_name()
+        for name, cells in sources().items():
+            found += one_letter(name, cells)
     return found
 
 

@@ -57,9 +57,9 @@ def torch_train(shape, data, start, weight_users, weight_items, adam, weights=No
         losses = torch.nn.functional.binary_cross_entropy_with_logits(
             z, torch.tensor(y, dtype=torch.float64), reduction='none'
         )
-        w = torch.tensor(weight_users[u] * weight_items[i] * further)
+        weight = torch.tensor(weight_users[u] * weight_items[i] * further)
         optimiser.zero_grad()
-        ((w * losses).sum() / (w.sum() if w.sum() > 0 else 1)).backward()
+        ((weight * losses).sum() / (weight.sum() if weight.sum() > 0 else 1)).backward()
         optimiser.step()
     return {name: value.detach().numpy() for name, value in params.items()}
 
@@ -70,25 +70,25 @@ def torch_logits(shape, params, users, items):
     if shape.gmf:
         parts.append(params['user_gmf'][users] * params['item_gmf'][items])
     if shape.mlp:
-        h = torch.cat([params['user_mlp'][users], params['item_mlp'][items]], 1)
+        hidden = torch.cat([params['user_mlp'][users], params['item_mlp'][items]], 1)
         for layer in range(len(shape.layers)):
-            h = torch.relu(h @ params[f'W{layer}'] + params[f'b{layer}'])
-        parts.append(h)
+            hidden = torch.relu(hidden @ params[f'W{layer}'] + params[f'b{layer}'])
+        parts.append(hidden)
     return torch.cat(parts, 1) @ params['out']
 
 
 def numpy_logits(shape, params, lane, users, items):
     "The same in numpy, for one lane of trained parameters."
-    p = {name: value[..., lane].astype(float) for name, value in params.items()}
+    values = {name: value[..., lane].astype(float) for name, value in params.items()}
     parts = []
     if shape.gmf:
-        parts.append(p['user_gmf'][users] * p['item_gmf'][items])
+        parts.append(values['user_gmf'][users] * values['item_gmf'][items])
     if shape.mlp:
-        h = np.concatenate([p['user_mlp'][users], p['item_mlp'][items]], 1)
+        hidden = np.concatenate([values['user_mlp'][users], values['item_mlp'][items]], 1)
         for layer in range(len(shape.layers)):
-            h = np.maximum(h @ p[f'W{layer}'] + p[f'b{layer}'], 0)
-        parts.append(h)
-    return np.concatenate(parts, 1) @ p['out']
+            hidden = np.maximum(hidden @ values[f'W{layer}'] + values[f'b{layer}'], 0)
+        parts.append(hidden)
+    return np.concatenate(parts, 1) @ values['out']
 
 
 def fast_train(shape, data, start, weights, adam=ncf.Adam(), dtype=F64):
@@ -103,6 +103,6 @@ def difference(trained, lane, expected):
     return max(np.abs(trained[name][..., lane] - expected[name]).max() for name in expected)
 
 
-def equal(a, b):
+def equal(one, other):
     "The same bits in every parameter."
-    return all(np.array_equal(a[name], b[name]) for name in a)
+    return all(np.array_equal(one[name], other[name]) for name in one)

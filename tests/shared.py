@@ -59,7 +59,7 @@ class Table:
 def random_problem(seed, n_users=30, n_items=40, share=0.35):
     rng = np.random.default_rng(seed)
     pairs = np.argwhere(rng.random((n_users, n_items)) < share)
-    f = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             'user': pairs[:, 0] * 7 + 1,
             'item': pairs[:, 1] * 3,
@@ -67,7 +67,7 @@ def random_problem(seed, n_users=30, n_items=40, share=0.35):
             'timestamp': 0,
         }
     )
-    split = random_split(load_interactions(f), seed=seed)
+    split = random_split(load_interactions(frame), seed=seed)
     return split, rng.permutation(len(split.users) * len(split.items)).reshape(
         len(split.users), -1
     ) / 1000.0  # no ties: the peer breaks them by chance

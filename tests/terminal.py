@@ -29,8 +29,8 @@ def cli(*args, cwd=None):
             os.chdir(cwd)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main([*map(str, args)])
-    except SystemExit as e:
-        code = e.code
+    except SystemExit as error:
+        code = error.code
     finally:
         os.chdir(before)
     return subprocess.CompletedProcess(args, code or 0, out.getvalue(), err.getvalue())

@@ -104,9 +104,9 @@ class Module:
 
 def patched(node) -> ast.Call | None:
     "The `patch_to(Class)` above a function, if there is one."
-    for d in getattr(node, 'decorator_list', []):
-        if isinstance(d, ast.Call) and ast.unparse(d.func) == 'patch_to':
-            return d
+    for decorator in getattr(node, 'decorator_list', []):
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == 'patch_to':
+            return decorator
     return None
 
 
@@ -120,9 +120,9 @@ def attach(cls: ast.ClassDef, function: ast.FunctionDef, patch: ast.Call):
 
 def accepted(node: ast.FunctionDef) -> list[str]:
     "The settings that `accepts` says a function takes as keywords."
-    for d in node.decorator_list:
-        if isinstance(d, ast.Call) and ast.unparse(d.func) == 'accepts':
-            return [ast.unparse(a) for a in d.args]
+    for decorator in node.decorator_list:
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == 'accepts':
+            return [ast.unparse(a) for a in decorator.args]
     return []
 
 
@@ -145,15 +145,15 @@ def modules(package: Path) -> dict[str, Module]:
     }
 
 
-def parameters(module: Module, f: ast.FunctionDef, bound: bool) -> list[Parameter]:
+def parameters(module: Module, node: ast.FunctionDef, bound: bool) -> list[Parameter]:
     "Of a function; without `self` where it is bound."
-    a, body = f.args, f.body[0].lineno
-    plain = a.posonlyargs + a.args
-    defaults = [None] * (len(plain) - len(a.defaults)) + a.defaults
+    args, body = node.args, node.body[0].lineno
+    plain = args.posonlyargs + args.args
+    defaults = [None] * (len(plain) - len(args.defaults)) + args.defaults
 
     def one(arg, default=None, stars=''):
         end = max((n.end_lineno for n in (arg, default) if n is not None))
-        header = f.returns.end_lineno if f.returns else None
+        header = node.returns.end_lineno if node.returns else None
         return Parameter(
             stars + arg.arg,
             arg.annotation,
@@ -164,15 +164,15 @@ def parameters(module: Module, f: ast.FunctionDef, bound: bool) -> list[Paramete
     out = []
     for n, (arg, default) in enumerate(zip(plain, defaults)):
         out.append(one(arg, default))
-        if a.posonlyargs and n == len(a.posonlyargs) - 1:
+        if args.posonlyargs and n == len(args.posonlyargs) - 1:
             out.append(Parameter('/', separator=True))
-    if a.vararg:
-        out.append(one(a.vararg, stars='*'))
-    elif a.kwonlyargs:
+    if args.vararg:
+        out.append(one(args.vararg, stars='*'))
+    elif args.kwonlyargs:
         out.append(Parameter('*', separator=True))
-    out += [one(*pair) for pair in zip(a.kwonlyargs, a.kw_defaults)]
-    if a.kwarg:
-        out.append(one(a.kwarg, stars='**'))
+    out += [one(*pair) for pair in zip(args.kwonlyargs, args.kw_defaults)]
+    if args.kwarg:
+        out.append(one(args.kwarg, stars='**'))
     return out[1:] if bound else out
 
 
@@ -202,21 +202,21 @@ class Reference:
         out = {name: m.name for m in self.modules.values() for name in self.own(m)}
         return out | {name: module for module, names in self.everyday.items() for name in names}
 
-    def own(self, m: Module) -> list[str]:
+    def own(self, module: Module) -> list[str]:
         "The public names that a module defines."
-        return [name for name in m.public if name in m.defined]
+        return [name for name in module.public if name in module.defined]
 
-    def enter(self, m: Module):
+    def enter(self, module: Module):
         "Read names as this module does: its own, those that it imports, and those of the package."
-        own = {name: m.name for name in self.own(m)}
-        taken = {n: place for n, place in m.imports.items() if place in self.modules}
+        own = {name: module.name for name in self.own(module)}
+        taken = {n: place for n, place in module.imports.items() if place in self.modules}
         taken = {n: place for n, place in taken.items() if n in self.own(self.modules[place])}
         self.home = {**self.everywhere(), **taken, **own}
 
-    def class_named(self, name: str, m: Module) -> tuple[Module, ast.ClassDef] | None:
+    def class_named(self, name: str, module: Module) -> tuple[Module, ast.ClassDef] | None:
         "The class of this package that a module means by a name."
-        place = self.modules.get(m.imports.get(name, self.everywhere().get(name)))
-        place = m if name in m.defined else place
+        place = self.modules.get(module.imports.get(name, self.everywhere().get(name)))
+        place = module if name in module.defined else place
         node = place.defined.get(name) if place else None
         return (place, node) if isinstance(node, ast.ClassDef) else None
 
@@ -312,8 +312,8 @@ class Reference:
             return ''
         own = {p.name for p in rows}
 
-        def code(e):
-            return f'``{ast.unparse(e)}``' if e is not None else ''
+        def code(node):
+            return f'``{ast.unparse(node)}``' if node is not None else ''
 
         columns = {
             'Parameter': [f'``{p.name}``' for p in rows],
@@ -327,21 +327,21 @@ class Reference:
             lines += [f'   {"*" if n == 0 else " "} - {cell}' for n, cell in enumerate(row)]
         return ''.join(f'{indent}{l}\n' if l else '\n' for l in lines) + '\n'
 
-    def function(self, m: Module, f: ast.FunctionDef, indent='', kind='function') -> str:
-        decorators = _decorators(f)
+    def function(self, module: Module, node: ast.FunctionDef, indent='', kind='function') -> str:
+        decorators = _decorators(node)
         inner = indent + '   '
-        doc = ast.get_docstring(f) or ''
+        doc = ast.get_docstring(node) or ''
         if kind != 'function' and any(d.endswith('property') for d in decorators):
-            out = f'{indent}.. py:property:: {f.name}\n' + (
-                f'{inner}:type: {self.qualified(f.returns)}\n' if f.returns else ''
+            out = f'{indent}.. py:property:: {node.name}\n' + (
+                f'{inner}:type: {self.qualified(node.returns)}\n' if node.returns else ''
             )
             return out + '\n' + (f'{inner}{self.text(doc)}\n\n' if doc else '')
         static = 'staticmethod' in decorators
-        ps = parameters(m, f, kind == 'method' and not static)
-        if settings := accepted(f):
+        ps = parameters(module, node, kind == 'method' and not static)
+        if settings := accepted(node):
             ps = [p for p in ps if not p.name.startswith('**')]
             ps += [Parameter('*', separator=True)]
-            ps += [p for name in settings for p in self.fields(*self.class_named(name, m))]
+            ps += [p for name in settings for p in self.fields(*self.class_named(name, module))]
         flags = ''.join(
             f'{inner}:{flag}:\n'
             for flag, there in (
@@ -351,10 +351,10 @@ class Reference:
             if there
         )
         out = (
-            f'{indent}.. py:{kind}:: {f.name}({self.signature(ps)})'
+            f'{indent}.. py:{kind}:: {node.name}({self.signature(ps)})'
             + (
-                f' -> {self.qualified(f.returns)}'
-                if f.returns and not isinstance(f.returns, ast.Constant)
+                f' -> {self.qualified(node.returns)}'
+                if node.returns and not isinstance(node.returns, ast.Constant)
                 else ''
             )
             + f'\n{flags}\n'
@@ -363,25 +363,27 @@ class Reference:
             out += f'{inner}{self.text(" ".join(paragraph.split()), {p.name for p in ps})}\n\n'
         out += self.table(ps, inner)
         says = (
-            m.comments.get(f.returns.end_lineno, '')
-            if f.returns and f.returns.end_lineno < f.body[0].lineno
+            module.comments.get(node.returns.end_lineno, '')
+            if node.returns and node.returns.end_lineno < node.body[0].lineno
             else ''
         )
         return out + (
             f'{inner}**Returns:** {self.text(says, {p.name for p in ps})}\n\n' if says else ''
         )
 
-    def fields(self, m: Module, node: ast.ClassDef) -> list[Parameter]:
+    def fields(self, module: Module, node: ast.ClassDef) -> list[Parameter]:
         "What a dataclass is made from, its bases' fields first."
         out = {}
         for base in node.bases:
-            if found := self.class_named(ast.unparse(base), m):
+            if found := self.class_named(ast.unparse(base), module):
                 out |= {p.name: p for p in self.fields(*found)}
         if any('dataclass' in d for d in _decorators(node)):
-            for s in node.body:
-                if not isinstance(s, ast.AnnAssign) or 'ClassVar' in ast.unparse(s.annotation):
+            for statement in node.body:
+                if not isinstance(statement, ast.AnnAssign) or 'ClassVar' in ast.unparse(
+                    statement.annotation
+                ):
                     continue
-                default = s.value
+                default = statement.value
                 if isinstance(default, ast.Call) and ast.unparse(default.func) == 'field':
                     given = {k.arg: k.value for k in default.keywords}
                     if ast.unparse(given.get('init', ast.Constant(True))) == 'False':
@@ -389,12 +391,15 @@ class Reference:
                     default = given.get(
                         'default', ast.Constant(...) if 'default_factory' in given else None
                     )
-                out[s.target.id] = Parameter(
-                    s.target.id, s.annotation, default, m.comments.get(s.end_lineno, '')
+                out[statement.target.id] = Parameter(
+                    statement.target.id,
+                    statement.annotation,
+                    default,
+                    module.comments.get(statement.end_lineno, ''),
                 )
         return list(out.values())
 
-    def made_from(self, m: Module, node: ast.ClassDef) -> list[Parameter] | None:
+    def made_from(self, module: Module, node: ast.ClassDef) -> list[Parameter] | None:
         """Of a class: its own `__init__`, or its fields, or what its base is made from.
 
         None: a built-in's.
@@ -403,15 +408,15 @@ class Reference:
             (s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == '__init__'), None
         )
         if init:
-            return parameters(m, init, True)
-        if fields := self.fields(m, node):
+            return parameters(module, init, True)
+        if fields := self.fields(module, node):
             return fields
-        bases = [self.class_named(ast.unparse(b), m) for b in node.bases]
+        bases = [self.class_named(ast.unparse(b), module) for b in node.bases]
         bases = [found for found in bases if found]
         return self.made_from(*bases[0]) if bases else None if node.bases else []
 
-    def cls(self, m: Module, node: ast.ClassDef) -> str:
-        ps = self.made_from(m, node)
+    def cls(self, module: Module, node: ast.ClassDef) -> str:
+        ps = self.made_from(module, node)
         doc = ast.get_docstring(node) or ''
         out = (
             f'.. py:class:: {node.name}'
@@ -425,29 +430,29 @@ class Reference:
             out += f'   A kind of {", ".join(bases)}.\n\n'
         for paragraph in doc.split('\n\n') if doc else []:
             out += f'   {self.text(" ".join(paragraph.split()))}\n\n'
-        out += self.section(m, node.name) + self.table(ps or [], '   ')
-        for s in node.body:
-            if isinstance(s, ast.FunctionDef) and not s.name.startswith('_'):
-                out += self.function(m, s, '   ', 'method')
+        out += self.section(module, node.name) + self.table(ps or [], '   ')
+        for statement in node.body:
+            if isinstance(statement, ast.FunctionDef) and not statement.name.startswith('_'):
+                out += self.function(module, statement, '   ', 'method')
         return out
 
-    def data(self, m: Module, name: str, node) -> str:
+    def data(self, module: Module, name: str, node) -> str:
         value = ast.unparse(node.value) if node.value is not None else ''
         value = value if len(value) <= 80 else value[:77] + '...'
         out = (
             f'.. py:data:: {name}\n' + (f'   :value: {value}\n' if '\n' not in value else '') + '\n'
         )
-        if says := m.comments.get(node.end_lineno):
+        if says := module.comments.get(node.end_lineno):
             out += f'   {self.text(says)}\n\n'
-        return out + self.section(m, name)
+        return out + self.section(module, name)
 
-    def section(self, m: Module, name: str, indent='   ') -> str:
+    def section(self, module: Module, name: str, indent='   ') -> str:
         "The place in the chapter where it is made."
-        title, at = self.places(m.notebook).get(name, (None, None))
+        title, at = self.places(module.notebook).get(name, (None, None))
         return (
             (
                 f'{indent}.. container:: from-chapter\n\n{indent}   Explained under '
-                f'`{self.text(title)} <../chapters/{m.notebook}.html#{at}>`__.\n\n'
+                f'`{self.text(title)} <../chapters/{module.notebook}.html#{at}>`__.\n\n'
             )
             if title
             else ''
@@ -472,22 +477,22 @@ class Reference:
                         out.setdefault(name, (title, make_id(title)))
         return out
 
-    def page(self, m: Module) -> str:
-        self.enter(m)
-        title = f'{PACKAGE}.{m.name}'
+    def page(self, module: Module) -> str:
+        self.enter(module)
+        title = f'{PACKAGE}.{module.name}'
         out = (
             f'{title}\n{"=" * len(title)}\n\n.. py:module:: '
-            f'{title}\n\n{self.text(m.doc)}.\n\n.. container:: from-chapter\n\n   The '
-            f'chapter that makes and explains it: :doc:`/chapters/{m.notebook}`\n\n'
+            f'{title}\n\n{self.text(module.doc)}.\n\n.. container:: from-chapter\n\n   The '
+            f'chapter that makes and explains it: :doc:`/chapters/{module.notebook}`\n\n'
         )
-        for name in m.public:
-            node = m.defined[name]
+        for name in module.public:
+            node = module.defined[name]
             out += (
-                self.cls(m, node)
+                self.cls(module, node)
                 if isinstance(node, ast.ClassDef)
-                else self.function(m, node).rstrip('\n') + '\n\n' + self.section(m, name)
+                else self.function(module, node).rstrip('\n') + '\n\n' + self.section(module, name)
                 if isinstance(node, ast.FunctionDef)
-                else self.data(m, name, node)
+                else self.data(module, name, node)
             )
         return out
 
@@ -551,11 +556,11 @@ def commands() -> str:
     parser.prog = PACKAGE
     title = 'The command line'
 
-    def walk(p):
-        yield p
-        for a in p._actions:
-            if a.__class__.__name__ == '_SubParsersAction':
-                yield from (q for sub in a.choices.values() for q in walk(sub))
+    def walk(parser):
+        yield parser
+        for action in parser._actions:
+            if action.__class__.__name__ == '_SubParsersAction':
+                yield from (q for sub in action.choices.values() for q in walk(sub))
 
     chapter = chapter_of(CHAPTERS, 'The command line')
     out = (
@@ -563,10 +568,10 @@ def commands() -> str:
         f'(:doc:`/chapters/{chapter}`). '
         'Each command says this when it is given ``--help``.\n\n'
     )
-    for p in walk(parser):
+    for each in walk(parser):
         out += (
-            f'``{p.prog}``\n{"-" * (len(p.prog) + 4)}\n\n.. code-block:: text\n\n'
-            + ''.join(f'   {l}\n' if l else '\n' for l in p.format_help().split('\n'))
+            f'``{each.prog}``\n{"-" * (len(each.prog) + 4)}\n\n.. code-block:: text\n\n'
+            + ''.join(f'   {l}\n' if l else '\n' for l in each.format_help().split('\n'))
             + '\n'
         )
     return out

@@ -79,10 +79,10 @@ def executed(notebook: Path) -> Path | None:
     "The run of an experiment, where there is one of this very notebook."
     run = RUNS / notebook.name
 
-    def code(p):
+    def code(path):
         return [
             ''.join(c['source'])
-            for c in json.loads(p.read_text(encoding='utf-8'))['cells']
+            for c in json.loads(path.read_text(encoding='utf-8'))['cells']
             if c['cell_type'] == 'code'
             and 'injected-parameters' not in c['metadata'].get('tags', [])
         ]
@@ -126,8 +126,8 @@ def line(cells) -> str:
 
 def table(path: Path) -> str:
     "A measured table in Markdown."
-    with open(path, encoding='utf-8', newline='') as f:
-        head, *rows = csv.reader(f)
+    with open(path, encoding='utf-8', newline='') as file:
+        head, *rows = csv.reader(file)
     numeric = [
         all(re.fullmatch(r'-?[\d.]+(e-?\d+)?', r[n]) for r in rows) for n in range(len(head))
     ]
@@ -143,8 +143,8 @@ def actions(path: Path) -> str:
 
     Under each of the paper's words, its lines.
     """
-    with open(path, encoding='utf-8', newline='') as f:
-        rows = list(csv.DictReader(f))
+    with open(path, encoding='utf-8', newline='') as file:
+        rows = list(csv.DictReader(file))
     own = {
         'action': '{action}',
         'done to': '{model}, {size}',
@@ -176,27 +176,27 @@ def stage():
     contents = []
     for folder, chapters in groupby(in_order(ROOT / 'nbs'), lambda p: p.parent.name):
         room, rows = folder.partition('_')[2], []
-        for p in chapters:
-            module = f'{room}.{p.stem.partition("_")[2]}'
+        for path in chapters:
+            module = f'{room}.{path.stem.partition("_")[2]}'
             note = f'Reference: [recinfluence.{module}](/api/{module}.rst)'
-            made.append(write(DOCS / 'chapters' / folder / p.name, page(p, note)))
-            rows.append(f'{folder}/{p.stem}')
+            made.append(write(DOCS / 'chapters' / folder / path.name, page(path, note)))
+            rows.append(f'{folder}/{path.stem}')
         contents += ['```{toctree}', ':maxdepth: 1', f':caption: {room}', '', *rows, '```', '']
     made.append(write(DOCS / '_made/chapters.md', '\n'.join(contents)))
     lessons = sorted((ROOT / 'nbs/tutorials').glob('[0-9]*.ipynb'))
-    for p in lessons:
+    for path in lessons:
         made.append(
             write(
-                DOCS / 'course' / p.name,
-                page(p, f'*A notebook to run and to change: `nbs/tutorials/{p.name}`.*'),
+                DOCS / 'course' / path.name,
+                page(path, f'*A notebook to run and to change: `nbs/tutorials/{path.name}`.*'),
             )
         )
     experiments = sorted(
         (ROOT / 'nbs/experiments').glob('*.ipynb'),
         key=lambda p: (FIRST.index(p.stem) if p.stem in FIRST else len(FIRST), p.stem),
     )
-    for p in experiments:
-        run = executed(p)
+    for path in experiments:
+        run = executed(path)
         how = (
             'It is shown as it was run here.'
             if run
@@ -204,8 +204,8 @@ def stage():
         )
         made.append(
             write(
-                DOCS / 'experiments' / p.name,
-                page(run or p, f'*An experiment, `nbs/experiments/{p.name}`. {how}*'),
+                DOCS / 'experiments' / path.name,
+                page(run or path, f'*An experiment, `nbs/experiments/{path.name}`. {how}*'),
             )
         )
     for name, found in {'lessons': lessons, 'experiments': experiments}.items():
@@ -242,8 +242,8 @@ def stage():
         'api',
         '_made',
     ):  # what an earlier build made from a file that is gone
-        for p in (DOCS / folder).rglob('*'):
-            if p.suffix in ('.ipynb', '.rst') or folder == '_made':
-                if p not in made:
-                    p.unlink()
+        for path in (DOCS / folder).rglob('*'):
+            if path.suffix in ('.ipynb', '.rst') or folder == '_made':
+                if path not in made:
+                    path.unlink()
     return json.loads((DOCS / 'measured/provenance.json').read_text(encoding='utf-8'))

@@ -178,9 +178,12 @@ def correlation_with_interval(
     second: pd.Series,
 ) -> Interval:
     "Spearman's rank correlation with its 95 % interval, by Fisher's transformation."
-    r = stats.spearmanr(first, second).statistic
-    half = 1.96 * np.sqrt((1 + r * r / 2) / (len(first) - 3))  # Bonett and Wright (2000)
-    return Interval(r, *np.tanh([np.arctanh(r) - half, np.arctanh(r) + half]))
+    correlation = stats.spearmanr(first, second).statistic
+    variance = (1 + correlation * correlation / 2) / (len(first) - 3)  # Bonett and Wright (2000)
+    half = 1.96 * np.sqrt(variance)
+    return Interval(
+        correlation, *np.tanh([np.arctanh(correlation) - half, np.arctanh(correlation) + half])
+    )
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c035
 def popularity_audit(

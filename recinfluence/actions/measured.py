@@ -306,8 +306,8 @@ def measure(
     known = [split if a.reserve is None else with_reserve(split, a.reserve) for a in actions]
     judges = {id(one): judging.evaluator(one) for one in known}
     rows = [[] for _ in actions]
-    for s in seeds:
-        trials = {key: Trial(recommender, judge, s, engine) for key, judge in judges.items()}
+    for one_seed in seeds:
+        trials = {key: Trial(recommender, judge, one_seed, engine) for key, judge in judges.items()}
         for action, one, doses, out in zip(actions, known, arms, rows):
             out += compare_arms(action, trials[id(one)], doses)
     judged_by = [judges[id(one)] for one in known]

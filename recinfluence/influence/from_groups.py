@@ -114,11 +114,11 @@ def estimate_blocks(
             'some user was kept, or deleted, in every retraining of a block. '
             'Ask for more groups a seed, more seeds, or fewer blocks.'
         )
-    for b in range(number):
-        rest = np.arange(number) != b
+    for left_out in range(number):
+        rest = np.arange(number) != left_out
         others = top[:, rest].sum(1) / bottom[:, rest].sum(1)
         sure = np.nan_to_num(reliability((top / bottom)[:, rest]).estimate)
-        known[:, b] = others.mean() + np.clip(sure, 0, 1) * (others - others.mean())
+        known[:, left_out] = others.mean() + np.clip(sure, 0, 1) * (others - others.mean())
     top, bottom = block_contrasts(reader, block, known)
     return known + top / bottom
 

@@ -130,20 +130,20 @@ def _find_touches(users, items, n_users, n_rows, slots, touched):
             known.last[n_users + 1 + items[t, j]] = j // BLOCK
         for padding in (n_users, n_rows - 1):
             known.last[padding], known.stamp[padding] = -1, t  # no slot, no touch
-        for b in range(n_blocks):
-            block = slice(b * BLOCK, (b + 1) * BLOCK)
+        for part in range(n_blocks):
+            block = slice(part * BLOCK, (part + 1) * BLOCK)
             of_block = Slots(slots.user_slots[t, block], slots.item_slots[t, block])
             samples = users[t, block], items[t, block]
-            begin = touched.ends[t * n_blocks + b]
-            end = _touch_block((t, b, n_users), samples, known, pool, of_block, touched, begin)
-            touched.ends[t * n_blocks + b + 1] = end
+            begin = touched.ends[t * n_blocks + part]
+            end = _touch_block((t, part, n_users), samples, known, pool, of_block, touched, begin)
+            touched.ends[t * n_blocks + part + 1] = end
     return pool.counts[0]
 
 
 @jit
 def _touch_block(place, samples, known, pool, slots, touched, n):
-    "Slots of the samples of step t's block b, touches from n on; returns where these end."
-    t, b, n_users = place
+    "Slots of the samples of step t's block, touches from n on; returns where these end."
+    t, block, n_users = place
     begin, n_slots, n_free = n, pool.counts[0], pool.counts[1]
     for j in range(BLOCK):
         for side in range(2):
@@ -157,7 +157,7 @@ def _touch_block(place, samples, known, pool, slots, touched, n):
                     known.slot[row] = n_slots
                     n_slots += 1
             slots[side][j] = known.slot[row]
-            if known.last[row] == b:
+            if known.last[row] == block:
                 known.last[row] = -1
                 touched.rows[n], touched.row_slots[n] = row, known.slot[row]
                 n += 1

@@ -51,17 +51,17 @@ def _top_k(scores, seen_indptr, seen_items, keep_users, keep_items, k):
             blocked[i] = True
         n = 0
         for i in range(n_items):
-            s = scores[u, i]
-            if blocked[i] or (n == k and s <= best[k - 1]):
+            score = scores[u, i]
+            if blocked[i] or (n == k and score <= best[k - 1]):
                 continue  # an equal score came first: it stays ahead
             at = n if n < k else k - 1
             if n < k:
                 n += 1
-            while at > 0 and best[at - 1] < s:
+            while at > 0 and best[at - 1] < score:
                 best[at] = best[at - 1]
                 top[u, at] = top[u, at - 1]
                 at -= 1
-            best[at] = s
+            best[at] = score
             top[u, at] = i
         for i in seen:
             blocked[i] = not keep_items[i]

@@ -45,12 +45,12 @@ def mlp_logits(
     items: np.ndarray,  # positions
 ) -> np.ndarray:  # (users, items)
     "What the MLP adds to the logits of all pairs."
-    u, v = params['user_mlp'][users], params['item_mlp'][items]
-    width = u.shape[1]
+    of_users, of_items = params['user_mlp'][users], params['item_mlp'][items]
+    width = of_users.shape[1]
     if 'W0' not in params:
-        return (u @ out[:width])[:, None] + (v @ out[width:])[None]
+        return (of_users @ out[:width])[:, None] + (of_items @ out[width:])[None]
     first = params['W0']
-    hidden = (u @ first[:width] + params['b0'])[:, None] + (v @ first[width:])[None]
+    hidden = (of_users @ first[:width] + params['b0'])[:, None] + (of_items @ first[width:])[None]
     hidden = np.maximum(hidden, 0)
     n = 1
     while f'W{n}' in params:

@@ -115,11 +115,11 @@ def weighted_sgd(
     for _ in range(model.n_epochs):
         for u, i, rating, step in zip(users, items, ratings, model.lr_all * weights):
             p, q = pu[u], qi[i]
-            e = rating - (mean + bu[u] + bi[i] + p @ q)
+            error = rating - (mean + bu[u] + bi[i] + p @ q)
             if model.biased:
-                bu[u] += step * (e - reg * bu[u])
-                bi[i] += step * (e - reg * bi[i])
-            pu[u], qi[i] = p + step * (e * q - reg * p), q + step * (e * p - reg * q)
+                bu[u] += step * (error - reg * bu[u])
+                bi[i] += step * (error - reg * bi[i])
+            pu[u], qi[i] = p + step * (error * q - reg * p), q + step * (error * p - reg * q)
     return Factors(pu, qi, bu, bi)
 
 # %% ../../nbs/04_models/8_svd.ipynb #c017

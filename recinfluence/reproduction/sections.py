@@ -167,9 +167,9 @@ def execute(
             progress_bar=True,
             stderr_file=sys.stderr,
         )
-    except papermill.exceptions.PapermillExecutionError as e:
+    except papermill.exceptions.PapermillExecutionError as error:
         raise RuntimeError(
-            f'{name} stopped in a cell ({e.ename}: {e.evalue}); see {executed}. '
+            f'{name} stopped in a cell ({error.ename}: {error.evalue}); see {executed}. '
             'What its sweeps have finished is kept.'
         ) from None
     except NoSuchKernel:

@@ -128,8 +128,8 @@ def table_html(
         f'<th scope="col"{" class=number" * right}>{escape(name)}</th>' for name, right in names
     )
     rows = []
-    for r, name in enumerate(table.index):
-        cells = (cell_html(table.iat[r, n], texts[n][r], aligned[n]) for n in columns)
+    for row, name in enumerate(table.index):
+        cells = (cell_html(table.iat[row, n], texts[n][row], aligned[n]) for n in columns)
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
     long = ' long' * (max((len(str(name)) for name in table.index), default=0) > 40)
     above = f'<caption>{escape(caption)}</caption>' if caption else ''

@@ -103,10 +103,10 @@ class Transaction:
     def _run(self, word):
         try:
             self.db.execute(word)
-        except sqlite3.DatabaseError as e:
+        except sqlite3.DatabaseError as error:
             if self.db.in_transaction:
                 self.db.execute('ROLLBACK')
-            raise explain(self.path, e) from None
+            raise explain(self.path, error) from None
 
 # %% ../../nbs/08_sweep/2_file.ipynb #c014
 def digest(*what) -> str:

@@ -138,9 +138,9 @@ def submit(self: ExecutorPool, task: tuple):
     try:
         job = call_child, self.shared, limits.memory, task, limits.seconds
         future = self.executor.submit(*job)
-    except RuntimeError as e:
+    except RuntimeError as error:
         raise RuntimeError(
-            f'the executor takes no more tasks ({e}). What was finished is kept: '
+            f'the executor takes no more tasks ({error}). What was finished is kept: '
             'make a new one and call again.'
         ) from None
     self._follow(future, task)
@@ -171,9 +171,9 @@ def result_of(future: Future):
     "What came of it; an executor that is broken says what to do."
     try:
         return future.result()
-    except BrokenExecutor as e:
+    except BrokenExecutor as error:
         raise RuntimeError(
-            f'the executor lost a worker and is broken ({e}). What was finished is kept: '
+            f'the executor lost a worker and is broken ({error}). What was finished is kept: '
             'make a new one and call again.'
         ) from None
     except CancelledError:
@@ -181,8 +181,8 @@ def result_of(future: Future):
             'the executor has cancelled a task: was its cluster closed? '
             'What was finished is kept: call again.'
         ) from None
-    except Exception as e:
-        if type(e).__name__ == 'KilledWorker':
+    except Exception as error:
+        if type(error).__name__ == 'KilledWorker':
             return Lost('the workers that ran it died', True)  # Dask has tried several
         raise
 
@@ -283,9 +283,9 @@ def dask_client(
     plain = address.replace('dask://', 'tcp://', 1)
     try:
         return Client(plain, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError) as error:
         raise ValueError(
-            f'no Dask scheduler answers at {address} ({e}). Start one with `dask scheduler`, '
+            f'no Dask scheduler answers at {address} ({error}). Start one with `dask scheduler`, '
             f'workers with `dask worker {plain}`.'
         ) from None
 

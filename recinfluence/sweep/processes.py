@@ -58,9 +58,9 @@ def open(self: Load):
         )
     try:
         content = Path(self.path).read_bytes() if self.content is None else self.content
-    except OSError as e:
+    except OSError as error:
         raise ValueError(
-            f'a worker cannot read what the sweep left for it ({e}). Workers on other '
+            f'a worker cannot read what the sweep left for it ({error}). Workers on other '
             "machines: give the sweep a Dask client, or 'dask://host:port'."
         ) from None
     if hashlib.sha256(content).hexdigest() != self.digest:
@@ -139,8 +139,8 @@ def run(self: ChildProcess):
         if memory:
             limit_memory(memory)
         self.say('ready', None)
-    except Exception as e:
-        return self.say('raised', e)
+    except Exception as error:
+        return self.say('raised', error)
     while self.answer(worker):
         pass
 
@@ -156,12 +156,12 @@ def answer(self: ChildProcess, worker) -> bool:
     self.busy = True
     try:
         answer = 'done', worker.run(*task)
-    except Exception as e:
-        answer = 'raised', e
+    except Exception as error:
+        answer = 'raised', error
     try:
         self.say(*answer)
-    except Exception as e:
-        self.say('raised', RuntimeError(f'{answer[1]!r} cannot be sent back ({e})'))
+    except Exception as error:
+        self.say('raised', RuntimeError(f'{answer[1]!r} cannot be sent back ({error})'))
     return True
 
 # %% ../../nbs/08_sweep/5_processes.ipynb #c018

@@ -226,8 +226,8 @@ class WriteLock:
             raise StoreError(
                 f'{self.path}: another sweep is writing to it. Wait for it, or name another store.'
             ) from None
-        except OSError as e:
-            raise explain(self.path, e) from None
+        except OSError as error:
+            raise explain(self.path, error) from None
 
     def __exit__(self, *error):
         if self.lock is not None:

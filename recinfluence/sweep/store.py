@@ -74,8 +74,8 @@ class Store(Results):
         check_place(self.path, experiment)
         try:
             self._open(experiment)
-        except (*READING, OSError) as e:
-            raise explain(self.path, e) from None
+        except (*READING, OSError) as error:
+            raise explain(self.path, error) from None
 
     def transaction(self) -> Transaction:
         "All of what is written within it, or nothing."
@@ -365,9 +365,9 @@ def rescued_rows(path: Path) -> dict[str, list[tuple]]:
     "The rows of each table that can still be read."
     try:
         rows = readable_rows(path)
-    except (*READING, OSError) as e:
+    except (*READING, OSError) as error:
         raise StoreError(
-            f'{path}: nothing in it can be read ({e}). Make the sweep again in another store.'
+            f'{path}: nothing in it can be read ({error}). Make the sweep again in another store.'
         ) from None
     if 'checks' not in rows:
         raise StoreError(

@@ -130,8 +130,8 @@ def prepare(self: Worker, units: list[Unit]) -> str:
         sees = self.evaluator.sees_model
         full = self.engine.full.items()
         return not_finite({name: value for name, value in full if sees.get(name, True)})
-    except FAULTS as e:
-        return self.prepare([]) if units else reason_of(e)  # it may have been the units' fault
+    except FAULTS as error:
+        return self.prepare([]) if units else reason_of(error)  # it may have been the units' fault
 
 # %% ../../nbs/08_sweep/7_worker.ipynb #c018
 @patch_to(Worker)
@@ -139,9 +139,9 @@ def delete(self: Worker, units: list[Unit]) -> list[Retraining]:
     "Retrain without each; where some raise, one by one, to find the one that fails."
     try:
         return [retraining_of(deletion) for deletion in self.engine.delete(units)]
-    except FAULTS as e:
+    except FAULTS as error:
         if len(units) == 1:
-            return failed([units[0].key], self.seed, reason_of(e))
+            return failed([units[0].key], self.seed, reason_of(error))
         return [retraining for unit in units for retraining in self.delete([unit])]
 
 # %% ../../nbs/08_sweep/7_worker.ipynb #c021
@@ -159,8 +159,8 @@ def whole_seed(self: Worker) -> Answer:
         found = self.engine.evaluate([unit for unit, any_left in zip(units, judged) if any_left])
         faults = (not_finite({'mae': evaluation.metrics['mae']}) for evaluation in found)
         bad = next(filter(None, faults), '')
-    except FAULTS as e:
-        bad = reason_of(e)
+    except FAULTS as error:
+        bad = reason_of(error)
     if bad:
         return Answer(failed(keys, self.seed, bad))
     each, nobody = iter(found), dict.fromkeys(judge.ranking, np.nan)

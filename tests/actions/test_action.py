@@ -17,14 +17,16 @@ from recinfluence.models.popularity import Popularity
 
 
 def test_doses_at_random_are_the_same_doses(users):
-    for a in (leave_out(users, 9, 0.3), weigh(users, 0.7), segment(users)):
-        lots = a.at_random(5, seed=1)
+    for action in (leave_out(users, 9, 0.3), weigh(users, 0.7), segment(users)):
+        lots = action.at_random(5, seed=1)
         assert all(
-            sorted(d) == sorted(a.doses) and d.index.is_unique and set(d.index) <= set(a.pool)
+            sorted(d) == sorted(action.doses)
+            and d.index.is_unique
+            and set(d.index) <= set(action.pool)
             for d in lots
         )
         assert len({tuple(d[sorted(d.index)]) + tuple(sorted(d.index)) for d in lots}) == 5 and all(
-            x.equals(y) for x, y in zip(lots, a.at_random(5, seed=1))
+            x.equals(y) for x, y in zip(lots, action.at_random(5, seed=1))
         )
 
 

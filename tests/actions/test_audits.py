@@ -32,7 +32,7 @@ def test_traits_that_matter_are_found_and_used(halves):
     n = 200
     good = rng.random(n) < 0.5
     odd = rng.random(n) < 0.5
-    f = pd.DataFrame(
+    table = pd.DataFrame(
         [(u, i, 3.0, u) for i in range(n) for u in rng.choice(40, 1 + i % 8, replace=False)],
         columns=['user', 'item', 'rating', 'timestamp'],
     )
@@ -43,12 +43,12 @@ def test_traits_that_matter_are_found_and_used(halves):
         },
         index=range(n),
     )
-    split = Split(f, f[:40], Interactions(f, items=about), {})
+    split = Split(table, table[:40], Interactions(table, items=about), {})
     frame = pd.DataFrame(
         {
             'id': range(n),
             'kind': 'item',
-            'n_train': f['item'].value_counts().sort_index().to_numpy(),
+            'n_train': table['item'].value_counts().sort_index().to_numpy(),
             'estimate': good + rng.normal(0, 0.5, n),
         }
     ).sort_values('estimate', ascending=False)
@@ -58,14 +58,14 @@ def test_traits_that_matter_are_found_and_used(halves):
 
     fake = Fake()
     fake.frame = frame
-    t = trait_effects(fake, split)
+    effects = trait_effects(fake, split)
     assert (
-        t.index[0] == 'Noir'
-        and abs(t.difference['Noir'] - 1) < 0.25
-        and t.q['Noir'] < 1e-6 < 1e-3 < t.q['Long']
+        effects.index[0] == 'Noir'
+        and abs(effects.difference['Noir'] - 1) < 0.25
+        and effects.q['Noir'] < 1e-6 < 1e-3 < effects.q['Long']
     )
-    a = newcomers(fake, split, 40)
-    assert good[a.doses.index].mean() > 0.95 and a.size == 40
+    arrivals = newcomers(fake, split, 40)
+    assert good[arrivals.doses.index].mean() > 0.95 and arrivals.size == 40
     other = frame.assign(estimate=rng.normal(size=n))
     fake.frame = other
     assert (
@@ -79,23 +79,24 @@ def test_audits_find_a_planted_group(users):
         range(90),
         name='who',
     )
-    g = group_audit(users, by, served=pd.Series(1.0, range(90)))
+    groups = group_audit(users, by, served=pd.Series(1.0, range(90)))
     assert (
-        g.influence['careless'] < 0
-        and g.q.idxmin() == 'careless'
-        and g.q['careless'] < 0.001
-        and g.users.sum() == 90
-        and (g.served == 1).all()
+        groups.influence['careless'] < 0
+        and groups.q.idxmin() == 'careless'
+        and groups.q['careless'] < 0.001
+        and groups.users.sum() == 90
+        and (groups.served == 1).all()
     )
-    assert g.influence['odd'] == pytest.approx(
+    assert groups.influence['odd'] == pytest.approx(
         users.frame.set_index('id').estimate[by.index[by == 'odd']].mean()
     )
-    p = popularity_audit(users)
-    f = users.frame
+    popular = popularity_audit(users)
+    frame = users.frame
     assert (
-        p.value.iloc[0] == pytest.approx(stats.spearmanr(f.estimate, f.n_train).statistic)
-        and (p.low <= p.value).all()
-        and (p.value <= p.high).all()
+        popular.value.iloc[0]
+        == pytest.approx(stats.spearmanr(frame.estimate, frame.n_train).statistic)
+        and (popular.low <= popular.value).all()
+        and (popular.value <= popular.high).all()
     )
 
 

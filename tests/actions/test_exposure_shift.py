@@ -22,71 +22,75 @@ def test_shares_are_those_of_plain_fits_counted_by_hand(retrain, items, halves):
     """
     split = halves[1]
     gone = split.train['item'].value_counts().index[:2].tolist()
-    h = exposure_shift(prune(items, gone, retrain), noisy_mean(), split, replicates=3, parts=3, k=4)
+    shift = exposure_shift(
+        prune(items, gone, retrain), noisy_mean(), split, replicates=3, parts=3, k=4
+    )
     own = split.train.groupby('user')['item'].agg(set)
     changes = {i: [] for i in split.items}
     shares = []
     for seed in (70_000, 70_001, 70_002):
         for absent in (set(), set(gone)):
-            m = noisy_mean().fit(
+            model = noisy_mean().fit(
                 split.train[~split.train['item'].isin(absent)] if retrain else split.train, seed
             )
-            score = dict(zip(split.items.tolist(), m.score([0], split.items)[0]))
+            score = dict(zip(split.items.tolist(), model.score([0], split.items)[0]))
             count = dict.fromkeys(split.items.tolist(), 0)
-            for u in split.users:
-                for i in sorted(
-                    (i for i in score if i not in own[u] and i not in absent),
+            for user in split.users:
+                for item in sorted(
+                    (i for i in score if i not in own[user] and i not in absent),
                     key=lambda i: -score[i],
                 )[:4]:
-                    count[i] += 1
+                    count[item] += 1
             shares.append({i: c / sum(count.values()) for i, c in count.items()})
-        for i in split.items:
-            changes[i].append(shares[-1][i] - shares[-2][i])
+        for item in split.items:
+            changes[item].append(shares[-1][item] - shares[-2][item])
     rows = split.train['item'].value_counts()
     rest = sorted((i for i in split.items if i not in gone), key=lambda i: (-rows[i], i))
     total, walked, where = sum(rows[i] for i in rest), 0, {i: 'the chosen' for i in gone}
-    for i in rest:
-        middle = walked + rows[i] / 2
-        where[i] = ['1 of 3, most rated', '2 of 3', '3 of 3, least rated'][
+    for item in rest:
+        middle = walked + rows[item] / 2
+        where[item] = ['1 of 3, most rated', '2 of 3', '3 of 3, least rated'][
             next(p for p in range(3) if middle < total * (p + 1) / 3)
         ]
-        walked += rows[i]
-    f, top = h.frame(), h.top(len(split.items))
-    assert h.items['class'].astype(str).to_dict() == where and f.index.tolist() == [
+        walked += rows[item]
+    frame, top = shift.frame(), shift.top(len(split.items))
+    assert shift.items['class'].astype(str).to_dict() == where and frame.index.tolist() == [
         'the chosen',
         '1 of 3, most rated',
         '2 of 3',
         '3 of 3, least rated',
     ]
 
-    def told(r, d):
-        half = stats.t.ppf(0.975, 2) * np.sqrt(sum((x - np.mean(d)) ** 2 for x in d) / 2 / 3)
-        assert [r.change, r.low, r.high] == pytest.approx(
-            [np.mean(d), np.mean(d) - half, np.mean(d) + half], abs=1e-12
+    def told(row, difference):
+        half = stats.t.ppf(0.975, 2) * np.sqrt(
+            sum((x - np.mean(difference)) ** 2 for x in difference) / 2 / 3
+        )
+        assert [row.change, row.low, row.high] == pytest.approx(
+            [np.mean(difference), np.mean(difference) - half, np.mean(difference) + half], abs=1e-12
         )
 
-    for name, r in f.iterrows():
+    for name, row in frame.iterrows():
         inside = [i for i in split.items if where[i] == name]
-        told(r, np.sum([changes[i] for i in inside], 0))
-        assert r['items'] == len(inside) and r['train rows'] == pytest.approx(
+        told(row, np.sum([changes[i] for i in inside], 0))
+        assert row['items'] == len(inside) and row['train rows'] == pytest.approx(
             rows[inside].sum() / rows.sum()
         )
-        assert [r.before, r.after] == pytest.approx(
+        assert [row.before, row.after] == pytest.approx(
             [np.mean([sum(s[i] for i in inside) for s in shares[n::2]]) for n in (0, 1)]
         )
-    for i, r in top.iterrows():
-        told(r, changes[i])
+    for item, row in top.iterrows():
+        told(row, changes[item])
     assert (
         top.change.is_monotonic_decreasing
-        and f.after['the chosen'] == 0 < f.before['the chosen']
-        and f.change.sum() == pytest.approx(0, abs=1e-12)
-        and f[['before', 'after', 'train rows']].sum().tolist() == pytest.approx([1, 1, 1])
+        and frame.after['the chosen'] == 0 < frame.before['the chosen']
+        and frame.change.sum() == pytest.approx(0, abs=1e-12)
+        and frame[['before', 'after', 'train rows']].sum().tolist() == pytest.approx([1, 1, 1])
     )
-    gained = f.change.iloc[1:].idxmax()
+    gained = frame.change.iloc[1:].idxmax()
     assert (
-        f'classes {gained} gained most' in h.conclusion
-        and f'{top.label.iloc[0]}, {top.change.iloc[0]:+.2%}' in h.conclusion
-        and '2 items had' in h.conclusion
+        f'classes {gained} gained most' in shift.conclusion
+        and f'{top.label.iloc[0]}, {top.change.iloc[0]:+.2%}' in shift.conclusion
+        and '2 items had' in shift.conclusion
     )
 
 
@@ -96,18 +100,19 @@ def test_the_next_in_line_gets_the_place_and_what_is_refused(users, items, halve
     Where nobody is shown the item nobody gains.
     """
     split = halves[1]
-    e = Evaluator(split, 3)
-    top = e.rank(Popularity().fit(split.train), 1).top
+    evaluator = Evaluator(split, 3)
+    top = evaluator.rank(Popularity().fit(split.train), 1).top
     count = np.bincount(top[:, :3].ravel(), minlength=len(split.items))
     at = count.argmax()
-    h = exposure_shift(prune(items, [split.items[at]]), Popularity(), split, replicates=1, k=3)
+    shift = exposure_shift(prune(items, [split.items[at]]), Popularity(), split, replicates=1, k=3)
     heir = np.bincount(top[(top[:, :3] == at).any(1), 3], minlength=len(split.items))
-    assert count[at] > 0 == h.after[split.items[at]].sum()
+    assert count[at] > 0 == shift.after[split.items[at]].sum()
     assert (
         np.allclose(
-            (h.after - h.before).drop(columns=split.items[at]), np.delete(heir / count.sum(), at)
+            (shift.after - shift.before).drop(columns=split.items[at]),
+            np.delete(heir / count.sum(), at),
         )
-        and h.frame().low.isna().all()
+        and shift.frame().low.isna().all()
     )
     idle = exposure_shift(
         prune(items, [split.items[count.argmin()]]), Popularity(), split, replicates=1, k=3

@@ -28,31 +28,31 @@ matplotlib.use('Agg')
 
 def test_the_effect_is_what_plain_fitting_gives(users, halves):
     "Weights by hand, plain pandas, no engine and no evaluator."
-    a, split = leave_out(users, 9), halves[1]
-    m = measure(a, noisy_mean(), split, k=3, **QUICK)
-    t = split.test
+    action, split = leave_out(users, 9), halves[1]
+    measured = measure(action, noisy_mean(), split, k=3, **QUICK)
+    test = split.test
 
     def mae(train, seed, judged):
         model = noisy_mean().fit(train, seed)
         return np.mean(
             [
                 abs(r - model.score([u], [i])[0, 0])
-                for u, i, r in t[judged][['user', 'item', 'rating']].itertuples(index=False)
+                for u, i, r in test[judged][['user', 'item', 'rating']].itertuples(index=False)
             ]
         )
 
     for name, judged in (
-        ('everyone', t.user >= 0),
-        ('the others', t.user >= 9),
-        ('the chosen', t.user < 9),
+        ('everyone', test.user >= 0),
+        ('the others', test.user >= 9),
+        ('the chosen', test.user < 9),
     ):
         by_hand = np.mean(
             [
                 mae(split.train, s, judged) - mae(split.train[split.train.user >= 9], s, judged)
-                for s in m.seeds
+                for s in measured.seeds
             ]
         )
-        assert m.row('mae', name)['effect'] == pytest.approx(by_hand, abs=1e-9)
+        assert measured.row('mae', name)['effect'] == pytest.approx(by_hand, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_the_effect_is_what_plain_fitting_gives(users, halves):
     ids=lambda model: type(model).__name__,
 )
 def test_an_idle_action_has_no_effect_at_all(model, users, halves):
-    f = measure(leave_out(users, 9, weight=1.0), model, halves[1], k=3, **QUICK).frame()
-    assert (f.effect == 0).all() and set(f.verdict) == {'moves nothing'}
+    frame = measure(leave_out(users, 9, weight=1.0), model, halves[1], k=3, **QUICK).frame()
+    assert (frame.effect == 0).all() and set(frame.verdict) == {'moves nothing'}
 
 
 @pytest.mark.slow
@@ -105,8 +105,8 @@ def test_seeds_that_chose_are_refused_and_fresh_ones_are_used(users, halves, mon
             },
         ),
     )
-    m = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK)
-    assert used == list(m.seeds) and not set(used) & set(users.seeds)
+    fresh = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK)
+    assert used == list(fresh.seeds) and not set(used) & set(users.seeds)
     for seed in (0, 1, -1):
         with pytest.raises(ValueError, match='has a part in the choice'):
             measure(leave_out(users, 9), noisy_mean(), halves[1], seed=seed, k=3, **QUICK)
@@ -128,24 +128,24 @@ def test_what_is_measured_are_the_metrics_of_the_package_and_ones_own(items, hal
     """
     split = halves[1]
     own = Metric('first', 'First is right', +1, True, lambda r: r.hit[:, 0])
-    e = Evaluator(split, 3, metrics=[*EXPOSURE, own])
+    evaluator = Evaluator(split, 3, metrics=[*EXPOSURE, own])
 
-    def top(s):
-        return e.rank(noisy_mean().fit(split.train, s), 27)
+    def top(seed):
+        return evaluator.rank(noisy_mean().fit(split.train, seed), 27)
 
     item = split.items[np.bincount(top(70_000).top[:, :3].ravel()).argmax()]
-    m = measure(
+    measured = measure(
         limit(items, [item], 1 / 30), noisy_mean(), split, k=3, metrics=[*EXPOSURE, own], **QUICK
     )
-    f = m.frame().set_index('metric')
+    frame = measured.frame().set_index('metric')
     assert (
-        list(f.index) == list(e.metrics) == [*METRICS, *EXPOSURE, 'first']
-        and f.label.tolist() == [x.label for x in e.metrics.values()]
-        and m.row('first')['metric'] == 'First is right'
+        list(frame.index) == list(evaluator.metrics) == [*METRICS, *EXPOSURE, 'first']
+        and frame.label.tolist() == [x.label for x in evaluator.metrics.values()]
+        and measured.row('first')['metric'] == 'First is right'
     )
     before, after = [], []
-    for s in m.seeds:
-        full = top(s)
+    for seed in measured.seeds:
+        full = top(seed)
         where = {
             u: t.index(i)
             for u, t in enumerate(full.top.tolist())
@@ -160,15 +160,15 @@ def test_what_is_measured_are_the_metrics_of_the_package_and_ones_own(items, hal
                 for t in [t[:3] if u == keeps else t]
             ]
         )
-        before.append(e(full).metrics)
-        after.append(e(Ranked(limited_top, full.predicted)).metrics)
-    for name, x in e.metrics.items():
-        b, a = np.mean([v[name] for v in before]), np.mean([v[name] for v in after])
-        assert (f.before[name], f.effect[name]) == (
-            pytest.approx(b),
-            pytest.approx(x.direction * (a - b), abs=1e-12),
+        before.append(evaluator(full).metrics)
+        after.append(evaluator(Ranked(limited_top, full.predicted)).metrics)
+    for name, metric in evaluator.metrics.items():
+        without, with_it = np.mean([v[name] for v in before]), np.mean([v[name] for v in after])
+        assert (frame.before[name], frame.effect[name]) == (
+            pytest.approx(without),
+            pytest.approx(metric.direction * (with_it - without), abs=1e-12),
         )
-    assert f.effect['gini'] > 0 and measure(
+    assert frame.effect['gini'] > 0 and measure(
         limit(items, [item]), noisy_mean(), split, k=3, replicates=1, n_random=3
     ).frame().metric.tolist() == [*METRICS, *EXPOSURE]
 
@@ -178,11 +178,11 @@ def test_a_choice_by_a_metric_that_is_not_measured_is_judged_by_the_first_that_i
     ranked = deletion_sweep(
         noisy_mean(), halves[0], ids=range(20), k=3, metrics=[own], jobs=1, progress=False
     ).influence('first')
-    a = leave_out(ranked, 4)
-    assert 'by First is right' in repr(a)
+    action = leave_out(ranked, 4)
+    assert 'by First is right' in repr(action)
 
     def run(**kw):
-        return measure(a, noisy_mean(), halves[1], k=3, **QUICK, **kw)
+        return measure(action, noisy_mean(), halves[1], k=3, **QUICK, **kw)
 
     assert (
         ', MAP among everyone:' in run().conclusion()
@@ -191,8 +191,8 @@ def test_a_choice_by_a_metric_that_is_not_measured_is_judged_by_the_first_that_i
 
 
 def test_frames_have_the_columns_that_plots_ask_for(users, halves):
-    f = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK).frame()
-    assert set(EFFECT_COLUMNS) <= set(f) and f.label.tolist() == [
+    frame = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK).frame()
+    assert set(EFFECT_COLUMNS) <= set(frame) and frame.label.tolist() == [
         x.label for x in (METRICS | EXPOSURE).values()
     ]
 
@@ -206,11 +206,17 @@ def test_a_measured_action_draws_its_own_frame(users, items, halves):
         measure([leave_out(users, 9)], noisy_mean(), halves[1], k=3, **QUICK)[0],
         measure(promote(items, 3, 2), noisy_mean(), halves[1], k=3, **QUICK),
     )
-    for m, judged in ((by_users, 'everyone'), (by_users, 'the others'), (by_lists, 'everyone')):
-        ax = m.plot(judged)
-        f = m.frame(judged)
-        moved = ~((f.effect == 0) & (f.random_low == 0) & (f.random_high == 0)).to_numpy()
-        half = (f.random_high - f.random_low)[moved] / 2
+    for measured, judged in (
+        (by_users, 'everyone'),
+        (by_users, 'the others'),
+        (by_lists, 'everyone'),
+    ):
+        ax = measured.plot(judged)
+        frame = measured.frame(judged)
+        moved = ~(
+            (frame.effect == 0) & (frame.random_low == 0) & (frame.random_high == 0)
+        ).to_numpy()
+        half = (frame.random_high - frame.random_low)[moved] / 2
         xy = np.concatenate(
             [
                 c.get_offsets()
@@ -221,17 +227,17 @@ def test_a_measured_action_draws_its_own_frame(users, items, halves):
         xy = xy[np.argsort(-xy[:, 1])]
         texts = [t.get_text() for t in ax.get_yticklabels()]
         assert (
-            np.allclose(xy, np.c_[f.effect[moved] / half, np.arange(len(f))[::-1][moved]])
-            and [t.split('\n')[0] for t in texts] == f.label.tolist()
+            np.allclose(xy, np.c_[frame.effect[moved] / half, np.arange(len(frame))[::-1][moved]])
+            and [t.split('\n')[0] for t in texts] == frame.label.tolist()
         )
         assert (
-            f.label[[t.endswith('nothing moves it') for t in texts]].tolist()
+            frame.label[[t.endswith('nothing moves it') for t in texts]].tolist()
             == ['Explained Var', 'MAE', 'RMSE']
-        ) == (m is by_lists)
+        ) == (measured is by_lists)
         title = ax.get_title('left').replace('\n', ' ')
         assert (
-            m.action.name in title
-            and f'({m.action.size} {m.action.kind})' in title
+            measured.action.name in title
+            and f'({measured.action.size} {measured.action.kind})' in title
             and title.endswith(f'ItemMean, among {judged}')
         )
     assert by_users.plot(ax=(own := plt.subplots()[1])) is own
@@ -239,17 +245,20 @@ def test_a_measured_action_draws_its_own_frame(users, items, halves):
 
 
 def test_a_recommender_without_weights_can_leave_users_out(users, halves):
-    m = measure(leave_out(users, 9), Popularity(), halves[1], k=3, **QUICK)
-    e = Evaluator(halves[1], 3)
-    t = halves[1].train
-    assert m.row('ndcg')['effect'] == pytest.approx(
-        e(Popularity().fit(t[t.user >= 9]))['ndcg'] - e(Popularity().fit(t))['ndcg']
+    measured = measure(leave_out(users, 9), Popularity(), halves[1], k=3, **QUICK)
+    evaluator = Evaluator(halves[1], 3)
+    train = halves[1].train
+    assert measured.row('ndcg')['effect'] == pytest.approx(
+        evaluator(Popularity().fit(train[train.user >= 9]))['ndcg']
+        - evaluator(Popularity().fit(train))['ndcg']
     )
 
 
 def test_what_is_printed_has_four_digits_in_consoles_and_notebooks_alike(users, halves):
-    m = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK)
-    html, effect = m._repr_html_(), m.row('mae')['effect']
-    assert repr(m).startswith(m.conclusion()) and html.startswith(f'<p>{m.conclusion()}</p>')
-    for text in (repr(m), html):
+    measured = measure(leave_out(users, 9), noisy_mean(), halves[1], k=3, **QUICK)
+    html, effect = measured._repr_html_(), measured.row('mae')['effect']
+    assert repr(measured).startswith(measured.conclusion()) and html.startswith(
+        f'<p>{measured.conclusion()}</p>'
+    )
+    for text in (repr(measured), html):
         assert f'{effect:.4g}' in text and 'helps; better than by lot' in text

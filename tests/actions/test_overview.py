@@ -21,14 +21,15 @@ def test_a_table_and_three_pages(users, items, halves):
             (prune(items, 4), 'ndcg', 'everyone'),
         )
     ]
-    t = actions_table(made)
+    table = actions_table(made)
     assert (
-        len(t) == 3
-        and t.verdict.iloc[0] == 'helps; better than by lot'
-        and {'effect', 'low', 'high', 'random', 'random_low', 'random_high', 'q', 'size'} <= set(t)
+        len(table) == 3
+        and table.verdict.iloc[0] == 'helps; better than by lot'
+        and {'effect', 'low', 'high', 'random', 'random_low', 'random_high', 'q', 'size'}
+        <= set(table)
     )
     for audience in overview.AUDIENCES:
-        page = action_page(audience, t, users, ['A further sentence.'])
+        page = action_page(audience, table, users, ['A further sentence.'])
         assert (
             audience in page
             and 'leave out the worst' in page
@@ -37,4 +38,4 @@ def test_a_table_and_three_pages(users, items, halves):
             and len(page.split()) < 450
         )
     with pytest.raises(ValueError, match="audience='everybody': choose one of"):
-        action_page('everybody', t, users)
+        action_page('everybody', table, users)

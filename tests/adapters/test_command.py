@@ -15,8 +15,8 @@ from recinfluence.sweep.run import deletion_sweep
 
 
 def by_means(train):
-    t = train.groupby('user').rating.mean(), train.groupby('item').rating.mean()
-    return t[0].to_numpy()[:, None] + t[1].to_numpy() - train.rating.mean()
+    means = train.groupby('user').rating.mean(), train.groupby('item').rating.mean()
+    return means[0].to_numpy()[:, None] + means[1].to_numpy() - train.rating.mean()
 
 
 @awk
@@ -66,11 +66,11 @@ def strange(more=()):
 @awk
 def test_strange_ids_survive_the_way_through_awk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    f = strange()
-    users, items = np.unique(f.user), np.unique(f['item'])
+    frame = strange()
+    users, items = np.unique(frame.user), np.unique(frame['item'])
     assert np.allclose(
-        Command(['awk', '-F', '\t', MEANS, '{train}']).fit(f).score(users, items),
-        by_means(f),
+        Command(['awk', '-F', '\t', MEANS, '{train}']).fit(frame).score(users, items),
+        by_means(frame),
         atol=1e-12,
     )
     with pytest.raises(ValueError, match="form='csv'"):
@@ -88,22 +88,22 @@ csv.writer(out).writerows([r[0], r[1], r[2]] for r in rows)
 
 def test_strange_ids_survive_csv_line_breaks_included(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    f = strange(['a\tb', 'two\nlines', 'mac\rline', 'dos\r\nline'])
-    users, items = np.unique(f.user), np.unique(f['item'])
+    frame = strange(['a\tb', 'two\nlines', 'mac\rline', 'dos\r\nline'])
+    users, items = np.unique(frame.user), np.unique(frame['item'])
     wide = (
-        f.pivot(index='user', columns='item', values='rating')
+        frame.pivot(index='user', columns='item', values='rating')
         .reindex(index=users, columns=items)
         .to_numpy()
     )
-    s = python(COPY, form='csv').fit(f).score(users, items)
-    assert np.array_equal(s, np.where(np.isnan(wide), np.nanmin(wide) - 1, wide)) and not list(
+    scores = python(COPY, form='csv').fit(frame).score(users, items)
+    assert np.array_equal(scores, np.where(np.isnan(wide), np.nanmin(wide) - 1, wide)) and not list(
         tmp_path.iterdir()
     )
 
 
 def test_large_and_negative_ids_and_what_is_in_the_files(tmp_path):
     big = 2**62 + 1
-    f = pd.DataFrame(
+    frame = pd.DataFrame(
         [(-3, big, 4.5, -7), (big, 5, 1.0, 2**40), (big, big, 2.0, 0)],
         columns=['user', 'item', 'rating', 'timestamp'],
     )
@@ -112,13 +112,13 @@ import shutil, sys
 [shutil.copy(p, sys.argv[1]) for p in sys.argv[2:5]]
 open(sys.argv[5], "w").write("-3\t5\t.5\n")
 """
-    m = python(keep, str(tmp_path), '{train}', '{users}', '{items}', '{out}').fit(f)
+    model = python(keep, str(tmp_path), '{train}', '{users}', '{items}', '{out}').fit(frame)
     assert [(tmp_path / n).read_text() for n in ('train.tsv', 'users.tsv', 'items.tsv')] == [
         f'-3\t{big}\t4.5\t-7\n{big}\t5\t1.0\t{2**40}\n{big}\t{big}\t2.0\t0\n',
         f'-3\n{big}\n',
         f'5\n{big}\n',
     ]
-    assert m.score(np.array([-3, big]), np.array([5, big, 9])).tolist() == [
+    assert model.score(np.array([-3, big]), np.array([5, big, 9])).tolist() == [
         [0.5, -0.5, -0.5],
         [-0.5, -0.5, -0.5],
     ]
@@ -136,7 +136,7 @@ order = sorted(n, key=lambda i: (-n[i], int(i)))[:-4]
 out = csv.writer(open(sys.argv[2], "w", newline=""), delimiter=d)
 [out.writerow([u, *order]) for u in {r[0] for r in rows}]
 """
-    s = (
+    scores = (
         python(program, '{train}', '{out}', form, writes='lists', form=form)
         .fit(tiny.train)
         .score(tiny.users, tiny.items)
@@ -145,7 +145,7 @@ out = csv.writer(open(sys.argv[2], "w", newline=""), delimiter=d)
     order = np.lexsort((tiny.items, -n))
     wanted = np.full(len(n), -len(n) - 1.0)
     wanted[order[:-4]] = -np.arange(1, len(n) - 3)
-    assert (s == wanted).all()
+    assert (scores == wanted).all()
 
 
 def write(text):
@@ -258,7 +258,7 @@ END {
 
 @awk
 def test_processes_agree_for_commands(tiny):
-    a, b = (
+    one, two = (
         deletion_sweep(
             Command(['awk', '-v', 'seed={seed}', DRAWN, '{train}']),
             tiny,
@@ -271,4 +271,4 @@ def test_processes_agree_for_commands(tiny):
         )
         for j in (1, 2)
     )
-    assert a.store.content_hash() == b.store.content_hash()
+    assert one.store.content_hash() == two.store.content_hash()

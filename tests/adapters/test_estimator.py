@@ -14,11 +14,12 @@ def test_estimator_is_least_squares_on_indicators(tiny):
 
     u, i = tiny.codes(tiny.train)
     n = len(tiny.users)
-    X = np.zeros((len(u), n + len(tiny.items)))
-    X[np.arange(len(u)), u] = X[np.arange(len(u)), n + i] = 1
-    centre, y = X.mean(0), tiny.train.rating.to_numpy()
+    features = np.zeros((len(u), n + len(tiny.items)))
+    features[np.arange(len(u)), u] = features[np.arange(len(u)), n + i] = 1
+    centre, y = features.mean(0), tiny.train.rating.to_numpy()
     w = np.linalg.solve(
-        (X - centre).T @ (X - centre) + np.eye(X.shape[1]), (X - centre).T @ (y - y.mean())
+        (features - centre).T @ (features - centre) + np.eye(features.shape[1]),
+        (features - centre).T @ (y - y.mean()),
     )
     wanted = w[:n, None] + w[n:] + y.mean() - centre @ w
     model = Estimator(Ridge(solver='lsqr', tol=1e-12), paired=True).fit(tiny.train)
@@ -34,10 +35,12 @@ def test_estimator_takes_features_and_knows_them(tiny):
     users = pd.DataFrame({'odd': tiny.users % 2}, index=tiny.users)
     users['same'] = 0.0
     model = Estimator(LinearRegression(), users, items)
-    s = model.fit(tiny.train).score(tiny.users, tiny.items)
-    X = np.column_stack([np.ones(len(tiny.train)), tiny.train.user % 2, tiny.train['item'] % 2])
-    w = np.linalg.lstsq(X, tiny.train.rating, rcond=None)[0]
-    assert np.allclose(s, w[0] + w[1] * (tiny.users % 2)[:, None] + w[2] * (tiny.items % 2))
+    scores = model.fit(tiny.train).score(tiny.users, tiny.items)
+    features = np.column_stack(
+        [np.ones(len(tiny.train)), tiny.train.user % 2, tiny.train['item'] % 2]
+    )
+    w = np.linalg.lstsq(features, tiny.train.rating, rcond=None)[0]
+    assert np.allclose(scores, w[0] + w[1] * (tiny.users % 2)[:, None] + w[2] * (tiny.items % 2))
     assert (
         model.config()
         != Estimator(LinearRegression(), users, 2 * items).config()

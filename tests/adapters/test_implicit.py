@@ -34,11 +34,11 @@ def test_item_models_score_as_implicit_recommends(tiny, name):
     peer = getattr(nearest_neighbours, name)(K=6)
     peer.fit(rows, show_progress=False)
     ours = Implicit(name, K=6).fit(tiny.train).score(tiny.users, tiny.items)
-    for u in (0, 7, 21):
-        ids, scores = peer.recommend(u, rows[u], N=8, filter_already_liked_items=False)
+    for user in (0, 7, 21):
+        ids, scores = peer.recommend(user, rows[user], N=8, filter_already_liked_items=False)
         assert (
-            np.allclose(ours[u, ids], scores)
-            and scores.max() == pytest.approx(ours[u].max())
+            np.allclose(ours[user, ids], scores)
+            and scores.max() == pytest.approx(ours[user].max())
             and scores.max() > 0
         )
 

@@ -19,10 +19,14 @@ from recinfluence.models.svd import SVD
     ],
 )
 def test_a_deletion_moves_nobodys_start_in_surprise(tiny, make, tables):
-    def start(m, table):
-        t = m.model_.trainset
-        raw, n = (t.to_raw_uid, t.n_users) if table == 'pu' else (t.to_raw_iid, t.n_items)
-        return {raw(k): np.asarray(getattr(m.model_, table))[k] for k in range(n)}
+    def start(model, table):
+        trainset = model.model_.trainset
+        raw, n = (
+            (trainset.to_raw_uid, trainset.n_users)
+            if table == 'pu'
+            else (trainset.to_raw_iid, trainset.n_items)
+        )
+        return {raw(k): np.asarray(getattr(model.model_, table))[k] for k in range(n)}
 
     full, less, other = (
         make().fit(tiny.train, 2),
@@ -30,34 +34,34 @@ def test_a_deletion_moves_nobodys_start_in_surprise(tiny, make, tables):
         make().fit(tiny.train, 3),
     )
     for table in tables:
-        a, b, c = (start(m, table) for m in (full, less, other))
+        of_full, of_less, of_other = (start(m, table) for m in (full, less, other))
         assert (
-            set(b) == set(a) - {0 if table == 'pu' else 3}
-            and all(np.array_equal(a[k], b[k]) for k in b)
-            and not np.array_equal(a[5], c[5])
+            set(of_less) == set(of_full) - {0 if table == 'pu' else 3}
+            and all(np.array_equal(of_full[k], of_less[k]) for k in of_less)
+            and not np.array_equal(of_full[5], of_other[5])
         )
-        assert len({v.tobytes() for v in a.values()}) == len(a)
+        assert len({v.tobytes() for v in of_full.values()}) == len(of_full)
 
 
 def test_surprise_svd_is_svd(tiny):
-    a, b = (
+    theirs, ours = (
         m.fit(tiny.train, 1).score(tiny.users, tiny.items)
         for m in (Surprise('SVD', n_factors=7, n_epochs=4), SVD(n_factors=7, n_epochs=4))
     )
-    assert np.allclose(a, b, atol=1e-12)
+    assert np.allclose(theirs, ours, atol=1e-12)
 
 
 def test_normal_predictor_draws_what_it_says():
-    f = pd.DataFrame(
+    frame = pd.DataFrame(
         [(u, i, float(1 + (u * i) % 5), 0) for u in range(200) for i in range(50)],
         columns=['user', 'item', 'rating', 'timestamp'],
     )
-    s = (
+    scores = (
         Surprise('NormalPredictor', rating_scale=(-99, 99))
-        .fit(f, 4)
+        .fit(frame, 4)
         .score(np.arange(200), np.arange(50))
     )
-    z = (s - f.rating.mean()) / f.rating.std(ddof=0)
+    z = (scores - frame.rating.mean()) / frame.rating.std(ddof=0)
     assert (
         stats.kstest(z.ravel(), 'norm').pvalue > 0.001
         and abs(np.corrcoef(z[:100].ravel(), z[100:].ravel())[0, 1]) < 0.05

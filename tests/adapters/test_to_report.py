@@ -61,8 +61,8 @@ def test_sweep_influence_plot_show_and_report(tiny, tmp_path, capsys, name, unit
     direct = Evaluator(tiny, 3)(
         model.fresh().fit(Unit(**{units: (1,)}).remaining(tiny.train), 1), Unit(**{units: (1,)})
     )  # by hand: another fit on what remains
-    f = sweep.frame().set_index(['unit', 'seed', 'metric']).without
-    assert f[f'{units[:-1]} 1', 1, 'ndcg'] == pytest.approx(direct['ndcg'], abs=1e-9)
+    frame = sweep.frame().set_index(['unit', 'seed', 'metric']).without
+    assert frame[f'{units[:-1]} 1', 1, 'ndcg'] == pytest.approx(direct['ndcg'], abs=1e-9)
     for metric in ('ndcg', 'coverage'):
         influence = sweep.influence(metric)
         title, told = influence.plot().get_title(), f'{sweep!r}{influence!r}'
@@ -79,21 +79,21 @@ def test_sweep_influence_plot_show_and_report(tiny, tmp_path, capsys, name, unit
     influence = sweep.influence(metric)
     page = Page((tmp_path / 's.html').read_text(encoding='utf-8'))
     said = ' '.join(page.text)
-    f = influence.frame
+    frame = influence.frame
     rows = {r[0]: r for r in page.rows}
     top, every = page.rows[1], page.rows[4]
-    assert [r[0] for r in page.rows[1:4]] == f.label.tolist() and float(
+    assert [r[0] for r in page.rows[1:4]] == frame.label.tolist() and float(
         top[page.rows[0].index('influence')]
-    ) == pytest.approx(f.estimate.iloc[0], abs=5.1e-4 * f.estimate.abs().max() + 1e-12)
+    ) == pytest.approx(frame.estimate.iloc[0], abs=5.1e-4 * frame.estimate.abs().max() + 1e-12)
     assert (
         influence.caution in said
         and ('NOT paired' in said) == ('not paired, 2 replicates' in said) == (not model.paired)
         and rows['recommender'][1].startswith(model.config()['recommender'])
     )
-    for m in ('ndcg', 'mae', 'gini'):
-        r = sweep.influence(m).reliability
-        assert rows[influence.metrics[m].label][every.index('reliability')] == (
-            str(r) if np.isfinite(r.estimate) else '– (all alike)'
+    for key in ('ndcg', 'mae', 'gini'):
+        reliability = sweep.influence(key).reliability
+        assert rows[influence.metrics[key].label][every.index('reliability')] == (
+            str(reliability) if np.isfinite(reliability.estimate) else '– (all alike)'
         )
     import matplotlib.pyplot as plt
 

@@ -117,7 +117,7 @@ def test_wrong_use_exits_2_with_one_clear_line(own, tmp_path, args, words):
 
 def test_ctrl_c_ends_with_130_and_one_line(own, tmp_path):
     store = tmp_path / 's.db'
-    p = subprocess.Popen(
+    process = subprocess.Popen(
         [
             sys.executable,
             '-c',
@@ -153,12 +153,12 @@ def test_ctrl_c_ends_with_130_and_one_line(own, tmp_path):
         except sqlite3.Error:
             return 0
 
-    while rows() < 3 and p.poll() is None:
+    while rows() < 3 and process.poll() is None:
         time.sleep(0.02)
-    os.killpg(p.pid, signal.SIGINT)
-    said = p.communicate(timeout=60)[1]
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
     assert (
-        p.returncode == 130
+        process.returncode == 130
         and 'stopped; what was finished is kept' in said
         and 'Traceback (most recent call last)' not in said.split('recinfluence: stopped')[-1]
     )

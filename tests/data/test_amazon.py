@@ -120,7 +120,7 @@ def served(tmp_path, monkeypatch):
             self.end_headers()
             self.wfile.write(state.content[: len(state.content) - state.cut])
 
-        def log_message(self, *a):
+        def log_message(self, *args):
             pass
 
     host = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Host)
@@ -135,13 +135,13 @@ def served(tmp_path, monkeypatch):
 
 
 def test_it_is_fetched_once_and_recorded(served):
-    a, b = load_amazon(core=7), load_amazon(core=7)
+    first, second = load_amazon(core=7), load_amazon(core=7)
     assert (
-        a.hash == b.hash
-        and len(a) == 56
+        first.hash == second.hash
+        and len(first) == 56
         and served.asked == 1
-        and hashlib.sha256(served.content).hexdigest() in a.source
-        and '56 rows, 0 merged' in a.source
+        and hashlib.sha256(served.content).hexdigest() in first.source
+        and '56 rows, 0 merged' in first.source
     )
 
 
@@ -179,11 +179,11 @@ def test_what_is_no_fault_of_the_file_keeps_it(served, options, words):
 def test_without_internet_the_file_to_fetch_is_named_within_seconds(served, monkeypatch):
     monkeypatch.setattr(amazon, 'AMAZON_URL', 'http://127.0.0.1:9/reviews_Electronics_5.json.gz')
     start = time.monotonic()
-    with pytest.raises(DataError) as e:
+    with pytest.raises(DataError) as error:
         load_amazon()
     assert (
         all(
-            w in str(e.value)
+            w in str(error.value)
             for w in (
                 'http://127.0.0.1:9/reviews_Electronics_5.json.gz',
                 "path='reviews_Electronics_5.json.gz'",

@@ -20,7 +20,7 @@ def test_an_unreachable_host_is_given_up_within_seconds(monkeypatch):
 
 
 def test_a_wheel_with_another_checksum_is_not_used(monkeypatch):
-    def fake_pip(command, **k):
+    def fake_pip(command, **settings):
         (Path(command[command.index('--dest') + 1]) / 'x.whl').write_bytes(b'other')
         return subprocess.CompletedProcess(command, 0, '', '')
 

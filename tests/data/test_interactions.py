@@ -45,20 +45,20 @@ def frame(**columns):
     ],
 )
 def test_bad_rows_are_refused_with_their_address(bad, words):
-    with pytest.raises(DataError) as e:
+    with pytest.raises(DataError) as error:
         check_interactions(bad, 'some.csv')
-    assert 'some.csv' in str(e.value) and all(w in str(e.value) for w in words)
+    assert 'some.csv' in str(error.value) and all(w in str(error.value) for w in words)
 
 
 def test_files_of_every_kind_give_the_same_interactions(tmp_path):
-    f = frame()
-    f.to_csv(tmp_path / 'a.csv', index=False)
-    f.to_csv(tmp_path / 'a.tsv', index=False, sep='\t')
-    f.to_csv(tmp_path / 'a.csv.gz', index=False)
-    f.to_parquet(tmp_path / 'a.parquet')
+    table = frame()
+    table.to_csv(tmp_path / 'a.csv', index=False)
+    table.to_csv(tmp_path / 'a.tsv', index=False, sep='\t')
+    table.to_csv(tmp_path / 'a.csv.gz', index=False)
+    table.to_parquet(tmp_path / 'a.parquet')
     hashes = {
         load_interactions(tmp_path / n).hash for n in ('a.csv', 'a.tsv', 'a.csv.gz', 'a.parquet')
-    } | {load_interactions(f).hash}
+    } | {load_interactions(table).hash}
     assert len(hashes) == 1
 
 
@@ -75,9 +75,9 @@ def test_broken_files_are_refused(tmp_path, name, content, words):
     if content is None:
         content = gzip.compress(frame().to_csv(index=False).encode() * 200)[:-40]
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError) as e:
+    with pytest.raises(DataError) as error:
         load_interactions(tmp_path / name)
-    assert name in str(e.value) and all(w in str(e.value) for w in words)
+    assert name in str(error.value) and all(w in str(error.value) for w in words)
 
 
 def test_a_missing_file_says_so(tmp_path):

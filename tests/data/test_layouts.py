@@ -19,10 +19,10 @@ from recinfluence.data.layouts import LineBlocks
 )  # two files in one
 def test_an_ambiguous_csv_is_refused_with_both_readings_and_layout_settles_it(tmp_path, rows):
     path = write_reviews(tmp_path, '2014', rows)
-    with pytest.raises(DataError) as e:
+    with pytest.raises(DataError) as error:
         load_amazon(path=path)
     assert all(
-        w in str(e.value)
+        w in str(error.value)
         for w in (
             str(path),
             "layout='2014'",
@@ -33,10 +33,10 @@ def test_an_ambiguous_csv_is_refused_with_both_readings_and_layout_settles_it(tm
         )
     )
     if rows[0][0] == '0':
-        a, b = (load_amazon(path=path, layout=l, core=None).frame for l in ('2014', '2018'))
+        old, new = (load_amazon(path=path, layout=l, core=None).frame for l in ('2014', '2018'))
         assert (
-            a.user.tolist() == b['item'].tolist() == [r[0] for r in rows]
-            and a['item'].tolist() == b.user.tolist()
+            old.user.tolist() == new['item'].tolist() == [r[0] for r in rows]
+            and old['item'].tolist() == new.user.tolist()
         )
 
 

@@ -26,7 +26,7 @@ def offline(monkeypatch, tmp_path):
     "An empty cache, and no source that answers."
     monkeypatch.setenv('RECINFLUENCE_CACHE', str(tmp_path / 'cache'))
 
-    def refuse(*a, **k):
+    def refuse(*args, **settings):
         raise OSError('no route')
 
     monkeypatch.setattr(movielens_module, 'download', refuse)
@@ -36,15 +36,15 @@ def offline(monkeypatch, tmp_path):
 
 def zipped(files):
     out = io.BytesIO()
-    with zipfile.ZipFile(out, 'w') as z:
-        for n, b in files.items():
-            z.writestr(f'ml-100k/{n}', b)
+    with zipfile.ZipFile(out, 'w') as archive:
+        for name, content in files.items():
+            archive.writestr(f'ml-100k/{name}', content)
     return out.getvalue()
 
 
 def test_named_folder_file_and_archive(files, offline):
-    for n, b in files.items():
-        write_atomic(offline / 'ml-100k' / n, b)
+    for name, content in files.items():
+        write_atomic(offline / 'ml-100k' / name, content)
     (offline / 'ml-100k.zip').write_bytes(zipped(files))
     ways = [
         load_movielens('100k', path=p)
@@ -63,12 +63,12 @@ def test_grouplens_is_cached_and_not_asked_twice(files, offline, monkeypatch):
     monkeypatch.setattr(
         movielens_module, 'download', lambda url: calls.append(url) or zipped(files)
     )
-    a, b = load_movielens('100k'), load_movielens('100k')
+    first, second = load_movielens('100k'), load_movielens('100k')
     assert (
-        a.hash == b.hash
+        first.hash == second.hash
         and calls == [ML100K_URL]
-        and a.source == ML100K_URL
-        and 'cache' in b.source
+        and first.source == ML100K_URL
+        and 'cache' in second.source
     )
     assert sorted(p.name for p in (offline / 'cache/ml-100k').iterdir()) == [
         'u.data',
@@ -108,10 +108,10 @@ def test_a_damaged_cache_is_named(files, offline):
 
 def test_without_any_source_all_of_them_are_named_at_once(offline):
     start = time.monotonic()
-    with pytest.raises(DataError) as e:
+    with pytest.raises(DataError) as error:
         load_movielens('100k')
     assert (
-        all(w in str(e.value) for w in (ML100K_URL, 'wheel', 'path='))
+        all(w in str(error.value) for w in (ML100K_URL, 'wheel', 'path='))
         and time.monotonic() - start < 5
     )
 
@@ -135,15 +135,19 @@ def test_the_cached_ratings_are_the_published_bytes(files):
     ],
 )
 def test_profiles_of_users_and_items_the_paper_names(movielens, kind, id, n, mean, sd):
-    p = movielens.profile(kind).loc[id]
-    assert (p.n_ratings, round(p.mean_rating, 2), round(p.std_rating, 2)) == (n, mean, sd)
+    profile = movielens.profile(kind).loc[id]
+    assert (profile.n_ratings, round(profile.mean_rating, 2), round(profile.std_rating, 2)) == (
+        n,
+        mean,
+        sd,
+    )
 
 
 def test_table_2(movielens):
-    t = summary(movielens)
-    assert t.tolist()[:3] == [100_000, 1_682, 943] and t.tolist()[6:10] == [1, 20, 583, 737]
+    table = summary(movielens)
+    assert table.tolist()[:3] == [100_000, 1_682, 943] and table.tolist()[6:10] == [1, 20, 583, 737]
     assert [
-        round(t[n], d)
+        round(table[n], d)
         for n, d in [
             ('Density', 3),
             ('Average # ratings/item', 2),

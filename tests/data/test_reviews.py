@@ -62,6 +62,8 @@ def test_bad_files_are_refused_with_file_row_and_remedy(tmp_path, text, words):
     path = tmp_path / 'some.csv'
     path.write_text(text)
     for layout in (None, *(['2014'] if text.startswith('A') else [])):
-        with pytest.raises(DataError) as e:
+        with pytest.raises(DataError) as error:
             load_amazon(path=path, layout=layout, core=None)
-        assert 'some.csv' in str(e.value) and all(w in str(e.value) for w in words), e.value
+        assert 'some.csv' in str(error.value) and all(w in str(error.value) for w in words), (
+            error.value
+        )

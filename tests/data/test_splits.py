@@ -36,9 +36,9 @@ def data(rows):
 @given(ROWS, st.sampled_from([0.3, 0.5, 0.75]))
 def test_chrono_split_is_what_its_sentence_says(rows, share):
     train, test = [], []
-    for u in sorted({r[0] for r in rows}):
+    for user in sorted({r[0] for r in rows}):
         own = [
-            r for _, r in sorted(((r[3], n), r) for n, r in enumerate(rows) if r[0] == u)
+            r for _, r in sorted(((r[3], n), r) for n, r in enumerate(rows) if r[0] == user)
         ]  # by time, ties in file order
         n = round(share * len(own))  # Python rounds half to even
         train += own[:n]
@@ -49,13 +49,13 @@ def test_chrono_split_is_what_its_sentence_says(rows, share):
         with pytest.raises(DataError):
             chrono_split(data(rows), share)
         return
-    s = chrono_split(data(rows), share)
+    made = chrono_split(data(rows), share)
     users, items = {r[0] for r in train}, {r[1] for r in train}
     kept = [r for r in test if r[0] in users and r[1] in items]
-    assert [tuple(r) for r in s.train.astype(int).to_numpy()] == train and [
-        tuple(r) for r in s.test.astype(int).to_numpy()
+    assert [tuple(r) for r in made.train.astype(int).to_numpy()] == train and [
+        tuple(r) for r in made.test.astype(int).to_numpy()
     ] == kept
-    assert s.dropped == len(test) - len(kept)
+    assert made.dropped == len(test) - len(kept)
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,11 +79,11 @@ def test_k_core_is_the_largest_dense_part(rows, k):
 
 
 def test_leave_last_out_takes_the_last_of_each(tiny):
-    s = leave_last_out(tiny.interactions)
-    f = tiny.interactions.frame
-    expected = f.loc[f.groupby('user').timestamp.idxmax()]
-    expected = expected[expected['item'].isin(f.drop(expected.index)['item'])]
-    assert set(map(tuple, s.test[['user', 'item']].to_numpy())) == set(
+    split = leave_last_out(tiny.interactions)
+    frame = tiny.interactions.frame
+    expected = frame.loc[frame.groupby('user').timestamp.idxmax()]
+    expected = expected[expected['item'].isin(frame.drop(expected.index)['item'])]
+    assert set(map(tuple, split.test[['user', 'item']].to_numpy())) == set(
         map(tuple, expected[['user', 'item']].to_numpy())
     )
 
@@ -125,22 +125,24 @@ def test_a_share_outside_0_and_1_is_refused(tiny, share):
 
 
 def test_halves_of_the_test_rows_are_disjoint_and_complete(ml_chrono):
-    a, b = ml_chrono.halve_test(3)
-    both = pd.concat([a.test, b.test])
+    first, second = ml_chrono.halve_test(3)
+    both = pd.concat([first.test, second.test])
     assert (
         len(both) == len(ml_chrono.test)
         and not both.duplicated(['user', 'item']).any()
-        and a.train is b.train is ml_chrono.train
+        and first.train is second.train is ml_chrono.train
     )
-    n = [s.test.user.value_counts().reindex(ml_chrono.users, fill_value=0) for s in (a, b)]
-    assert (n[0] - n[1]).abs().max() == 1 and abs(
-        len(a.test) - len(b.test)
+    counts = [
+        s.test.user.value_counts().reindex(ml_chrono.users, fill_value=0) for s in (first, second)
+    ]
+    assert (counts[0] - counts[1]).abs().max() == 1 and abs(
+        len(first.test) - len(second.test)
     ) < 60  # the odd row goes to either
     assert (
-        a.hash != b.hash
-        and a.hash == ml_chrono.halve_test(3)[0].hash != ml_chrono.halve_test(4)[0].hash
+        first.hash != second.hash
+        and first.hash == ml_chrono.halve_test(3)[0].hash != ml_chrono.halve_test(4)[0].hash
     )
-    assert a.protocol['test_half'] == 0 and b.protocol['test_half'] == 1
+    assert first.protocol['test_half'] == 0 and second.protocol['test_half'] == 1
 
 
 def folds():

@@ -20,18 +20,20 @@ from recinfluence.models.popularity import Popularity
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def paper(n):
-    return pd.read_csv(ROOT / f'data/paper/table_{n:02d}.csv', index_col='metric', dtype=str).value
+def paper(number):
+    return pd.read_csv(
+        ROOT / f'data/paper/table_{number:02d}.csv', index_col='metric', dtype=str
+    ).value
 
 
 def test_table_10_contradicts_itself_and_table_2_nearly_does_not():
-    t = implied_ratings(paper(10))
+    implied = implied_ratings(paper(10))
     names = ['# Ratings', 'Density', 'Average # ratings/item', 'Average # ratings/user']
     assert (
-        all(set(t.contradicts[n].split(', ')) >= set(names) - {n} for n in names)
-        and t.contradicts['Min and max # ratings/user'] == 'Density'
+        all(set(implied.contradicts[n].split(', ')) >= set(names) - {n} for n in names)
+        and implied.contradicts['Min and max # ratings/user'] == 'Density'
     )
-    assert t.loc['Average # ratings/user', ['at least', 'at most']].tolist() == [
+    assert implied.loc['Average # ratings/user', ['at least', 'at most']].tolist() == [
         266_778,
         266_932,
     ]  # 15,551 × 17.155 and × 17.165
@@ -51,15 +53,15 @@ def test_the_defaults_are_table_10():
     assert size['n_rows'].default == round(
         int(text['# Users']) * float(text['Average # ratings/user'])
     )
-    s = summary(simulate_interactions())
+    table = summary(simulate_interactions())
     assert (
         all(
-            s[n] == int(text[n])
+            table[n] == int(text[n])
             for n in text.index
             if n.startswith(('Min', 'Max')) or n in ('# Users', '# Items')
         )
-        and round(s['Average # ratings/user'], 2) == float(text['Average # ratings/user'])
-        and s['Average rating'] == 1
+        and round(table['Average # ratings/user'], 2) == float(text['Average # ratings/user'])
+        and table['Average rating'] == 1
     )
 
 
@@ -73,26 +75,30 @@ def test_margins_are_exact_where_a_table_has_them(data):
             lambda x: tuple(sorted(x))
         )
 
-    u, i = data.draw(limits(users, items)), data.draw(limits(items, users))
+    of_users, of_items = data.draw(limits(users, items)), data.draw(limits(items, users))
     least, most = (
-        max((users - 1) * u[0] + u[1], (items - 1) * i[0] + i[1]),
-        min((users - 1) * u[1] + u[0], (items - 1) * i[1] + i[0]),
+        max((users - 1) * of_users[0] + of_users[1], (items - 1) * of_items[0] + of_items[1]),
+        min((users - 1) * of_users[1] + of_users[0], (items - 1) * of_items[1] + of_items[0]),
     )
     assume(least <= most)
     rows = data.draw(st.integers(least, most))
     try:
-        f = simulate_interactions(users, items, rows, u, i, seed=data.draw(st.integers(0, 9))).frame
-    except ValueError as e:
-        assert 'no table of' in str(e)
+        frame = simulate_interactions(
+            users, items, rows, of_users, of_items, seed=data.draw(st.integers(0, 9))
+        ).frame
+    except ValueError as error:
+        assert 'no table of' in str(error)
         assume(False)
-    per_user, per_item = f.user.value_counts(), f['item'].value_counts()
-    assert (len(f), len(per_user), len(per_item)) == (rows, users, items) and not f.duplicated(
-        ['user', 'item']
-    ).any()
+    per_user, per_item = frame.user.value_counts(), frame['item'].value_counts()
+    assert (len(frame), len(per_user), len(per_item)) == (
+        rows,
+        users,
+        items,
+    ) and not frame.duplicated(['user', 'item']).any()
     assert (
-        (per_user.min(), per_user.max(), per_item.min(), per_item.max()) == (*u, *i)
-        and set(f.rating) == {1.0}
-        and sorted(f.timestamp) == list(range(rows))
+        (per_user.min(), per_user.max(), per_item.min(), per_item.max()) == (*of_users, *of_items)
+        and set(frame.rating) == {1.0}
+        and sorted(frame.timestamp) == list(range(rows))
     )
 
 
@@ -134,9 +140,13 @@ def test_impossible_margins_are_refused(options, words):
     'size', [(50, 30, 400), (10, 60, 200), (200, 100, 3_000), (500, 4_000, 50_000)]
 )
 def test_any_size_by_name_seed_and_label(size):
-    a, b, c = (simulate_interactions(*size, seed=s) for s in (0, 0, 1))
-    assert a.hash == b.hash != c.hash and a.name.startswith('simulated') and 'seed 1' in c.source
-    assert (a.frame.user.nunique(), a.frame['item'].nunique(), len(a)) == size
+    one, same, other = (simulate_interactions(*size, seed=s) for s in (0, 0, 1))
+    assert (
+        one.hash == same.hash != other.hash
+        and one.name.startswith('simulated')
+        and 'seed 1' in other.source
+    )
+    assert (one.frame.user.nunique(), one.frame['item'].nunique(), len(one)) == size
 
 
 def test_without_tastes_every_table_is_as_likely():

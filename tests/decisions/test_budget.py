@@ -43,11 +43,11 @@ def test_a_study_screens_and_refines_what_was_quoted(crowd, tmp_path):
     sample = [u.items[0] for u in sample_units(crowd, 'items', 57, seed=3)]
     assert set(study.screened.frame.id) == set(sample)
     order = plain[sample].sort_values()
-    f = study.frame()
+    frame = study.frame()
     assert (
-        np.allclose(f.estimate, plain[f.index], atol=1e-12)
-        and f.estimate.max() == pytest.approx(order.max())
-        and f.estimate.min() == pytest.approx(order.min())
+        np.allclose(frame.estimate, plain[frame.index], atol=1e-12)
+        and frame.estimate.max() == pytest.approx(order.max())
+        and frame.estimate.min() == pytest.approx(order.min())
     )
     done = {n: len(Store(tmp_path / f'{n}.db').done()) for n in ('screening', 'refining')}
     assert done == {'screening': 2 * 58, 'refining': FRESH[0] * 5} and set(
@@ -73,14 +73,14 @@ def test_a_study_of_everybody_is_a_sweep(crowd):
 
 def test_users_are_screened_by_random_groups(crowd):
     study = priced_quote(crowd, 'users', 300).run()
-    t = study.quote.table
+    table = study.quote.table
     assert (
-        t.loc['screening', ['units', 'seeds', 'retrainings']].tolist() == [120, 2, 128]
+        table.loc['screening', ['units', 'seeds', 'retrainings']].tolist() == [120, 2, 128]
         and study.screened.experiment.design.keep == 0.5
     )
     whole = study.screened.frame.sort_values('shrunk', kind='stable').id.tolist()
     assert study.screened.frame.shrunk.notna().all()
-    n = t.units['refining']
+    n = table.units['refining']
     assert set(study.frame().index) == {*whole[: n // 2], *whole[-(n - n // 2) :]}
 
 
@@ -105,9 +105,17 @@ def test_top_candidates_only(crowd, tmp_path):
         'ndcg', 'training'
     )
 
-    def ask(r=ranked):
+    def ask(ranking=ranked):
         return quote(
-            model, crowd, 'items', 0.2, ranked=r, stretch=True, seed=0, store=tmp_path, **QUICK
+            model,
+            crowd,
+            'items',
+            0.2,
+            ranked=ranking,
+            stretch=True,
+            seed=0,
+            store=tmp_path,
+            **QUICK,
         )
 
     offer = ask()
@@ -205,10 +213,14 @@ def test_a_budget_that_is_too_short_can_be_stretched_and_says_so(crowd, tmp_path
 def test_a_price_can_be_told_and_is_not_measured_again(crowd, monkeypatch):
     monkeypatch.setattr(budgets, 'measure_price', lambda *a, **k: pytest.fail('measured again'))
     told = Price(0.5, 2.0, None, 'fast', 1, 16)
-    q = quote(
+    offer = quote(
         NCF(n_epochs=1, batch_size=64), crowd, 'items', 1000, priced=told, **{**QUICK, 'jobs': 3}
     )
-    assert (q.price.retraining, q.price.jobs, q.table.minutes['everything once'] * 60 * 3) == (
+    assert (
+        offer.price.retraining,
+        offer.price.jobs,
+        offer.table.minutes['everything once'] * 60 * 3,
+    ) == (
         0.5,
         3,
         pytest.approx(4 * 16 * 0.5 + 3 * 2),

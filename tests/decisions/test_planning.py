@@ -62,11 +62,11 @@ def test_the_cheapest_design_comes_first(tiny):
     groups = deletion_sweep(
         SMALL, tiny, RandomGroups(per_seed=16), replicates=4, **QUICK
     ).influence('ndcg')
-    p = plan(singles, groups, reliability=0.8)
+    planned = plan(singles, groups, reliability=0.8)
     assert (
         retrainings(groups) == 64
-        and p.table.retrainings.is_monotonic_increasing
-        and set(p.table.index)
+        and planned.table.retrainings.is_monotonic_increasing
+        and set(planned.table.index)
         == {'one user at a time, training part', 'random groups, keep 0.5, independent'}
     )
 

@@ -11,8 +11,8 @@ from recinfluence.decisions.planted import KINDS, plant
 
 
 def text_ids(split):
-    def named(f):
-        return f.assign(user='u' + f.user.astype(str), item='i' + f['item'].astype(str))
+    def named(frame):
+        return frame.assign(user='u' + frame.user.astype(str), item='i' + frame['item'].astype(str))
 
     return make_split(
         named(split.train),
@@ -26,40 +26,40 @@ def text_ids(split):
 def test_only_train_rows_are_added(simulated, kind, ids):
     split = simulated if ids == 'numbers' else text_ids(simulated)
     before = split.hash
-    p = plant(split, kind, n=7, seed=3)
-    new = p.split.train.iloc[len(split.train) :]
+    planting = plant(split, kind, n=7, seed=3)
+    new = planting.split.train.iloc[len(split.train) :]
     assert (
         split.hash == before
-        and p.split.test.equals(split.test)
-        and p.split.train.iloc[: len(split.train)].equals(split.train)
+        and planting.split.test.equals(split.test)
+        and planting.split.train.iloc[: len(split.train)].equals(split.train)
     )
-    assert p.split.interactions.frame.iloc[: len(split.interactions)].equals(
+    assert planting.split.interactions.frame.iloc[: len(split.interactions)].equals(
         split.interactions.frame
     )
     assert (
-        (p.split.items == split.items).all()
-        and p.split.train.dtypes.equals(split.train.dtypes)
-        and len(p.users) == 7
-        and p.users.index.is_unique
+        (planting.split.items == split.items).all()
+        and planting.split.train.dtypes.equals(split.train.dtypes)
+        and len(planting.users) == 7
+        and planting.users.index.is_unique
     )
     assert (
-        not p.split.train.duplicated(['user', 'item']).any()
+        not planting.split.train.duplicated(['user', 'item']).any()
         and new.rating.isin(split.train.rating.unique()).all()
     )
     if kind == 'nothing':
         assert (
-            p.split is split
-            and p.users.index.isin(split.users).all()
-            and (p.users.effect == 0).all()
+            planting.split is split
+            and planting.users.index.isin(split.users).all()
+            and (planting.users.effect == 0).all()
         )
     else:
         assert (
-            set(new.user) == set(p.users.index)
-            and not p.users.index.isin(split.interactions.frame.user).any()
+            set(new.user) == set(planting.users.index)
+            and not planting.users.index.isin(split.interactions.frame.user).any()
         )
         assert (
-            new.user.value_counts().reindex(p.users.index) == p.users.rows
-        ).all() and p.split.hash != before
+            new.user.value_counts().reindex(planting.users.index) == planting.users.rows
+        ).all() and planting.split.hash != before
 
 
 def test_planting_follows_its_seed_and_not_the_other_kinds(simulated):
@@ -72,10 +72,10 @@ def test_planting_follows_its_seed_and_not_the_other_kinds(simulated):
     )
     joint = plant(simulated, ['average', 'careless'], n=5, seed=1)
 
-    def rows(p):
-        return p.split.train[p.split.train.user.isin(p.users.index[p.users.kind == 'careless'])][
-            ['item', 'rating']
-        ].reset_index(drop=True)
+    def rows(planting):
+        return planting.split.train[
+            planting.split.train.user.isin(planting.users.index[planting.users.kind == 'careless'])
+        ][['item', 'rating']].reset_index(drop=True)
 
     assert (
         rows(joint).equals(rows(same))
@@ -104,13 +104,18 @@ def test_what_cannot_be_planted_is_refused(simulated, kinds, n, message):
         plant(simulated, kinds, n)
 
 
-def profiles(p):
-    return [f for _, f in p.split.train[p.split.train.user.isin(p.users.index)].groupby('user')]
+def profiles(planting):
+    return [
+        f
+        for _, f in planting.split.train[
+            planting.split.train.user.isin(planting.users.index)
+        ].groupby('user')
+    ]
 
 
 def test_duplicates_are_one_existing_profile(simulated):
-    def pairs(f):
-        return frozenset(zip(f['item'], f.rating))
+    def pairs(frame):
+        return frozenset(zip(frame['item'], frame.rating))
 
     copies = {pairs(f) for f in profiles(plant(simulated, 'duplicates', n=6))}
     assert len(copies) == 1 and copies <= {pairs(f) for _, f in simulated.train.groupby('user')}
@@ -147,15 +152,15 @@ def test_careless_raters_take_popular_items_and_rate_by_lot(simulated):
 def test_informative_users_bring_test_rows_of_cold_items(simulated):
     count = simulated.train['item'].value_counts()
     future = set(simulated.test[['user', 'item', 'rating']].itertuples(index=False, name=None))
-    for f in profiles(plant(simulated, 'informative', n=10)):
+    for profile in profiles(plant(simulated, 'informative', n=10)):
         own = simulated.train.merge(
-            f, on=['item', 'rating']
+            profile, on=['item', 'rating']
         ).user_x.value_counts()  # whose past it is
         fan = max(
             own.index[:20],
-            key=lambda u: sum((u, i, r) in future for i, r in zip(f['item'], f.rating)),
+            key=lambda u: sum((u, i, r) in future for i, r in zip(profile['item'], profile.rating)),
         )
-        brought = [i for i, r in zip(f['item'], f.rating) if (fan, i, r) in future]
+        brought = [i for i, r in zip(profile['item'], profile.rating) if (fan, i, r) in future]
         mine = simulated.test['item'][simulated.test.user == fan]
         assert (
             len(brought) == max(1, len(mine) // 2)
@@ -168,8 +173,8 @@ def test_informative_users_bring_test_rows_of_cold_items(simulated):
 )
 def test_every_attack_has_one_target_at_its_end_of_the_scale(simulated, kind):
     fs = profiles(plant(simulated, kind, n=40))
-    t = simulated.train
-    count, mean = t['item'].value_counts(), t.groupby('item').rating.mean()
+    train = simulated.train
+    count, mean = train['item'].value_counts(), train.groupby('item').rating.mean()
     end = 5 if kind in ('random', 'segment') else 1
     shared = set.intersection(*({*f['item'][f.rating == end]} for f in fs))
     fill = pd.concat(fs)
@@ -187,10 +192,10 @@ def test_every_attack_has_one_target_at_its_end_of_the_scale(simulated, kind):
     if kind == 'segment':
         fans = [
             u
-            for u, f in t.groupby('user')
+            for u, f in train.groupby('user')
             if len(shared - set(f['item'][f.rating >= f.rating.median()])) <= 1
         ]
-        assert len(shared) > 3 and fans and set(fill.rating) == {t.rating.min()}
+        assert len(shared) > 3 and fans and set(fill.rating) == {train.rating.min()}
     else:
         follows = np.corrcoef(
             fill.groupby('item').rating.mean(), mean.reindex(sorted(fill['item'].unique()))
@@ -199,8 +204,8 @@ def test_every_attack_has_one_target_at_its_end_of_the_scale(simulated, kind):
 
 
 def test_a_segment_nuke_hates_one_popular_item_among_what_one_user_likes(simulated):
-    t = simulated.train
-    count = t['item'].value_counts()
+    train = simulated.train
+    count = train['item'].value_counts()
     for seed in range(6):
         fs = profiles(plant(simulated, 'segment nuke', n=40, seed=seed))
         hated, loved = (
@@ -212,7 +217,7 @@ def test_a_segment_nuke_hates_one_popular_item_among_what_one_user_likes(simulat
             and len(loved) > 3
             and all({*f['item'][f.rating == 5]} == loved and set(f.rating) == {1, 5} for f in fs)
         )
-        likes = [set(f['item'][f.rating >= f.rating.median()]) for _, f in t.groupby('user')]
+        likes = [set(f['item'][f.rating >= f.rating.median()]) for _, f in train.groupby('user')]
         assert any(liked - hated == loved for liked in likes)
         assert len({frozenset(f['item'][f.rating == 1]) for f in fs}) > 1 and all(
             1 < (f.rating == 1).sum() <= 2 + len(loved) for f in fs

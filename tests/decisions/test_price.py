@@ -34,23 +34,23 @@ QUESTIONS = st.builds(
 def test_a_quote_keeps_to_its_budget_and_adds_up(price, asked, total):
     budget = asked.budget
     try:
-        t = lay_out(price, asked, total)
-    except ValueError as e:
-        assert 'too short' in str(e)
+        table = lay_out(price, asked, total)
+    except ValueError as error:
+        assert 'too short' in str(error)
         return
-    spent = t.minutes.iloc[1:].sum() * 60
+    spent = table.minutes.iloc[1:].sum() * 60
     assert spent <= budget * (1 + 1e-9)
-    groups = t.design.str.contains('groups')
-    assert (t.retrainings == t.seeds * t.units.where(~groups, 64)).all() and (
-        t.retrainings.iloc[1:] * price.retraining
+    groups = table.design.str.contains('groups')
+    assert (table.retrainings == table.seeds * table.units.where(~groups, 64)).all() and (
+        table.retrainings.iloc[1:] * price.retraining
     ).sum() <= budget * price.jobs * (1 + 1e-9)
-    assert (t.units <= total).all() and np.allclose(t['share'], t.units / total)
-    if 'everything' in t.index:
-        assert len(t) == 2 and t.seeds['everything'] >= 4
+    assert (table.units <= total).all() and np.allclose(table['share'], table.units / total)
+    if 'everything' in table.index:
+        assert len(table) == 2 and table.seeds['everything'] >= 4
     else:
         assert (
-            t.seeds['refining'] in FRESH
-            and 2 <= t.units['refining'] <= t.units['screening'] / 2
+            table.seeds['refining'] in FRESH
+            and 2 <= table.units['refining'] <= table.units['screening'] / 2
             and groups['screening']
             == ((asked.units, asked.metric, asked.sample) == ('users', 'ndcg', None))
         )
@@ -60,20 +60,20 @@ def test_a_cost_is_what_was_measured(crowd):
     "Against the same deletions by hand: within a factor of three, for timings wander."
     from time import process_time
 
-    p = measure_price(Popularity(), crowd, 'items', **QUICK)
-    assert p.engine == 'reference' and p.lanes == p.jobs == 1 and p.memory is None
+    price = measure_price(Popularity(), crowd, 'items', **QUICK)
+    assert price.engine == 'reference' and price.lanes == price.jobs == 1 and price.memory is None
     start = process_time()
     n = len(deletion_sweep(Popularity(), crowd, 'items', **QUICK).units)
     by_hand = (process_time() - start) / n
-    assert by_hand / 3 < p.retraining < by_hand * 3
+    assert by_hand / 3 < price.retraining < by_hand * 3
 
 
 def test_replicates_are_paid_for_by_whoever_prepares_them():
     "Against the sum over what each process does: sixteen lanes, two processes, one seed and seven."
-    p = Price(1.0, 10.0, None, 'fast', 2, 16)
-    assert [p.cost(n, 1) for n in (15, 16, 31, 32)] == [
+    price = Price(1.0, 10.0, None, 'fast', 2, 16)
+    assert [price.cost(n, 1) for n in (15, 16, 31, 32)] == [
         16 + 10,
         32 + 20,
         32 + 20,
         48 + 20,
-    ] and p.cost(40, 7) == 7 * 48 + 8 * 10  # the last replicate is shared
+    ] and price.cost(40, 7) == 7 * 48 + 8 * 10  # the last replicate is shared

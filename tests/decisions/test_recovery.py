@@ -31,34 +31,34 @@ from recinfluence.sweep.run import deletion_sweep
 
 def test_recovery_is_scikit_learns_also_under_ties():
     rng = np.random.default_rng(0)
-    for n, p in ((30, 1), (200, 20), (50, 49)):
-        truth = np.arange(n) < p
-        s = pd.DataFrame(
+    for n, positives in ((30, 1), (200, 20), (50, 49)):
+        truth = np.arange(n) < positives
+        scores = pd.DataFrame(
             {'fine': rng.normal(size=n) + truth, 'rough': rng.integers(0, 4, n), 'same': np.ones(n)}
         )
-        r = recovery(s, range(p), draws=20)
-        for c in s:
-            assert r.ap[c] == pytest.approx(average_precision_score(truth, s[c])) and r.auc[
-                c
-            ] == pytest.approx(roc_auc_score(truth, s[c]))
+        found = recovery(scores, range(positives), draws=20)
+        for column in scores:
+            assert found.ap[column] == pytest.approx(
+                average_precision_score(truth, scores[column])
+            ) and found.auc[column] == pytest.approx(roc_auc_score(truth, scores[column]))
 
 
 def test_draws_are_samples_with_replacement():
     "The same interval as from rows that are really drawn, and scored by scikit-learn."
     rng = np.random.default_rng(1)
     truth = np.arange(120) < 15
-    s = rng.normal(size=120) + truth
-    r = recovery(pd.DataFrame({'s': s}), range(15), draws=4000).loc['s']
+    scores = rng.normal(size=120) + truth
+    found = recovery(pd.DataFrame({'s': scores}), range(15), draws=4000).loc['s']
 
     def drawn():
         at = np.concatenate(
             [rng.choice(np.flatnonzero(truth == t), (truth == t).sum()) for t in (True, False)]
         )
-        return average_precision_score(truth[at], s[at]), roc_auc_score(truth[at], s[at])
+        return average_precision_score(truth[at], scores[at]), roc_auc_score(truth[at], scores[at])
 
     low, high = np.quantile([drawn() for _ in range(400)], [0.025, 0.975], axis=0)
-    assert np.allclose([r.ap_low, r.auc_low], low, atol=0.04) and np.allclose(
-        [r.ap_high, r.auc_high], high, atol=0.04
+    assert np.allclose([found.ap_low, found.auc_low], low, atol=0.04) and np.allclose(
+        [found.ap_high, found.auc_high], high, atol=0.04
     )
 
 
@@ -68,29 +68,29 @@ def test_area_intervals_cover():
     area = stats.norm.cdf(1 / np.sqrt(2))
     inside = 0
     for n in range(200):
-        r = recovery(
+        found = recovery(
             pd.DataFrame({'s': rng.normal(size=150) + (np.arange(150) < 40)}),
             range(40),
             draws=400,
             seed=n,
         ).loc['s']
-        inside += r.auc_low <= area <= r.auc_high
+        inside += found.auc_low <= area <= found.auc_high
     assert 0.90 <= inside / 200 <= 0.985
 
 
 def test_lead_is_paired_and_over_the_best():
     rng = np.random.default_rng(3)
-    s = pd.DataFrame({'a': rng.normal(size=300) + 2 * (np.arange(300) < 30)})
-    s['weak'] = rng.normal(size=300)
-    s['close'] = s.a + rng.normal(0, 0.01, 300)
-    best, gap, low, high = compare_with_baselines(s, range(30), 'a', ['weak', 'close'])
-    r = recovery(s, range(30))
+    scores = pd.DataFrame({'a': rng.normal(size=300) + 2 * (np.arange(300) < 30)})
+    scores['weak'] = rng.normal(size=300)
+    scores['close'] = scores.a + rng.normal(0, 0.01, 300)
+    best, gap, low, high = compare_with_baselines(scores, range(30), 'a', ['weak', 'close'])
+    found = recovery(scores, range(30))
     assert (
         best == 'close'
-        and gap == pytest.approx(r.auc['a'] - r.auc['close'])
-        and high - low < 0.1 * (r.auc_high['a'] - r.auc_low['a'])
+        and gap == pytest.approx(found.auc['a'] - found.auc['close'])
+        and high - low < 0.1 * (found.auc_high['a'] - found.auc_low['a'])
     )
-    assert compare_with_baselines(s, range(30), 'a', ['weak'])[2] > 0
+    assert compare_with_baselines(scores, range(30), 'a', ['weak'])[2] > 0
 
 
 @pytest.mark.parametrize(
@@ -107,24 +107,24 @@ def test_scores_that_cannot_be_judged_are_refused(scores, planted, message):
 
 
 def test_baselines_by_hand():
-    f = pd.DataFrame(
+    frame = pd.DataFrame(
         [(1, 10, 5.0), (1, 11, 1.0), (2, 10, 3.0), (3, 10, 1.0), (3, 12, 4.0)],
         columns=['user', 'item', 'rating'],
     ).assign(timestamp=0)
-    b = baselines(Split(f, f[:0], Interactions(f), {}))
-    assert list(b) == list(BASELINES) and b.index.tolist() == [1, 2, 3]
+    found = baselines(Split(frame, frame[:0], Interactions(frame), {}))
+    assert list(found) == list(BASELINES) and found.index.tolist() == [1, 2, 3]
     assert np.allclose(
-        b.to_numpy(), [[2, 2, 1, 1 / 3], [1, 3, 0, 0], [2, 2, 1, 1 / 3]]
+        found.to_numpy(), [[2, 2, 1, 1 / 3], [1, 3, 0, 0], [2, 2, 1, 1 / 3]]
     )  # item 10 has mean 3
 
 
 def test_best_way_turns_and_leaves_scores():
-    s = pd.DataFrame({'up': [3, 2, 1, 0], 'down': [0, 1, 2, 3]})
-    t = orient_scores(s, [0])
+    scores = pd.DataFrame({'up': [3, 2, 1, 0], 'down': [0, 1, 2, 3]})
+    turned = orient_scores(scores, [0])
     assert (
-        t['up'].equals(s['up'])
-        and t['down'].equals(-s['down'])
-        and (recovery(t, [0], draws=5).auc >= 0.5).all()
+        turned['up'].equals(scores['up'])
+        and turned['down'].equals(-scores['down'])
+        and (recovery(turned, [0], draws=5).auc >= 0.5).all()
     )
 
 
@@ -143,42 +143,58 @@ class Means(Recommender):
 
 def test_raters_by_lot_are_found_where_taste_is_shared():
     "Everybody agrees on every item but for the careless: they are the only harm there is."
-    f = low_rank_interactions(100, 60, rows=20).frame
-    agreed = f.assign(rating=1.0 + f['item'] % 5)
-    p = plant(chrono_split(Interactions(agreed, 'agreed')), 'careless', n=8)
-    i = deletion_sweep(Means(), p.split, jobs=1, progress=False).influence('mae', 'training')
-    r = recovery(-i.frame.set_index('id')[['estimate']], p.users.index).loc['estimate']
-    assert r.auc > 0.99 and r.ap > 0.95
+    frame = low_rank_interactions(100, 60, rows=20).frame
+    agreed = frame.assign(rating=1.0 + frame['item'] % 5)
+    planting = plant(chrono_split(Interactions(agreed, 'agreed')), 'careless', n=8)
+    influence = deletion_sweep(Means(), planting.split, jobs=1, progress=False).influence(
+        'mae', 'training'
+    )
+    found = recovery(-influence.frame.set_index('id')[['estimate']], planting.users.index).loc[
+        'estimate'
+    ]
+    assert found.auc > 0.99 and found.ap > 0.95
 
 
 def test_copies_are_found_by_random_groups():
     "Many copies of one profile turn the most popular items into that profile's."
     base = chrono_split(low_rank_interactions(80, 60, rows=20))
-    p = plant(base, 'duplicates', n=12)
-    i = deletion_sweep(
-        Popularity(), p.split, RandomGroups(per_seed=64), replicates=24, jobs=1, progress=False
+    planting = plant(base, 'duplicates', n=12)
+    influence = deletion_sweep(
+        Popularity(),
+        planting.split,
+        RandomGroups(per_seed=64),
+        replicates=24,
+        jobs=1,
+        progress=False,
     ).influence('ndcg')
-    assert recovery(-i.frame.set_index('id')[['estimate']], p.users.index).auc.item() > 0.9
+    assert (
+        recovery(-influence.frame.set_index('id')[['estimate']], planting.users.index).auc.item()
+        > 0.9
+    )
 
 
 def test_careless_and_informative_do_what_they_are_meant_to(simulated):
     "All at once, and one by one: careless raters behind real users, far behind informative ones."
-    p = plant(simulated, ['careless', 'informative'], n=10)
+    planting = plant(simulated, ['careless', 'informative'], n=10)
     raters = SVD(n_factors=5, n_epochs=10)
 
-    def run(*a, **k):
-        return deletion_sweep(raters, p.split, *a, jobs=1, progress=False, **k).influence(
-            'rmse', 'training'
-        )
+    def run(*args, **settings):
+        return deletion_sweep(
+            raters, planting.split, *args, jobs=1, progress=False, **settings
+        ).influence('rmse', 'training')
 
-    whole = run([p.unit('careless'), p.unit('informative')], replicates=3, seed=50).frame
-    keys = [p.unit(kind).key for kind in ('careless', 'informative')]
+    whole = run(
+        [planting.unit('careless'), planting.unit('informative')], replicates=3, seed=50
+    ).frame
+    keys = [planting.unit(kind).key for kind in ('careless', 'informative')]
     assert whole.high[keys[0]] < 0 < whole.low[keys[1]]
-    e = run(replicates=1).frame.set_index('id')[['estimate']]
-    careless, informative = (p.users.index[p.users.kind == k] for k in ('careless', 'informative'))
+    estimates = run(replicates=1).frame.set_index('id')[['estimate']]
+    careless, informative = (
+        planting.users.index[planting.users.kind == k] for k in ('careless', 'informative')
+    )
     assert (
-        recovery(-e.drop(informative), careless).auc.item() > 0.7
-        and recovery(-e.loc[p.users.index], careless).auc.item() > 0.8
+        recovery(-estimates.drop(informative), careless).auc.item() > 0.7
+        and recovery(-estimates.loc[planting.users.index], careless).auc.item() > 0.8
     )
 
 
@@ -205,7 +221,7 @@ def test_the_false_discovery_rate_holds_in_whole_sweeps(units, ids, replicates, 
     split = chrono_split(load_interactions(planted_interactions(16, 24), name='nothing planted'))
     named, small = 0, []
     for n in range(runs):
-        f = (
+        frame = (
             deletion_sweep(
                 Lottery(),
                 split,
@@ -219,8 +235,8 @@ def test_the_false_discovery_rate_holds_in_whole_sweeps(units, ids, replicates, 
             .influence('ndcg', 'training')
             .frame
         )
-        named += (f.q < 0.05).any()
-        small.append((f.p < 0.05).mean())
+        named += (frame.q < 0.05).any()
+        small.append((frame.p < 0.05).mean())
     assert stats.binomtest(int(named), runs, 0.05, alternative='greater').pvalue > 0.01
     assert (
         0.015 < np.mean(small) < 0.1
@@ -228,12 +244,12 @@ def test_the_false_discovery_rate_holds_in_whole_sweeps(units, ids, replicates, 
 
 
 def test_existing_users_pointed_at_by_lot_are_not_found(simulated):
-    i = deletion_sweep(SVD(n_factors=5, n_epochs=10), simulated, jobs=1, progress=False).influence(
-        'rmse', 'training'
-    )
-    s = -i.frame.set_index('id')[['estimate']]
+    influence = deletion_sweep(
+        SVD(n_factors=5, n_epochs=10), simulated, jobs=1, progress=False
+    ).influence('rmse', 'training')
+    scores = -influence.frame.set_index('id')[['estimate']]
     areas = [
-        recovery(s, plant(simulated, 'nothing', n=20, seed=n).users.index, draws=1).auc.item()
+        recovery(scores, plant(simulated, 'nothing', n=20, seed=n).users.index, draws=1).auc.item()
         for n in range(60)
     ]
     assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas) / np.sqrt(60)
@@ -255,9 +271,9 @@ def test_permuted_deletions_keep_the_trainings_and_lose_the_units():
     tables = [permuted_deletions(Sweep(), 'map', n) for n in range(300)]
     assert (summarise(Sweep.x).q < 0.05).sum() > 10
 
-    def levels(t, s):
+    def levels(table, seeds):
         return np.sort(
-            np.diff(np.sort(np.append(0, t[:, s])))
+            np.diff(np.sort(np.append(0, table[:, seeds])))
         )  # the same trainings, another one called full
 
     assert (
@@ -281,15 +297,15 @@ def test_precision_at_k_counts_and_shares_ties():
         and precision_at(np.ones(5), y, 2) == pytest.approx(0.4)
     )
     rng = np.random.default_rng(0)
-    s = rng.integers(0, 4, 60).astype(float)
+    scores = rng.integers(0, 4, 60).astype(float)
     y = rng.random(60) < 0.3
-    drawn = [y[np.lexsort((rng.random(60), -s))[:25]].mean() for _ in range(4000)]
-    assert precision_at(s, y, 25) == pytest.approx(np.mean(drawn), abs=0.01)
+    drawn = [y[np.lexsort((rng.random(60), -scores))[:25]].mean() for _ in range(4000)]
+    assert precision_at(scores, y, 25) == pytest.approx(np.mean(drawn), abs=0.01)
 
 
 def test_detection_agrees_with_doing_it_by_hand(simulated):
     raters = SVD(n_factors=4, n_epochs=5)
-    d = detection(
+    found = detection(
         raters,
         simulated,
         ['careless', 'reverse bandwagon'],
@@ -300,28 +316,33 @@ def test_detection_agrees_with_doing_it_by_hand(simulated):
         jobs=1,
     )
     areas, shares = [], []
-    for s in (3, 4):
-        p = plant(simulated, ['careless', 'reverse bandwagon'], 6, s)
-        own = p.users.index[p.users.kind == 'careless']
-        real = stream(s, 'real users').choice(simulated.users, 20, replace=False).tolist()
-        f = (
+    for seed in (3, 4):
+        planting = plant(simulated, ['careless', 'reverse bandwagon'], 6, seed)
+        own = planting.users.index[planting.users.kind == 'careless']
+        real = stream(seed, 'real users').choice(simulated.users, 20, replace=False).tolist()
+        frame = (
             deletion_sweep(
-                raters, p.split, ids=[*own, *real], seed=3 + 1000 * (s - 3), jobs=1, progress=False
+                raters,
+                planting.split,
+                ids=[*own, *real],
+                seed=3 + 1000 * (seed - 3),
+                jobs=1,
+                progress=False,
             )
             .influence('rmse', 'training')
             .frame.set_index('id')
             .estimate
         )
-        y = [u in set(own) for u in f.index]
-        areas.append(roc_auc_score(y, -f))
-        shares.append(np.mean([u in set(own) for u in f.nsmallest(6).index]))
-    row = d.loc['careless', 'influence']
+        y = [u in set(own) for u in frame.index]
+        areas.append(roc_auc_score(y, -frame))
+        shares.append(np.mean([u in set(own) for u in frame.nsmallest(6).index]))
+    row = found.loc['careless', 'influence']
     assert (
         row.auc == pytest.approx(np.mean(areas))
         and row.precision == pytest.approx(np.mean(shares))
         and row['by lot'] == 6 / 26
     )
-    best = d.loc['careless'].drop('influence').auc
+    best = found.loc['careless'].drop('influence').auc
     assert (
         row['best baseline'] == best.idxmax()
         and row.ahead == pytest.approx(row.auc - best.max())

@@ -77,15 +77,15 @@ def test_the_true_k_survive_with_the_stated_confidence_and_most_others_do_not():
 def test_a_screen_finds_what_the_full_sweep_finds(tiny):
     model = SVD(n_factors=4, n_epochs=5)
     settings = dict(metric='mae', n_units=3, part='whole', replicates=5, jobs=1, progress=False)
-    s = screen(model, tiny, end='worst', **settings)
+    screened = screen(model, tiny, end='worst', **settings)
     full = deletion_sweep(model, tiny, replicates=5, jobs=1, progress=False).influence('mae').frame
     assert (
-        set(full.id[-3:]) <= set(s.frame.index)
-        and s.spent <= s.without == 40 * s.history.index[-1]
-        and 'on MAE' in s.conclusion
+        set(full.id[-3:]) <= set(screened.frame.index)
+        and screened.spent <= screened.without == 40 * screened.history.index[-1]
+        and 'on MAE' in screened.conclusion
     )
     assert (
-        s.frame.estimate.is_monotonic_increasing
+        screened.frame.estimate.is_monotonic_increasing
         and screen(model, tiny, end='best', **settings).frame.estimate.is_monotonic_decreasing
     )
 
@@ -103,8 +103,8 @@ def test_every_look_goes_on_where_the_last_one_stopped(tiny, tmp_path, store):
     model = Counted(n_factors=2, n_epochs=2)
     settings = dict(metric='mae', k=3, jobs=1, progress=False, store=store and tmp_path / store)
     Counted.calls = 0
-    s = screen(model, tiny, n_units=3, end='worst', replicates=4, **settings)
-    assert Counted.calls == s.spent < 4 * 40
+    screened = screen(model, tiny, n_units=3, end='worst', replicates=4, **settings)
+    assert Counted.calls == screened.spent < 4 * 40
     settings['store'] = store and tmp_path / 'until.db'
     Counted.calls = 0
     stopped = sweep_until(model, tiny, ids=range(5), replicates=5, **settings)

@@ -30,18 +30,18 @@ def planted():
 
 @pytest.fixture(scope='module')
 def ranking(planted):
-    a, _ = planted.halve_test()
-    return deletion_sweep(noisy_mean(), a, replicates=2, k=3, jobs=1, progress=False).influence(
+    first, _ = planted.halve_test()
+    return deletion_sweep(noisy_mean(), first, replicates=2, k=3, jobs=1, progress=False).influence(
         'mae', 'training'
     )
 
 
 @pytest.fixture(scope='module')
 def judged(planted, ranking):
-    _, b = planted.halve_test()
+    _, second = planted.halve_test()
     return validate(
         noisy_mean(),
-        b,
+        second,
         ranking,
         sizes=(1, 6),
         n_random=6,
@@ -53,7 +53,7 @@ def judged(planted, ranking):
 
 
 def test_planted_harm_is_found_on_the_unseen_half(judged):
-    f = judged.frame()
+    frame = judged.frame()
     assert (
         len(
             set(
@@ -66,9 +66,9 @@ def test_planted_harm_is_found_on_the_unseen_half(judged):
         >= 5
     )
     assert (
-        f.loc[('worst', 6)].difference < 0
-        and f.loc[('worst', 6)].q < 0.01
-        and f.loc[(GAP, 6)].q < 0.05
+        frame.loc[('worst', 6)].difference < 0
+        and frame.loc[('worst', 6)].q < 0.01
+        and frame.loc[(GAP, 6)].q < 0.05
         and judged.unseen
     )
     assert (
@@ -81,32 +81,36 @@ def test_planted_harm_is_found_on_the_unseen_half(judged):
 def test_difference_and_error_by_plain_pandas(judged):
     raw = judged.sweep.frame()
     raw = raw[raw.metric == 'mae']
-    f = judged.frame()
+    frame = judged.frame()
 
     def mean(keys):
         return raw[raw.unit.isin(keys)].groupby('seed').training.mean()
 
     differences = {}
     for end in ('best', 'worst'):
-        g = judged.groups[(judged.groups.end == end) & (judged.groups['size'] == 6)]
-        d = differences[end] = mean(g[g.role == 'chosen'].key) - mean(g[g.role == 'matched'].key)
-        row = f.loc[(end, 6)]
-        assert (d.mean(), d.sem()) == pytest.approx(
+        groups = judged.groups[(judged.groups.end == end) & (judged.groups['size'] == 6)]
+        difference = differences[end] = mean(groups[groups.role == 'chosen'].key) - mean(
+            groups[groups.role == 'matched'].key
+        )
+        row = frame.loc[(end, 6)]
+        assert (difference.mean(), difference.sem()) == pytest.approx(
             (row.difference, row.difference_se)
-        ) and row.p == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
-        each = raw[raw.unit.isin(g[g.role == 'matched'].key)].groupby('unit').training.mean()
+        ) and row.p == pytest.approx(stats.ttest_1samp(difference, 0).pvalue)
+        each = (
+            raw[raw.unit.isin(groups[groups.role == 'matched'].key)].groupby('unit').training.mean()
+        )
         assert (row.low + row.high) / 2 == pytest.approx(
             each.mean()
         ) and row.high - row.low >= 2 * stats.t.ppf(0.975, 5) * each.std() * np.sqrt(1 + 1 / 6) * (
             1 - 1e-9
         )
-    d = differences['best'] - differences['worst']
-    assert (f.loc[(GAP, 6)].difference, f.loc[(GAP, 6)].difference_se) == pytest.approx(
-        (d.mean(), d.sem())
+    difference = differences['best'] - differences['worst']
+    assert (frame.loc[(GAP, 6)].difference, frame.loc[(GAP, 6)].difference_se) == pytest.approx(
+        (difference.mean(), difference.sem())
     )
-    assert (f.outside == ((f.estimate < f.low) | (f.estimate > f.high))).all() and np.allclose(
-        f.q, stats.false_discovery_control(f.chance)
-    )
+    assert (
+        frame.outside == ((frame.estimate < frame.low) | (frame.estimate > frame.high))
+    ).all() and np.allclose(frame.q, stats.false_discovery_control(frame.chance))
 
 
 def test_parts_add_up_and_any_metric_can_be_asked(judged):
@@ -139,10 +143,10 @@ def test_seen_and_unseen_test_rows_are_told_apart(planted, ranking):
             progress=False,
         )
 
-    a, b = planted.halve_test()
+    first, second = planted.halve_test()
     other = planted.halve_test(seed=1)[1]
     elsewhere = make_split(planted.train, planted.test, planted.interactions, method='by hand')
-    assert [unseen(s).unseen for s in (b, a, planted, other, elsewhere)] == [
+    assert [unseen(s).unseen for s in (second, first, planted, other, elsewhere)] == [
         True,
         False,
         False,
@@ -150,56 +154,68 @@ def test_seen_and_unseen_test_rows_are_told_apart(planted, ranking):
         None,
     ]
     assert (
-        'it was made from' in unseen(a).conclusion()
+        'it was made from' in unseen(first).conclusion()
         and 'not known' in unseen(elsewhere).conclusion()
     )
 
 
 def test_one_sweep_ranks_on_a_half_and_is_judged_on_the_other(planted):
     "A sweep with `on_half` is the sweep of the halved split, and the other half is still unseen."
-    a, b = planted.halve_test()
+    first, second = planted.halve_test()
     settings = dict(replicates=2, k=3, jobs=1, progress=False)
-    apart = deletion_sweep(noisy_mean(), a, **settings).influence('map', 'training')
+    apart = deletion_sweep(noisy_mean(), first, **settings).influence('map', 'training')
     whole = deletion_sweep(noisy_mean(), planted, metrics=[on_half(planted)], **settings)
     both = whole.influence('map_half_0', 'training')
     pd.testing.assert_frame_equal(both.table, apart.table)
     judge = dict(sizes=(3,), n_random=4, replicates=2, k=3, jobs=1, progress=False)
-    one, other = (validate(noisy_mean(), b, i, **judge) for i in (both, apart))
+    one, other = (validate(noisy_mean(), second, i, **judge) for i in (both, apart))
     assert one.metric == 'map' and one.unseen is True and 'never saw either' in one.conclusion()
     pd.testing.assert_frame_equal(one.frame(), other.frame())
     assert (
-        validate(noisy_mean(), a, both, **judge).unseen is False
-        and validate(noisy_mean(), b, whole.influence('map', 'training'), **judge).unseen is False
+        validate(noisy_mean(), first, both, **judge).unseen is False
+        and validate(noisy_mean(), second, whole.influence('map', 'training'), **judge).unseen
+        is False
     )
     with pytest.raises(ValueError, match='choose one of'):
         on_half(planted, 'mae')
 
 
 def test_resumed_and_repeated_it_is_the_same(planted, ranking, tmp_path, judged):
-    _, b = planted.halve_test()
+    _, second = planted.halve_test()
     settings = dict(sizes=(1, 6), n_random=6, k=3, jobs=1, progress=False, store=tmp_path / 'v.db')
-    validate(noisy_mean(), b, ranking, **{**settings, 'replicates': 2})
-    again = validate(noisy_mean(), b, ranking, replicates=4, **settings)
+    validate(noisy_mean(), second, ranking, **{**settings, 'replicates': 2})
+    again = validate(noisy_mean(), second, ranking, replicates=4, **settings)
     pd.testing.assert_frame_equal(again.frame(), judged.frame())
 
 
 def test_items_and_random_group_rankings(planted):
-    a, b = planted.halve_test()
-    items = deletion_sweep(Popularity(), a, 'items', k=3, jobs=1, progress=False).influence(
+    first, second = planted.halve_test()
+    items = deletion_sweep(Popularity(), first, 'items', k=3, jobs=1, progress=False).influence(
         'ndcg', 'training'
     )
-    v = validate(
-        Popularity(), b, items, sizes=(1, 3), n_random=3, replicates=1, k=3, jobs=1, progress=False
+    validation = validate(
+        Popularity(),
+        second,
+        items,
+        sizes=(1, 3),
+        n_random=3,
+        replicates=1,
+        k=3,
+        jobs=1,
+        progress=False,
     )
-    assert set(v.groups.unit.map(lambda u: u.kind)) == {'item', 'items'} and len(v.frame()) == 6
+    assert (
+        set(validation.groups.unit.map(lambda u: u.kind)) == {'item', 'items'}
+        and len(validation.frame()) == 6
+    )
     users = deletion_sweep(
-        Popularity(), a, RandomGroups(per_seed=16), replicates=4, k=3, jobs=1, progress=False
+        Popularity(), first, RandomGroups(per_seed=16), replicates=4, k=3, jobs=1, progress=False
     ).influence('ndcg')
     assert (
         len(
             validate(
                 Popularity(),
-                b,
+                second,
                 users,
                 sizes=(3,),
                 n_random=3,
@@ -214,7 +230,7 @@ def test_items_and_random_group_rankings(planted):
 
 
 def test_named_groups(planted):
-    v = validate(
+    validation = validate(
         noisy_mean(),
         planted,
         {'careless': Unit(users=tuple(range(6))), 'item 3': Unit(items=(3,))},
@@ -224,16 +240,16 @@ def test_named_groups(planted):
         jobs=1,
         progress=False,
     )
-    f = v.frame('mae')
+    frame = validation.frame('mae')
     assert (
-        list(f.index) == [('careless', 6), ('item 3', 1)]
-        and f.q.iloc[0] < 0.01
-        and f.difference.iloc[0] < 0
-        and v.unseen is None
+        list(frame.index) == [('careless', 6), ('item 3', 1)]
+        and frame.q.iloc[0] < 0.01
+        and frame.difference.iloc[0] < 0
+        and validation.unseen is None
     )
     assert (
-        v.conclusion('mae').startswith('By MAE, careless (6) helped less')
-        and len(v.plot('mae')) == 2
+        validation.conclusion('mae').startswith('By MAE, careless (6) helped less')
+        and len(validation.plot('mae')) == 2
     )
 
 
@@ -263,7 +279,7 @@ def test_it_shows_itself(judged):
 
 
 def test_a_metric_that_cannot_see_the_model_says_so(planted):
-    v = validate(
+    validation = validate(
         Popularity(),
         planted,
         {'two': Unit(users=(7, 8))},
@@ -273,4 +289,4 @@ def test_a_metric_that_cannot_see_the_model_says_so(planted):
         jobs=1,
         progress=False,
     )
-    assert 'cannot see the model' in v.conclusion('ndcg')
+    assert 'cannot see the model' in validation.conclusion('ndcg')

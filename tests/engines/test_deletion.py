@@ -28,9 +28,12 @@ MODELS = [
 @pytest.mark.parametrize('model', MODELS, ids=repr)
 @pytest.mark.parametrize('candidates', ['catalogue', 'test'])
 def test_deleting_nothing_is_exactly_zero(model, candidates, tiny):
-    d = Replicate(model, Evaluator(tiny, 3, candidates), 4).delete(Unit())
+    deletion = Replicate(model, Evaluator(tiny, 3, candidates), 4).delete(Unit())
     assert all(
-        d.influence(m) == 0.0 and d.mechanical(m) == 0.0 and d.training(m) == 0.0 for m in METRICS
+        deletion.influence(m) == 0.0
+        and deletion.mechanical(m) == 0.0
+        and deletion.training(m) == 0.0
+        for m in METRICS
     )
 
 
@@ -51,25 +54,27 @@ def test_a_deletion_is_a_fit_on_what_remains_judged_on_what_remains(model, unit,
 
     Fit, then evaluate on the split from which the unit is gone altogether.
     """
-    d = Replicate(model, Evaluator(tiny, 3), 4).delete(unit)
+    deletion = Replicate(model, Evaluator(tiny, 3), 4).delete(unit)
     small = make_split(unit.remaining(tiny.train), unit.remaining(tiny.test), tiny.interactions)
 
-    def route(m):
-        return Evaluator(small, 3)(m).metrics
+    def route(model):
+        return Evaluator(small, 3)(model).metrics
 
-    assert d.without == {
+    assert deletion.without == {
         m: pytest.approx(v, abs=1e-12)
         for m, v in route(model.fresh().fit_without(tiny.train, unit, 4)).items()
     }
-    assert d.held == {
+    assert deletion.held == {
         m: pytest.approx(v, abs=1e-12) for m, v in route(model.fresh().fit(tiny.train, 4)).items()
     }
-    for m in METRICS:
-        sign = -1 if m in ('mae', 'rmse') else 1
-        assert d.influence(m) == pytest.approx(
-            sign * (d.full[m] - d.without[m]), abs=1e-15
-        ) and d.mechanical(m) + d.training(m) == pytest.approx(d.influence(m), abs=1e-12)
-    assert any(d.influence(m) != 0 for m in METRICS)
+    for metric in METRICS:
+        sign = -1 if metric in ('mae', 'rmse') else 1
+        assert deletion.influence(metric) == pytest.approx(
+            sign * (deletion.full[metric] - deletion.without[metric]), abs=1e-15
+        ) and deletion.mechanical(metric) + deletion.training(metric) == pytest.approx(
+            deletion.influence(metric), abs=1e-12
+        )
+    assert any(deletion.influence(m) != 0 for m in METRICS)
 
 
 def test_a_harmful_and_a_helpful_user_get_their_signs():
@@ -86,13 +91,15 @@ def test_a_harmful_and_a_helpful_user_get_their_signs():
     )  # 33 helps item 2 and 3 alike
     test = [(u, 2) for u in range(6)]
 
-    def f(rows):
+    def frame(rows):
         return pd.DataFrame(
             [(u, i, 4.0, 0) for u, i in rows], columns=['user', 'item', 'rating', 'timestamp']
         )
 
     crowd = [(40 + n, 7) for n in range(4)] + [(50, 7)]  # item 7 beats item 2 by one vote
-    split = make_split(f(train + crowd), f(test), load_interactions(f(train + crowd + test)))
+    split = make_split(
+        frame(train + crowd), frame(test), load_interactions(frame(train + crowd + test))
+    )
     effect = {
         d.unit.users[0]: d.influence('map')
         for d in deletions(
@@ -114,11 +121,11 @@ def test_one_retraining_less_for_units_without_train_rows(tiny):
             Counting.fits += 1
             return super().fit(train, seed)
 
-    f = tiny.train[tiny.train['item'] != 5]
-    split = make_split(f, tiny.test, tiny.interactions)
-    r = Replicate(Counting(), Evaluator(split, 3))
-    d = r.delete(Unit(items=(5,)))
-    assert Counting.fits == 1 and all(d.influence(m) == 0.0 for m in METRICS)
+    train = tiny.train[tiny.train['item'] != 5]
+    split = make_split(train, tiny.test, tiny.interactions)
+    replicate = Replicate(Counting(), Evaluator(split, 3))
+    deletion = replicate.delete(Unit(items=(5,)))
+    assert Counting.fits == 1 and all(deletion.influence(m) == 0.0 for m in METRICS)
 
 
 @pytest.mark.parametrize(

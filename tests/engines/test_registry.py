@@ -38,12 +38,12 @@ def same(engine, recommender, split, tolerance, seed=2, k=3):
     evaluator = Evaluator(split, k)
     ours = engine(recommender, evaluator, seed).delete(UNITS)
     slow = Replicate(recommender, evaluator, seed)
-    for d in ours:
-        s = slow.delete(d.unit)
+    for deletion in ours:
+        wanted = slow.delete(deletion.unit)
         for side in ('full', 'held', 'without'):
-            assert getattr(d, side) == {
-                m: pytest.approx(v, abs=tolerance) for m, v in getattr(s, side).items()
-            }, (d.unit.key, side)
+            assert getattr(deletion, side) == {
+                m: pytest.approx(v, abs=tolerance) for m, v in getattr(wanted, side).items()
+            }, (deletion.unit.key, side)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,15 @@ def test_svd_engine_agrees_with_the_reference(model, tiny):
 
 
 def test_svd_engine_agrees_under_the_papers_candidates(tiny):
-    e = Evaluator(tiny, 3, 'test')
+    evaluator = Evaluator(tiny, 3, 'test')
     model = SVD(n_factors=8, n_epochs=3)
-    for d, s in zip(FastSVD(model, e, 0).delete(UNITS), ReferenceEngine(model, e, 0).delete(UNITS)):
-        assert d.without == {
-            m: pytest.approx(v, abs=1e-10) for m, v in s.without.items()
-        } and d.held == {m: pytest.approx(v, abs=1e-10) for m, v in s.held.items()}
+    for fast, plain in zip(
+        FastSVD(model, evaluator, 0).delete(UNITS),
+        ReferenceEngine(model, evaluator, 0).delete(UNITS),
+    ):
+        assert fast.without == {
+            m: pytest.approx(v, abs=1e-10) for m, v in plain.without.items()
+        } and fast.held == {m: pytest.approx(v, abs=1e-10) for m, v in plain.held.items()}
 
 
 @pytest.mark.slow
@@ -144,12 +147,15 @@ def test_lanes_and_their_order_do_not_matter(tiny, dtype):
     units = single_units(tiny, 'users') + single_units(tiny, 'items')
     whole = {d.unit: d for d in engine.delete(units)}
     order = np.random.default_rng(0).permutation(len(units))
-    for d in [
+    for deletion in [
         d
         for n in range(0, len(units), 7)
         for d in engine.delete([units[i] for i in order[n : n + 7]])
     ]:
-        assert d.without == whole[d.unit].without and d.held == whole[d.unit].held
+        assert (
+            deletion.without == whole[deletion.unit].without
+            and deletion.held == whole[deletion.unit].held
+        )
     assert all(engine.delete([Unit()])[0].influence(m) == 0.0 for m in METRICS)
 
 
@@ -183,21 +189,25 @@ def test_fast_sweeps_are_the_same_however_they_run(tiny, recommender, tmp_path):
     [(FastNCF, NCF(**SMALL)), (FastSVD, SVD(n_factors=9, n_epochs=3)), (StackedNCF, NCF(**SMALL))],
 )
 def test_text_ids(engine, model):
-    f = planted_interactions()
-    f['user'] = [f'ü,{u}"' for u in f.user]
-    f['item'] = [f'項 {i}' for i in f['item']]
-    evaluator = Evaluator(chrono_split(load_interactions(f)), 3)
+    frame = planted_interactions()
+    frame['user'] = [f'ü,{u}"' for u in frame.user]
+    frame['item'] = [f'項 {i}' for i in frame['item']]
+    evaluator = Evaluator(chrono_split(load_interactions(frame)), 3)
     units = [Unit(users=('ü,5"',)), Unit(items=('項 7', '項 8'))]
-    for d, s in zip(
+    for fast, plain in zip(
         engine(model, evaluator, 0).delete(units),
         ReferenceEngine(model, evaluator, 0).delete(units),
     ):
-        assert d.without == {m: pytest.approx(v, abs=1e-10) for m, v in s.without.items()} != d.full
+        assert (
+            fast.without
+            == {m: pytest.approx(v, abs=1e-10) for m, v in plain.without.items()}
+            != fast.full
+        )
 
 
 def test_auto_takes_what_applies():
     tiny = chrono_split(load_interactions(planted_interactions()))
-    e, paper = Evaluator(tiny), Evaluator(tiny, candidates='test')
+    evaluator, paper = Evaluator(tiny), Evaluator(tiny, candidates='test')
 
     class Mine(NCF):
         pass
@@ -205,17 +215,17 @@ def test_auto_takes_what_applies():
     assert [
         find_engine(r, v)
         for r, v in (
-            (NCF(), e),
-            (SVD(), e),
+            (NCF(), evaluator),
+            (SVD(), evaluator),
             (SVD(), paper),
             (NCF(), paper),
-            (Popularity(), e),
-            (Mine(), e),
-            (NCF(device='cuda'), e),
+            (Popularity(), evaluator),
+            (Mine(), evaluator),
+            (NCF(device='cuda'), evaluator),
         )
     ] == [FastNCF, FastSVD, FastSVD, ReferenceEngine, ReferenceEngine, ReferenceEngine, StackedNCF]
     with pytest.raises(ValueError, match='does not know Popularity'):
-        find_engine(Popularity(), e, 'fast')
+        find_engine(Popularity(), evaluator, 'fast')
 
 
 @pytest.mark.parametrize('engine', [FastNCF, FastSVD, StackedNCF])

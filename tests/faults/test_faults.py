@@ -46,8 +46,8 @@ def run(split, recommender=None, **kw):
 @pytest.mark.slow
 def test_the_fault_table_has_zeros_where_it_must(tmp_path):
     run_experiment('faults', tmp_path, rounds=3, seed=3, ids=6, jobs=1, dask=False)
-    t = pd.read_csv(tmp_path / 'tables/faults.csv', index_col='fault')
-    assert (t[['lost', 'duplicated', 'changed']] == 0).all(axis=None)
+    table = pd.read_csv(tmp_path / 'tables/faults.csv', index_col='fault')
+    assert (table[['lost', 'duplicated', 'changed']] == 0).all(axis=None)
     made = json.loads((tmp_path / 'provenance/faults.json').read_text())
     assert (
         made['data_hash'] == load_interactions(planted_interactions()).hash
@@ -55,13 +55,13 @@ def test_the_fault_table_has_zeros_where_it_must(tmp_path):
         and not list((tmp_path / 'stores').iterdir())
     )
     assert (
-        len(t) >= 21
-        and (t.injected > 0).all()
-        and t.injected['all'] == t.injected.drop('all').sum() > 35
+        len(table) >= 21
+        and (table.injected > 0).all()
+        and table.injected['all'] == table.injected.drop('all').sum() > 35
     )
     assert (
-        t.said[[n for n in t.index if n.startswith('a store of')]].str.endswith('.').all()
-        and len(re.findall("'[0-9a-f]{64}'", t.said['a store of other data'])) == 2
+        table.said[[n for n in table.index if n.startswith('a store of')]].str.endswith('.').all()
+        and len(re.findall("'[0-9a-f]{64}'", table.said['a store of other data'])) == 2
     )  # whole messages
 
 
@@ -94,17 +94,17 @@ class Broken(Popularity):
 @pytest.mark.filterwarnings('ignore:invalid value')
 def test_a_failure_is_kept_shown_and_retried_on_request_alone(tiny, tmp_path):
     store = tmp_path / 's.db'
-    s = run(tiny, Broken(user_3=RuntimeError('singular'), user_5=np.inf), store=store)
-    f = s.failures().set_index(['unit', 'seed']).reason
+    sweep = run(tiny, Broken(user_3=RuntimeError('singular'), user_5=np.inf), store=store)
+    failures = sweep.failures().set_index(['unit', 'seed']).reason
     assert (
-        set(f.index) == {(u, n) for u in ('user 3', 'user 5') for n in (0, 1)}
-        and f['user 3', 0] == 'RuntimeError: singular'
-        and 'not a number' in f['user 5', 0]
+        set(failures.index) == {(u, n) for u in ('user 3', 'user 5') for n in (0, 1)}
+        and failures['user 3', 0] == 'RuntimeError: singular'
+        and 'not a number' in failures['user 5', 0]
     )
     assert (
-        '4 failed' in repr(s)
-        and 'singular' in repr(s)
-        and set(s.frame().unit) == {f'user {i}' for i in range(8)} - {'user 3', 'user 5'}
+        '4 failed' in repr(sweep)
+        and 'singular' in repr(sweep)
+        and set(sweep.frame().unit) == {f'user {i}' for i in range(8)} - {'user 3', 'user 5'}
     )
     assert len(run(tiny, Broken(), store=store).failures()) == 4  # healed, but nobody asked
     healed = run(tiny, Broken(), store=store, retry_failed=True)
@@ -123,13 +123,15 @@ def test_a_failure_is_kept_shown_and_retried_on_request_alone(tiny, tmp_path):
     ],
 )
 def test_where_the_full_model_fails_its_replicate_does(tiny, fault, said):
-    s = run(tiny, Broken(nothing=fault))
-    f = s.failures()
+    sweep = run(tiny, Broken(nothing=fault))
+    failures = sweep.failures()
     assert (
-        len(f) == 2 * 9
-        and not len(s.frame())
-        and f.reason.str.contains(said).all()
-        and f[f.unit != 'nothing'].reason.str.startswith('the full model failed: ').all()
+        len(failures) == 2 * 9
+        and not len(sweep.frame())
+        and failures.reason.str.contains(said).all()
+        and failures[failures.unit != 'nothing']
+        .reason.str.startswith('the full model failed: ')
+        .all()
     )
 
 
@@ -140,13 +142,13 @@ def test_random_groups_of_a_seed_fail_together(tiny):
                 raise RuntimeError('singular')
             return super().fit_without(train, unit, seed)
 
-    s = run(tiny, Moody(), units=RandomGroups(per_seed=8), ids=None, replicates=3)
+    sweep = run(tiny, Moody(), units=RandomGroups(per_seed=8), ids=None, replicates=3)
     assert (
-        set(s.failures().unit) == {f'users group {n}' for n in range(8)}
-        and set(s.failures().seed) == {1}
-        and len(s.store.done()) == 16
+        set(sweep.failures().unit) == {f'users group {n}' for n in range(8)}
+        and set(sweep.failures().seed) == {1}
+        and len(sweep.store.done()) == 16
     )
-    assert s.store.groups('ndcg', range(3)).seeds.tolist() == [0, 2]
+    assert sweep.store.groups('ndcg', range(3)).seeds.tolist() == [0, 2]
 
 
 def test_a_metric_that_is_undefined_in_the_data_is_no_failure(tiny):
@@ -157,16 +159,16 @@ def test_a_metric_that_is_undefined_in_the_data_is_no_failure(tiny):
 
 
 def test_done_stays_done_and_a_result_that_comes_out_differently_is_said(tiny, tmp_path, caplog):
-    s = run(tiny, store=tmp_path / 's.db').store
-    before = s.content_hash()
-    s.add(
+    store = run(tiny, store=tmp_path / 's.db').store
+    before = store.content_hash()
+    store.add(
         [
             Retraining('user 1', 0, {}, Status.FAILED, 'late'),
             Retraining('user 2', 0, {m: (1.0, 2.0) for m in METRICS}),
         ]
     )
     assert (
-        s.content_hash() == before
+        store.content_hash() == before
         and 'came out differently' in caplog.text
         and 'user 2' in caplog.text
         and 'user 1' not in caplog.text
@@ -273,9 +275,9 @@ def test_a_disk_that_is_really_full_or_read_only(tiny, small_disk, tmp_path):
 
 def test_whichever_page_is_damaged_the_store_is_rescued(tiny, tmp_path):
     path = tmp_path / 's.db'
-    s = run(tiny, units='users', store=path).store
-    whole, n, before = s.content_hash(), len(s.done()), path.read_bytes()
-    s.db.close()
+    store = run(tiny, units='users', store=path).store
+    whole, count, before = store.content_hash(), len(store.done()), path.read_bytes()
+    store.db.close()
     kept = []
     for page in range(len(before) // 4096):
         for hurt in (bytes(4096), b'\xff\x80' * 2048):
@@ -288,7 +290,7 @@ def test_whichever_page_is_damaged_the_store_is_rescued(tiny, tmp_path):
             kept.append(len(rescued.done()))
             rescued.db.close()
             assert run(tiny, store=new).store.content_hash() == whole
-    assert kept[0] == kept[1] == n and np.mean(kept) > 0.6 * n
+    assert kept[0] == kept[1] == count and np.mean(kept) > 0.6 * count
 
 
 @pytest.mark.parametrize(

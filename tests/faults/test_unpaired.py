@@ -61,12 +61,12 @@ def small(model):
     )  # whose actions by lot differ in every metric
 
 
-def both(x):
-    return [repr(x), x._repr_html_()]
+def both(made):
+    return [repr(made), made._repr_html_()]
 
 
-def drawn(m):
-    said = m.plot().get_title('left').replace('\n', ' ')
+def drawn(measured):
+    said = measured.plot().get_title('left').replace('\n', ' ')
     plt.close('all')
     return said
 
@@ -89,8 +89,8 @@ SAYS = {  # each: (model, split) -> texts; True: in the whole phrase
     ),
     'table of actions, and its page': (
         lambda m, s: [
-            (t := actions_table([(measured(m, s), 'ndcg', 'everyone')])).to_string(),
-            action_page('developers', t, ranked(Popularity(), s)),
+            (table := actions_table([(measured(m, s), 'ndcg', 'everyone')])).to_string(),
+            action_page('developers', table, ranked(Popularity(), s)),
         ],
         False,
     ),
@@ -101,12 +101,12 @@ SAYS = {  # each: (model, split) -> texts; True: in the whole phrase
     'plan': (
         lambda m, s: [
             *both(
-                p := plan(
+                planned := plan(
                     ranked(m, s), ranked(m, s, RandomGroups(per_seed=16)), reliability=0.8, jobs=1
                 )
             ),
-            p.asked,
-            *p.table.index,
+            planned.asked,
+            *planned.table.index,
         ],
         False,
     ),

@@ -34,14 +34,14 @@ def test_each_column_is_a_ridge_regression_on_the_others(l2):
     the penalty as extra rows.
     """
     x, frame = rows(0)
-    b = EASE(l2=l2).fit(frame).b_
+    weights = EASE(l2=l2).fit(frame).b_
     for j in range(x.shape[1]):
         others = np.delete(np.arange(x.shape[1]), j)
-        a = np.vstack([x[:, others], np.sqrt(l2) * np.eye(len(others))])
+        stacked = np.vstack([x[:, others], np.sqrt(l2) * np.eye(len(others))])
         y = np.concatenate([x[:, j], np.zeros(len(others))])
         assert (
-            np.abs(np.linalg.lstsq(a, y, rcond=None)[0] - b[others, j]).max() < 1e-12
-            and b[j, j] == 0
+            np.abs(np.linalg.lstsq(stacked, y, rcond=None)[0] - weights[others, j]).max() < 1e-12
+            and weights[j, j] == 0
         )
 
 
@@ -128,18 +128,18 @@ def test_groups_are_the_closed_form_where_users_act_alike(tiny):
     moves = (~design.deleted(np.bincount(eight.codes(eight.train)[0]), 0)) @ truth
     value = np.where(stay, level + moves[:, None], 0)
     with sweep.store.transaction():
-        for s in range(3):
-            for n in np.flatnonzero(stay.any(1)):
+        for seed in range(3):
+            for group in np.flatnonzero(stay.any(1)):
                 sweep.store.db.execute(
                     (
                         'UPDATE measures SET without = ? WHERE unit = ? AND seed = ? AND '
                         "metric = 'ndcg'"
                     ),
-                    (float(value[n].sum() / stay[n].sum()), f'users group {n}', s),
+                    (float(value[group].sum() / stay[group].sum()), f'users group {group}', seed),
                 )
             sweep.store.db.execute(
                 "UPDATE own SET total = ? WHERE seed = ? AND metric = 'ndcg'",
-                (value.sum(0).astype('<f8').tobytes(), s),
+                (value.sum(0).astype('<f8').tobytes(), seed),
             )
     assert (
         np.abs(group_influence(sweep, 'ndcg') - truth[:, None]).max() < 0.01 * np.abs(truth).max()

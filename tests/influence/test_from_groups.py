@@ -35,28 +35,30 @@ def by_definition(values, stay, blocks):
     """
     seeds, groups, users = values.shape
 
-    def response(v):  # mean over those who stayed, of each less their own mean over the seed
+    def response(values):  # mean over those who stayed, of each less their own mean over the seed
         own = [
-            np.mean([v[r, u] for r in range(groups) if judged[r, u]]) if judged[:, u].any() else 0
+            np.mean([values[r, u] for r in range(groups) if judged[r, u]])
+            if judged[:, u].any()
+            else 0
             for u in range(users)
         ]
         return np.array(
             [
-                np.mean([v[r, u] - own[u] for u in range(users) if judged[r, u]])
+                np.mean([values[r, u] - own[u] for u in range(users) if judged[r, u]])
                 for r in range(groups)
             ]
         )
 
     def solve(known):
         top, bottom, spread = np.zeros((seeds, users)), np.zeros((seeds, users)), np.zeros(seeds)
-        for s in range(seeds):
-            y = ys[s] - sum(effects[s][v] * known[v, s % blocks] for v in range(users))
-            spread[s] = np.var(y)
-            for v in range(users):
-                for r in range(groups):
-                    x = stay[s, r, v] - np.mean(stay[s, :, v])
-                    top[s, v] += x * y[r]
-                    bottom[s, v] += x * effects[s][v][r]
+        for seed in range(seeds):
+            y = ys[seed] - sum(effects[seed][v] * known[v, seed % blocks] for v in range(users))
+            spread[seed] = np.var(y)
+            for user in range(users):
+                for group in range(groups):
+                    x = stay[seed, group, user] - np.mean(stay[seed, :, user])
+                    top[seed, user] += x * y[group]
+                    bottom[seed, user] += x * effects[seed][user][group]
         w = 1 / (8 * np.median(spread) + groups * spread)
         return np.array(
             [
@@ -72,20 +74,20 @@ def by_definition(values, stay, blocks):
         )
 
     ys, effects = [], []
-    for s in range(seeds):
-        judged = np.isfinite(values[s])
-        ys.append(response(values[s]))
+    for seed in range(seeds):
+        judged = np.isfinite(values[seed])
+        ys.append(response(values[seed]))
         effects.append(
-            [response(np.repeat(1.0 * stay[s, :, [v]].T, users, 1)) for v in range(users)]
+            [response(np.repeat(1.0 * stay[seed, :, [v]].T, users, 1)) for v in range(users)]
         )  # user v moves everybody by one
     top, bottom = solve(np.zeros((users, blocks)))
     known = np.zeros((users, blocks))
-    for b in range(blocks):
-        rest = [c for c in range(blocks) if c != b]
-        e = top[:, rest].sum(1) / bottom[:, rest].sum(1)
-        known[:, b] = e.mean() + max(0, reliability((top / bottom)[:, rest]).estimate) * (
-            e - e.mean()
-        )
+    for block in range(blocks):
+        rest = [c for c in range(blocks) if c != block]
+        estimates = top[:, rest].sum(1) / bottom[:, rest].sum(1)
+        known[:, block] = estimates.mean() + max(
+            0, reliability((top / bottom)[:, rest]).estimate
+        ) * (estimates - estimates.mean())
     top, bottom = solve(known)
     return known + top / bottom
 
@@ -101,16 +103,16 @@ def test_definition():
     )
     stay = ~np.stack([design.deleted(ACTIVITY, s) for s in range(8)])
     values = np.full((*stay.shape, len(RANKING)), np.nan)
-    for s in range(8):
-        for r in range(8):
-            without = Unit(users=tuple(TINY.users[~stay[s, r]].tolist()))
-            values[s, r] = judge(
-                model.fresh().fit_without(TINY.train, without, s), without
+    for seed in range(8):
+        for group in range(8):
+            without = Unit(users=tuple(TINY.users[~stay[seed, group]].tolist()))
+            values[seed, group] = judge(
+                model.fresh().fit_without(TINY.train, without, seed), without
             ).per_user
-    for m in ('ndcg', 'map'):
+    for metric in ('ndcg', 'map'):
         assert np.allclose(
-            group_influence(sweep, m, blocks=4),
-            by_definition(values[..., RANKING.index(m)], stay, 4),
+            group_influence(sweep, metric, blocks=4),
+            by_definition(values[..., RANKING.index(metric)], stay, 4),
             rtol=0,
             atol=1e-12,
         )
@@ -125,21 +127,21 @@ def planted(seeds, first, influence, design, noise=0.02):
     kept = Store(None, Experiment.of(NCF(), evaluator, 'reference', design))
     kept.add_units(describe_units(TINY, single_units(TINY, 'users', TINY.users.tolist())))
     levels = np.random.default_rng(0).normal(0.3, 0.2, USERS)
-    for s in range(first, first + seeds):
-        rng = np.random.default_rng(s)
-        stay = ~design.deleted(ACTIVITY, s)
+    for seed in range(first, first + seeds):
+        rng = np.random.default_rng(seed)
+        stay = ~design.deleted(ACTIVITY, seed)
         scale = noise * np.exp(rng.normal(0, 0.5))
-        m = (
+        values = (
             levels
             + rng.normal(0, 0.05, USERS)
             + (stay @ influence + rng.normal(0, scale, len(stay)))[:, None]
             + rng.normal(0, 0.03, stay.shape)
         )
         results = [
-            Retraining(design.key_of(r), s, {'ndcg': (None, m[r, stay[r]].mean())})
+            Retraining(design.key_of(r), seed, {'ndcg': (None, values[r, stay[r]].mean())})
             for r in range(len(stay))
         ]
-        totals = UserTotals(s, 'ndcg', np.where(stay, m, 0).sum(0), stay.sum(0))
+        totals = UserTotals(seed, 'ndcg', np.where(stay, values, 0).sum(0), stay.sum(0))
         kept.add(results, [totals])
     return kept
 
@@ -155,9 +157,9 @@ def test_planted_influence_is_found_without_bias_and_intervals_cover():
     truth = np.random.default_rng(1).normal(0, 0.004, USERS)
     hits, found = [], []
     for n in range(12):
-        f = summarise(ndcg_of(planted(32, 1000 * n, truth, RandomGroups(per_seed=16))))
-        hits.append((f.low < truth) & (truth < f.high))
-        found.append(f.estimate)
+        table = summarise(ndcg_of(planted(32, 1000 * n, truth, RandomGroups(per_seed=16))))
+        hits.append((table.low < truth) & (truth < table.high))
+        found.append(table.estimate)
     slope = np.polyfit(truth, np.mean(found, 0), 1)[0]
     assert abs(slope - 1) < 0.05 and abs(np.mean(found, 0) - truth).mean() < 0.4 * np.std(truth)
     assert 0.92 < np.mean(hits) < 0.98

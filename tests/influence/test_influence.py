@@ -63,20 +63,20 @@ def test_reliability_intervals_cover(noise):
     inside = 0
     planted = 1 / (1 + noise**2 / 5)
     for _ in range(1500):
-        r = reliability(rng.normal(0, 1, (60, 1)) + rng.normal(0, noise, (60, 5)))
-        inside += r.low <= planted <= r.high
+        found = reliability(rng.normal(0, 1, (60, 1)) + rng.normal(0, noise, (60, 5)))
+        inside += found.low <= planted <= found.high
     assert 0.93 <= inside / 1500 <= 0.97
 
 
 def test_spearman_and_brown():
-    r = reliability(
+    found = reliability(
         np.random.default_rng(4).normal(0, 1, (5000, 1))
         + np.random.default_rng(5).normal(0, 2, (5000, 4))
     )
     assert (
-        r.project(4) == pytest.approx(r.estimate)
-        and r.project(8) == pytest.approx(1 / (1 + 4 / 8), abs=0.03)
-        and r.project(r.needed(0.8)) == pytest.approx(0.8)
+        found.project(4) == pytest.approx(found.estimate)
+        and found.project(8) == pytest.approx(1 / (1 + 4 / 8), abs=0.03)
+        and found.project(found.needed(0.8)) == pytest.approx(0.8)
     )
 
 
@@ -86,19 +86,19 @@ def test_reliability_of_nothing_is_nan(table):
 
 
 def test_a_model_without_noise_is_perfectly_reliable(tiny):
-    i = deletion_sweep(Popularity(), tiny, replicates=3, k=3, jobs=1, progress=False).influence(
-        'map'
-    )
-    assert i.reliability.estimate == 1 and 'would come out again' in i.caution
+    influence = deletion_sweep(
+        Popularity(), tiny, replicates=3, k=3, jobs=1, progress=False
+    ).influence('map')
+    assert influence.reliability.estimate == 1 and 'would come out again' in influence.caution
 
 
 # ---- intervals, discoveries, shrinkage
 def test_intervals_cover_and_q_values_hold_back():
     rng = np.random.default_rng(6)
     truth = np.where(np.arange(4000) % 4 == 0, rng.normal(0, 3, 4000), 0)
-    s = summarise(truth[:, None] + rng.normal(0, 1, (4000, 4)))
-    assert 0.93 <= ((s.low <= truth) & (truth <= s.high)).mean() <= 0.97
-    found = s.q < 0.05
+    summary = summarise(truth[:, None] + rng.normal(0, 1, (4000, 4)))
+    assert 0.93 <= ((summary.low <= truth) & (truth <= summary.high)).mean() <= 0.97
+    found = summary.q < 0.05
     assert found.sum() > 100 and (truth[found] == 0).mean() <= 0.06
 
 
@@ -111,9 +111,9 @@ def test_nothing_is_found_where_nothing_is():
 def test_shrunk_estimates_predict_better_than_raw_ones():
     rng = np.random.default_rng(8)
     truth = rng.normal(0, 1, 800)
-    s = summarise(truth[:, None] + rng.normal(0, 3, (800, 4)))
-    assert ((s.shrunk - truth) ** 2).mean() < 0.7 * ((s.estimate - truth) ** 2).mean()
-    assert np.polyfit(s.shrunk, truth, 1)[0] == pytest.approx(
+    summary = summarise(truth[:, None] + rng.normal(0, 3, (800, 4)))
+    assert ((summary.shrunk - truth) ** 2).mean() < 0.7 * ((summary.estimate - truth) ** 2).mean()
+    assert np.polyfit(summary.shrunk, truth, 1)[0] == pytest.approx(
         1, abs=0.15
     )  # what a new experiment would find, on average
 
@@ -131,13 +131,13 @@ def test_caution_says_what_the_reliability_allows(tiny):
     sweep = deletion_sweep(
         NCF(n_epochs=2, batch_size=32), tiny, replicates=3, k=3, jobs=1, progress=False
     )
-    i = sweep.influence('map')
+    influence = sweep.influence('map')
     rng = np.random.default_rng(9)
     index = sweep.influence('map').frame.index
 
     def said(strength):
         table = strength * rng.normal(0, 1, (len(index), 1)) + rng.normal(0, 1, (len(index), 12))
-        return of_table(i, pd.DataFrame(table, index)).caution
+        return of_table(influence, pd.DataFrame(table, index)).caution
 
     assert (
         'would come out again' in said(3)
@@ -169,32 +169,32 @@ def test_random_groups_estimate_the_banzhaf_value(small):
             ).per_user
     at = {u: n for n, u in enumerate(users)}
     exact = {}
-    for j in users:
+    for user in users:
         out = []
         for gone in score:
-            if j in gone or frozenset(gone | {j}) not in score:
+            if user in gone or frozenset(gone | {user}) not in score:
                 continue
-            others = [at[u] for u in judged - gone - {j}]
+            others = [at[u] for u in judged - gone - {user}]
             if others:
-                out.append(np.mean(score[gone][others, 2] - score[gone | {j}][others, 2]))
-        exact[j] = np.mean(out)
+                out.append(np.mean(score[gone][others, 2] - score[gone | {user}][others, 2]))
+        exact[user] = np.mean(out)
     sweep = deletion_sweep(
         Popularity(), small, RandomGroups(0.5, 64), replicates=200, k=3, jobs=1, progress=False
     )
-    i = sweep.influence('ndcg').frame.set_index('id')
-    z = (i.estimate[users] - pd.Series(exact)) / i.se[users]
+    frame = sweep.influence('ndcg').frame.set_index('id')
+    z = (frame.estimate[users] - pd.Series(exact)) / frame.se[users]
     assert (
-        np.corrcoef(i.estimate[users], pd.Series(exact))[0, 1] > 0.9 and (z.abs() < 8).all()
+        np.corrcoef(frame.estimate[users], pd.Series(exact))[0, 1] > 0.9 and (z.abs() < 8).all()
     )  # small groups: the weights of the others differ a little
 
 
 def test_who_is_deleted_is_known_without_being_stored(small):
     activity = small.train.user.value_counts().sort_index().to_numpy()
-    d = RandomGroups(0.3, 500).deleted(activity, 4)
+    gone = RandomGroups(0.3, 500).deleted(activity, 4)
     assert (
-        abs(d.mean() - 0.7) < 0.03
-        and np.array_equal(d, RandomGroups(0.3, 500).deleted(activity, 4))
-        and not np.array_equal(d, RandomGroups(0.3, 500).deleted(activity, 5))
+        abs(gone.mean() - 0.7) < 0.03
+        and np.array_equal(gone, RandomGroups(0.3, 500).deleted(activity, 4))
+        and not np.array_equal(gone, RandomGroups(0.3, 500).deleted(activity, 5))
     )
     assert [set(u.users) for u in RandomGroups(0.3, 8).units(small, 4)] == [
         set(small.users[g]) for g in RandomGroups(0.3, 8).deleted(activity, 4)
@@ -330,14 +330,14 @@ def test_results_of_two_runs_add_up(tiny):
         ).influence('ndcg')
 
     for units in ('users', RandomGroups(0.5, 16)):
-        a, b, whole = run(units, 0, 2), run(units, 2, 4), run(units, 0, 6)
+        first, second, whole = run(units, 0, 2), run(units, 2, 4), run(units, 0, 6)
         assert (
-            (a + b).frame.equals(whole.frame)
-            and (a + b).seeds == whole.seeds == list(range(6))
-            and (a + b).reliability == whole.reliability
+            (first + second).frame.equals(whole.frame)
+            and (first + second).seeds == whole.seeds == list(range(6))
+            and (first + second).reliability == whole.reliability
         )
         with pytest.raises(ValueError, match='seed 1 is in both'):
-            a + run(units, 1, 2)
+            first + run(units, 1, 2)
     with pytest.raises(ValueError, match='design'):
         run('users', 0, 2) + run(RandomGroups(0.5, 16), 2, 2)
     with pytest.raises(ValueError, match='do not add up'):
@@ -374,14 +374,14 @@ def test_overlap_is_what_two_halves_share():
     assert top_overlap(table, 10) > 0.9 and top_overlap(table, 10, best=False) > 0.9
     _, noise = planted(0)
     assert top_overlap(noise, 10) < 0.2
-    a, b = noise[:, [0]], noise[:, [1]]
+    first, second = noise[:, [0]], noise[:, [1]]
 
-    def top(x):
-        return set(np.argsort(-x[:, 0])[:20])
+    def top(scores):
+        return set(np.argsort(-scores[:, 0])[:20])
 
-    assert top_overlap(noise[:, :2], 20, splits=5) == len(top(a) & top(b)) / 20 and np.isnan(
-        top_overlap(a)
-    )
+    assert top_overlap(noise[:, :2], 20, splits=5) == len(
+        top(first) & top(second)
+    ) / 20 and np.isnan(top_overlap(first))
 
 
 @pytest.mark.slow
@@ -395,8 +395,14 @@ def test_the_placebo_band_holds_what_has_no_influence(tiny):
         def fit_without(self, train, unit, seed):
             return super().fit_without(train, Unit(), seed + 1000 * sum(1 + u for u in unit.users))
 
-    i = deletion_sweep(
+    influence = deletion_sweep(
         Deaf(n_epochs=2, batch_size=32), tiny, replicates=12, k=3, jobs=1, progress=False
     ).influence('ndcg', 'training')
-    inside = (i.table.sub(i.table.mean(), axis=1).mean(1).abs() <= i.placebo).mean()
-    assert inside >= 0.9 and i.reliability.low <= 0 and 'cannot be told from noise' in i.caution
+    inside = (
+        influence.table.sub(influence.table.mean(), axis=1).mean(1).abs() <= influence.placebo
+    ).mean()
+    assert (
+        inside >= 0.9
+        and influence.reliability.low <= 0
+        and 'cannot be told from noise' in influence.caution
+    )

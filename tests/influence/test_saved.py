@@ -23,7 +23,7 @@ def made(tiny):
 
 @pytest.mark.parametrize('metric', ['map', 'mae', 'rmse'])
 def test_what_was_saved_comes_back(made, metric, tmp_path, tiny):
-    i = made[metric]
+    influence = made[metric]
     again = load_results(
         save_results(made.values(), tmp_path / 'x.parquet', 'make x'), metric, tiny.interactions
     )
@@ -40,43 +40,45 @@ def test_what_was_saved_comes_back(made, metric, tmp_path, tiny):
         'n_train',
         'mean_rating',
     ]
-    scale = i.frame.estimate.abs().max()
-    for c in columns:
+    scale = influence.frame.estimate.abs().max()
+    for column in columns:
         np.testing.assert_allclose(
-            again.frame[c],
-            i.frame.loc[again.frame.index, c].astype(float),
+            again.frame[column],
+            influence.frame.loc[again.frame.index, column].astype(float),
             rtol=1e-4,
             atol=1e-6 * scale,
-            err_msg=c,
+            err_msg=column,
         )
     assert (
-        again.caution == i.caution
-        and again.reliability == i.reliability
-        and again.seeds == i.seeds
-        and again.experiment == i.experiment
-        and again.placebo == i.placebo
+        again.caution == influence.caution
+        and again.reliability == influence.reliability
+        and again.seeds == influence.seeds
+        and again.experiment == influence.experiment
+        and again.placebo == influence.placebo
     )
-    a, b = again.without_mechanical, i.without_mechanical
+    later, before = again.without_mechanical, influence.without_mechanical
     np.testing.assert_allclose(
-        a.frame.se, b.frame.se.loc[a.frame.index], rtol=1e-4, atol=1e-6 * scale
+        later.frame.se, before.frame.se.loc[later.frame.index], rtol=1e-4, atol=1e-6 * scale
     )
     assert (
-        a.caution == b.caution and a.estimand == b.estimand and again.agreement() == i.agreement()
+        later.caution == before.caution
+        and later.estimand == before.estimand
+        and again.agreement() == influence.agreement()
     )
     if metric != 'map':
         assert (
-            again.ranks()['rank'].sort_index() == i.ranks()['rank'].sort_index()
+            again.ranks()['rank'].sort_index() == influence.ranks()['rank'].sort_index()
         ).all()  # single precision ties what is equal to eight digits, as MAP on few items is
-    assert again.plot(3).get_title() == i.plot(3).get_title()
+    assert again.plot(3).get_title() == influence.plot(3).get_title()
 
 
 def test_what_was_not_saved_is_refused(made, tmp_path, tiny):
     path = save_results(made.values(), tmp_path / 'x.parquet', 'make x')
-    i = load_results(path, 'map')
+    influence = load_results(path, 'map')
     with pytest.raises(ValueError, match='make x'):
-        i.overlap(3)
+        influence.overlap(3)
     with pytest.raises(ValueError, match='make x'):
-        i + i
+        influence + influence
     with pytest.raises(ValueError, match='there are'):
         load_results(path, 'novelty')
     from dataclasses import replace
@@ -87,4 +89,4 @@ def test_what_was_not_saved_is_refused(made, tmp_path, tiny):
     pd.DataFrame({'a': [1]}).to_parquet(tmp_path / 'y.parquet')
     with pytest.raises(ValueError, match='was not written by'):
         load_results(tmp_path / 'y.parquet')
-    assert i.frame.label.tolist() == i.frame.index.tolist()  # no data, no names
+    assert influence.frame.label.tolist() == influence.frame.index.tolist()  # no data, no names

@@ -122,17 +122,17 @@ def test_every_number_of_factors_is_scikit_surprise(n_factors, biased, tiny):
         assert np.abs(ours - theirs).max() < 1e-12
 
 
-def plain_sgd(u, i, r, pu, qi, mu, s):
+def plain_sgd(u, i, r, pu, qi, mu, settings):
     pu, qi, bu, bi = pu.copy(), qi.copy(), np.zeros(len(pu)), np.zeros(len(qi))
-    for _ in range(s.n_epochs):
-        for a, b, x in zip(u, i, r):
-            e = x - (mu + bu[a] + bi[b] + pu[a] @ qi[b])
-            if s.biased:
-                bu[a] += s.lr_bu * (e - s.reg_bu * bu[a])
-                bi[b] += s.lr_bi * (e - s.reg_bi * bi[b])
-            pu[a], qi[b] = (
-                pu[a] + s.lr_pu * (e * qi[b] - s.reg_pu * pu[a]),
-                qi[b] + s.lr_qi * (e * pu[a] - s.reg_qi * qi[b]),
+    for _ in range(settings.n_epochs):
+        for user, item, rating in zip(u, i, r):
+            error = rating - (mu + bu[user] + bi[item] + pu[user] @ qi[item])
+            if settings.biased:
+                bu[user] += settings.lr_bu * (error - settings.reg_bu * bu[user])
+                bi[item] += settings.lr_bi * (error - settings.reg_bi * bi[item])
+            pu[user], qi[item] = (
+                pu[user] + settings.lr_pu * (error * qi[item] - settings.reg_pu * pu[user]),
+                qi[item] + settings.lr_qi * (error * pu[user] - settings.reg_qi * qi[item]),
             )
     return pu, qi, bu, bi
 

@@ -39,8 +39,8 @@ def by_peer(split, scores, k, candidates):
             .drop(columns='seen')
         )
 
-    def rank(f):
-        return f(split.test, long, k=k, **kw)
+    def rank(frame):
+        return frame(split.test, long, k=k, **kw)
 
     both = dict(rating_true=split.test, rating_pred=scored[['user', 'item', 'prediction']])
     return {
@@ -111,8 +111,11 @@ def test_without_is_evaluating_on_the_reduced_split(unit, candidates):
 
 def test_blocks_of_users_make_no_difference():
     split, scores = random_problem(6)
-    e = Evaluator(split)
-    whole, parts = e.rank(Table(split, scores)), e.rank(Table(split, scores), block=7)
+    evaluator = Evaluator(split)
+    whole, parts = (
+        evaluator.rank(Table(split, scores)),
+        evaluator.rank(Table(split, scores), block=7),
+    )
     assert np.array_equal(whole.top, parts.top) and np.array_equal(whole.predicted, parts.predicted)
 
 
@@ -158,10 +161,10 @@ def test_ratings_that_are_equal_after_a_deletion():
     rows = planted_interactions()
     varied = np.where(rows.user == 3, rows.rating / 10, 0.7)
     split = random_split(load_interactions(rows.assign(rating=varied)))
-    f = deletion_sweep(ItemMean(), split, ids=[3, 4], replicates=2, jobs=1, progress=False).frame()
-    f = f[f.metric == 'explained_variance'].set_index('unit')
-    assert f.influence.loc['user 3'].isna().all() and f.full.notna().all()
-    assert (f.influence.loc['user 4'].abs() < 1).all()
+    sweep = deletion_sweep(ItemMean(), split, ids=[3, 4], replicates=2, jobs=1, progress=False)
+    table = sweep.frame().query("metric == 'explained_variance'").set_index('unit')
+    assert table.influence.loc['user 3'].isna().all() and table.full.notna().all()
+    assert (table.influence.loc['user 4'].abs() < 1).all()
 
 
 def test_a_metric_that_changes_what_it_is_given_hurts_nobody(tiny):

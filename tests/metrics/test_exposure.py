@@ -42,8 +42,10 @@ def slowly(split, scores, k, candidates, unit=Unit()):
     shown = [sum(i in l for l in lists.values()) for i in items]
     n, total = len(items), sum(shown)
 
-    def over(f):
-        return [sum(map(f, lists[u])) / len(lists[u]) for u in users if u in tested and lists[u]]
+    def over(function):
+        return [
+            sum(map(function, lists[u])) / len(lists[u]) for u in users if u in tested and lists[u]
+        ]
 
     return {
         'coverage': sum(s > 0 for s in shown) / n,
@@ -96,16 +98,18 @@ def test_coverage_and_novelty_equal_the_peer(ml_chrono):
 def test_gini_at_its_ends():
     split, _ = random_problem(4)
     judge = Evaluator(split, 1, metrics=['gini', 'coverage'])
-    n, m = judge.n_users, judge.n_items
+    n_users, n_items = judge.n_users, judge.n_items
     none = np.zeros(len(split.test))
-    assert judge(Ranked(np.zeros((n, 1), np.int32), none))['gini'] == pytest.approx(
-        (m - 1) / m
+    assert judge(Ranked(np.zeros((n_users, 1), np.int32), none))['gini'] == pytest.approx(
+        (n_items - 1) / n_items
     )  # everybody the same item
-    even = np.resize(np.arange(m, dtype=np.int32), (n, 1))
-    share = np.bincount(even.ravel(), minlength=m)
-    assert judge(Ranked(even, none))['gini'] == pytest.approx(1 - n / m)  # n of m items, once each
-    assert share.max() == 1 and judge(Ranked(even, none))['coverage'] == n / m
-    nobody = judge(Ranked(np.full((n, 1), -1, np.int32), none))
+    even = np.resize(np.arange(n_items, dtype=np.int32), (n_users, 1))
+    share = np.bincount(even.ravel(), minlength=n_items)
+    assert judge(Ranked(even, none))['gini'] == pytest.approx(
+        1 - n_users / n_items
+    )  # each user another item, once each
+    assert share.max() == 1 and judge(Ranked(even, none))['coverage'] == n_users / n_items
+    nobody = judge(Ranked(np.full((n_users, 1), -1, np.int32), none))
     assert nobody['coverage'] == 0 and math.isnan(nobody['gini'])
 
 

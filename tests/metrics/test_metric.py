@@ -21,12 +21,12 @@ from recinfluence.sweep.run import deletion_sweep
 from recinfluence.sweep.store import Store, StoreError
 
 
-def recall(r):
-    return r.hit.sum(1) / np.maximum(r.relevant, 1)
+def recall(results):
+    return results.hit.sum(1) / np.maximum(results.relevant, 1)
 
 
-def mae(r):
-    return np.abs(r.rating - r.predicted).mean()
+def mae(results):
+    return np.abs(results.rating - results.predicted).mean()
 
 
 AGAIN = [
@@ -59,16 +59,16 @@ def test_a_copy_of_a_built_in_metric_has_its_influence(tiny, engine):
         for own, built_in in [('own_recall', 'recall')] + (
             [] if 'ids' not in units else [('own_mae', 'mae')]
         ):
-            a, b = sweep.influence(own), sweep.influence(built_in)
+            copied, original = sweep.influence(own), sweep.influence(built_in)
             columns = ['estimate', 'se', 'q', 'mechanical', 'training']
             assert (
                 np.allclose(
-                    a.frame.loc[b.frame.index, columns],
-                    b.frame[columns],
+                    copied.frame.loc[original.frame.index, columns],
+                    original.frame[columns],
                     atol=1e-12,
                     equal_nan=True,
                 )
-                and a.frame.estimate.abs().max() > 0
+                and copied.frame.estimate.abs().max() > 0
             )
     assert np.allclose(
         group_influence(sweep, 'own_recall'), group_influence(sweep, 'recall'), atol=1e-12
@@ -92,23 +92,23 @@ def test_mechanical_part_by_hand(tiny):
         bool(set(t[:2].tolist()) & tests[u]) for u, t in zip(tiny.users.tolist(), top)
     ]  # everybody has test rows here
     for user in (2, 17):
-        d = replicate.delete(Unit(users=(int(tiny.users[user]),)))
+        deletion = replicate.delete(Unit(users=(int(tiny.users[user]),)))
         rest = np.delete(np.arange(len(top)), user)
-        assert d.mechanical('hit_rate') == pytest.approx(
+        assert deletion.mechanical('hit_rate') == pytest.approx(
             np.mean(hits) - np.mean(np.delete(hits, user)), abs=1e-15
         )
-        assert d.mechanical('coverage') == pytest.approx(
+        assert deletion.mechanical('coverage') == pytest.approx(
             (len(np.unique(top[:, :2])) - len(np.unique(top[rest, :2]))) / len(tiny.items),
             abs=1e-15,
         )
-        assert d.mechanical('hit_rate') + d.training('hit_rate') == pytest.approx(
-            d.influence('hit_rate'), abs=1e-15
+        assert deletion.mechanical('hit_rate') + deletion.training('hit_rate') == pytest.approx(
+            deletion.influence('hit_rate'), abs=1e-15
         )
     item = int(np.bincount(top[:, 0]).argmax())
-    d = replicate.delete(Unit(items=(int(tiny.items[item]),)))
+    deletion = replicate.delete(Unit(items=(int(tiny.items[item]),)))
     without = np.stack([t[t != item][:2] for t in top])
     judged = [bool(tests[u] - {item}) for u in tiny.users.tolist()]
-    assert d.mechanical('popularity') == pytest.approx(
+    assert deletion.mechanical('popularity') == pytest.approx(
         -(rows[top[:, :2]].mean() - rows[without][judged].mean())
     )  # lower is better
 
@@ -137,9 +137,9 @@ def test_the_eight_stay_as_they_are_and_processes_agree(tiny):
         run(jobs=1, metrics=[*EXPOSURE, *AGAIN]),
         run(jobs=2, metrics=[*EXPOSURE, *AGAIN]),
     )
-    f = more.frame()
+    frame = more.frame()
     assert (
-        plain.frame().equals(f[f.metric.isin(METRICS)].reset_index(drop=True))
+        plain.frame().equals(frame[frame.metric.isin(METRICS)].reset_index(drop=True))
         and 'metrics' not in plain.experiment.to_dict()
     )
     assert (
@@ -202,10 +202,10 @@ def test_wrong_metrics_are_refused(tiny, metrics, words):
 def test_users_a_metric_passes_over_do_not_count(tiny):
     odd = Metric('odd', 'Odd', +1, True, lambda r: np.where(r.users % 2, r.hit.any(1), np.nan))
     judge = Evaluator(tiny, 3, metrics=[odd])
-    e = judge(Popularity().fit(tiny.train))
-    own = e.per_user[:, judge.ranking.index('odd')]
-    precision = e.per_user[:, RANKING.index('precision')]
-    assert np.isnan(own[::2]).all() and e['odd'] == (precision[1::2] > 0).mean()
+    evaluation = judge(Popularity().fit(tiny.train))
+    own = evaluation.per_user[:, judge.ranking.index('odd')]
+    precision = evaluation.per_user[:, RANKING.index('precision')]
+    assert np.isnan(own[::2]).all() and evaluation['odd'] == (precision[1::2] > 0).mean()
 
 
 def test_groups_are_validated_by_a_metric_of_ones_own(tiny):
@@ -213,7 +213,7 @@ def test_groups_are_validated_by_a_metric_of_ones_own(tiny):
     ranked = deletion_sweep(
         Popularity(), tiny, 'users', replicates=2, k=3, metrics=AGAIN, jobs=1, progress=False
     ).influence('own_recall')
-    v = validate(
+    validation = validate(
         Popularity(),
         tiny,
         ranked,
@@ -226,8 +226,8 @@ def test_groups_are_validated_by_a_metric_of_ones_own(tiny):
         progress=False,
     )
     assert (
-        np.allclose(v.table(), v.table('recall'), atol=1e-12)
-        and 'Own recall' in repr(v)
-        and 'Own recall' in v.conclusion()
+        np.allclose(validation.table(), validation.table('recall'), atol=1e-12)
+        and 'Own recall' in repr(validation)
+        and 'Own recall' in validation.conclusion()
     )
     assert 'Own recall' in repr(plan(ranked, reliability=0.8))

@@ -27,20 +27,22 @@ def test_sees_model_agrees_with_brute_force(k, candidates):
     ]
     for train, test in worlds:
 
-        def f(rows):
+        def frame(rows):
             return pd.DataFrame(
                 [(u, i, float(2 + (u + i) % 3), 0) for u, i in rows],
                 columns=['user', 'item', 'rating', 'timestamp'],
             )
 
-        split = make_split(f(train), f(test), load_interactions(f(train + test)))
-        e = Evaluator(split, k, candidates)
+        split = make_split(frame(train), frame(test), load_interactions(frame(train + test)))
+        evaluator = Evaluator(split, k, candidates)
         values = [
-            e(Table(split, np.tile(np.array(p, float), (2, 1)))).metrics
+            evaluator(Table(split, np.tile(np.array(p, float), (2, 1)))).metrics
             for p in itertools.permutations(range(4))
         ]
-        for m in RANKING:
-            assert e.sees_model[m] == (len({round(v[m], 12) for v in values}) > 1), (m, train, test)
+        for metric in RANKING:
+            assert evaluator.sees_model[metric] == (
+                len({round(v[metric], 12) for v in values}) > 1
+            ), (metric, train, test)
 
 
 def test_a_metric_that_cannot_see_the_model_is_found_out(tiny):

@@ -24,14 +24,14 @@ class Spoilt(Popularity):
         return None if self.how == 'self' else self
 
     def score(self, users, items):
-        s = super().score(users, items)
+        scores = super().score(users, items)
         if self.how == 'nan':
-            s[0, 0] = np.nan
+            scores[0, 0] = np.nan
         if self.how == 'shape':
-            return s.T
+            return scores.T
         if self.how == 'relative':
-            return s / s.sum()
-        return s
+            return scores / scores.sum()
+        return scores
 
     def config(self):
         return {
@@ -69,11 +69,11 @@ def test_conformance_looks_at_weights_where_they_are_declared():
         paired = weighted = True
 
         def fit(self, train, seed=0):
-            w = row_weights(train)
-            w = np.ones(len(train)) if w is None else w
+            weights = row_weights(train)
+            weights = np.ones(len(train)) if weights is None else weights
             self.mean_ = (
-                pd.Series(w * train.rating).groupby(train['item'].to_numpy()).sum()
-                / pd.Series(w).groupby(train['item'].to_numpy()).sum()
+                pd.Series(weights * train.rating).groupby(train['item'].to_numpy()).sum()
+                / pd.Series(weights).groupby(train['item'].to_numpy()).sum()
             )
             return self
 

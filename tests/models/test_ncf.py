@@ -19,31 +19,31 @@ class Net(torch.nn.Module):
     def __init__(self, start, user_at, item_at):
         super().__init__()
 
-        def t(a):
-            return torch.nn.Parameter(torch.as_tensor(a.copy()))
+        def parameter(array):
+            return torch.nn.Parameter(torch.as_tensor(array.copy()))
 
-        def drop(k):
-            return np.delete(start[k], user_at if k.startswith('user') else item_at, axis=0)
+        def drop(name):
+            return np.delete(start[name], user_at if name.startswith('user') else item_at, axis=0)
 
         self.emb = torch.nn.ParameterDict(
-            {k: t(drop(k)) for k in start if k.startswith(('user', 'item'))}
+            {k: parameter(drop(k)) for k in start if k.startswith(('user', 'item'))}
         )
         self.layers = torch.nn.ModuleList()
         for n in range(sum(k.startswith('W') for k in start)):
             layer = torch.nn.Linear(*start[f'W{n}'].shape).double()
-            layer.weight = t(start[f'W{n}'].T)
-            layer.bias = t(start[f'b{n}'])
+            layer.weight = parameter(start[f'W{n}'].T)
+            layer.bias = parameter(start[f'b{n}'])
             self.layers.append(layer)
-        self.out = t(start['out'])
+        self.out = parameter(start['out'])
 
     def forward(self, u, i):
-        e = self.emb
-        parts = [e['user_gmf'][u] * e['item_gmf'][i]] if 'user_gmf' in e else []
-        if 'user_mlp' in e:
-            h = torch.cat([e['user_mlp'][u], e['item_mlp'][i]], 1)
+        emb = self.emb
+        parts = [emb['user_gmf'][u] * emb['item_gmf'][i]] if 'user_gmf' in emb else []
+        if 'user_mlp' in emb:
+            hidden = torch.cat([emb['user_mlp'][u], emb['item_mlp'][i]], 1)
             for layer in self.layers:
-                h = torch.relu(layer(h))
-            parts.append(h)
+                hidden = torch.relu(layer(hidden))
+            parts.append(hidden)
         return torch.sigmoid(torch.cat(parts, 1) @ self.out)
 
 
@@ -60,18 +60,18 @@ class Net(torch.nn.Module):
 )
 def test_deletion_is_training_on_the_remaining_rows(tiny, kind, unit):
     model = NCF(kind, n_epochs=3, batch_size=40, dtype='float64')
-    d = model.draws(tiny.train, 9)
+    draws = model.draws(tiny.train, 9)
     user_at, item_at = (
-        np.flatnonzero(np.isin(d.user_ids, unit.users)),
-        np.flatnonzero(np.isin(d.item_ids, unit.items)),
+        np.flatnonzero(np.isin(draws.user_ids, unit.users)),
+        np.flatnonzero(np.isin(draws.item_ids, unit.items)),
     )
     new_user, new_item = (
-        np.cumsum(~np.isin(d.user_ids, unit.users)) - 1,
-        np.cumsum(~np.isin(d.item_ids, unit.items)) - 1,
+        np.cumsum(~np.isin(draws.user_ids, unit.users)) - 1,
+        np.cumsum(~np.isin(draws.item_ids, unit.items)) - 1,
     )
-    net = Net(d.start, user_at, item_at)
+    net = Net(draws.start, user_at, item_at)
     adam = torch.optim.Adam(net.parameters(), lr=1e-3)
-    for u, i, y in zip(d.users, d.items, d.labels):
+    for u, i, y in zip(draws.users, draws.items, draws.labels):
         stay = ~np.isin(u, user_at) & ~np.isin(i, item_at)
         p = net(torch.as_tensor(new_user[u[stay]]), torch.as_tensor(new_item[i[stay]]))
         loss = torch.nn.functional.binary_cross_entropy(p, torch.as_tensor(y[stay].astype(float)))
@@ -79,15 +79,20 @@ def test_deletion_is_training_on_the_remaining_rows(tiny, kind, unit):
         loss.backward()
         adam.step()
     fitted = model.fit_without(tiny.train, unit, 9)
-    for k, v in net.emb.items():
+    for name, value in net.emb.items():
         assert (
             np.abs(
-                np.delete(fitted.params_[k], user_at if k.startswith('user') else item_at, axis=0)
-                - v.detach().numpy()
+                np.delete(
+                    fitted.params_[name], user_at if name.startswith('user') else item_at, axis=0
+                )
+                - value.detach().numpy()
             ).max()
             < 1e-10
         )
-    users, items = np.setdiff1d(d.user_ids, unit.users), np.setdiff1d(d.item_ids, unit.items)
+    users, items = (
+        np.setdiff1d(draws.user_ids, unit.users),
+        np.setdiff1d(draws.item_ids, unit.items),
+    )
     with torch.no_grad():
         theirs = net(
             *(
@@ -132,13 +137,13 @@ def test_models_conform_and_survive_the_disk(model, tiny, tmp_path):
 
 
 def test_text_ids_work_and_survive_the_disk(tmp_path):
-    f = planted_interactions()
-    f['user'] = [f'ü,{u}"' for u in f.user]
-    f['item'] = [f'項 {i}' for i in f['item']]
+    frame = planted_interactions()
+    frame['user'] = [f'ü,{u}"' for u in frame.user]
+    frame['item'] = [f'項 {i}' for i in frame['item']]
     for model in (NCF(n_epochs=1, batch_size=32), SVD(n_factors=4, n_epochs=2)):
-        fitted = model.fit(f, 0)
+        fitted = model.fit(frame, 0)
         again = type(model).load(fitted.save(tmp_path / 'm.npz'))
-        ids = np.unique(f.user), np.unique(f['item'])
+        ids = np.unique(frame.user), np.unique(frame['item'])
         assert (
             np.array_equal(again.score(*ids), fitted.score(*ids)) and np.ptp(fitted.score(*ids)) > 0
         )

@@ -23,9 +23,9 @@ def test_negatives_are_never_seen_and_never_twice(ml_chrono):
 
 
 def test_a_deletion_moves_nobody_elses_draws(tiny):
-    m = NCF(batch_size=32)
-    full = m.draws(tiny.train, 5)
-    moved = m.draw_start(np.delete(full.user_ids, 3), full.item_ids, 5)
+    model = NCF(batch_size=32)
+    full = model.draws(tiny.train, 5)
+    moved = model.draw_start(np.delete(full.user_ids, 3), full.item_ids, 5)
     assert np.array_equal(
         moved['user_mlp'], np.delete(full.start['user_mlp'], 3, axis=0)
     ) and np.array_equal(moved['item_gmf'], full.start['item_gmf'])
@@ -33,9 +33,13 @@ def test_a_deletion_moves_nobody_elses_draws(tiny):
 
 def test_start_values_have_the_stated_distribution(ml_chrono):
     start = NCF().draw_start(ml_chrono.users, ml_chrono.items, 0)
-    e = np.concatenate([start[k].ravel() for k in ('user_gmf', 'user_mlp', 'item_gmf', 'item_mlp')])
+    values = np.concatenate(
+        [start[k].ravel() for k in ('user_gmf', 'user_mlp', 'item_gmf', 'item_mlp')]
+    )
     assert (
-        np.abs(e).max() < 0.02 and abs(e.mean()) < 3e-4 and abs(e.std() - 0.0088) < 1e-4
+        np.abs(values).max() < 0.02
+        and abs(values.mean()) < 3e-4
+        and abs(values.std() - 0.0088) < 1e-4
     )  # sd of a normal cut at two sd: 0.880
     assert (
         np.abs(start['W0']).max() <= np.sqrt(6 / 24)

@@ -27,8 +27,8 @@ def test_svd_scores_are_scikit_surprises_predictions(ml_random, biased):
 
 def test_table_12(ml_random):
     model = SVD(start='surprise', clip='scores').fit(ml_random.train, 0)
-    e = Evaluator(ml_random, candidates='test')(model)
-    assert [round(e.metrics[m], 6) for m in PAPER] == [
+    evaluation = Evaluator(ml_random, candidates='test')(model)
+    assert [round(evaluation.metrics[m], 6) for m in PAPER] == [
         0.610440,
         1,
         1,
@@ -40,13 +40,13 @@ def test_table_12(ml_random):
 
 
 def test_keyed_start_does_not_depend_on_the_order_of_rows_between_users(tiny):
-    def m(rows):
+    def fitted(rows):
         return SVD(n_factors=5, n_epochs=4).fit(rows, 2).score(tiny.users, tiny.items)
 
     shuffled = tiny.train.sort_values(
         'user', ascending=False, kind='stable'
     )  # each user's own order stays
-    assert np.array_equal(m(tiny.train), m(shuffled))
+    assert np.array_equal(fitted(tiny.train), fitted(shuffled))
     assert not np.array_equal(
         *(
             SVD(n_factors=5, n_epochs=4, start='surprise')

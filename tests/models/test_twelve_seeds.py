@@ -32,10 +32,10 @@ def fit(split, seed):
 @pytest.fixture(scope='module')
 def twelve():
     "Epoch losses (12, 10) and metrics (a row a seed)."
-    t = pd.read_csv(KEPT, index_col='seed', float_precision='round_trip')
-    losses = t.columns.str.startswith('loss')
-    assert list(t.index) == list(SEEDS)
-    return t.loc[:, losses].to_numpy(), t.loc[:, ~losses]
+    table = pd.read_csv(KEPT, index_col='seed', float_precision='round_trip')
+    losses = table.columns.str.startswith('loss')
+    assert list(table.index) == list(SEEDS)
+    return table.loc[:, losses].to_numpy(), table.loc[:, ~losses]
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_ncf_agrees_with_the_published_implementations_distribution(twelve):
 def test_single_precision_agrees_on_average_over_twelve_seeds(ml_chrono, twelve):
     # all metrics of the full model, reference in double against lanes in single precision:
     # each mean difference below three standard errors
-    a, b = (
+    double, single = (
         twelve[1],
         deletion_sweep(
             NCF(),
@@ -75,7 +75,9 @@ def test_single_precision_agrees_on_average_over_twelve_seeds(ml_chrono, twelve)
             progress=False,
         ).full(),
     )
-    assert ((a.mean() - b.mean()).abs() < 3 * np.sqrt((a.var() + b.var()) / 12)).all()
+    assert (
+        (single.mean() - double.mean()).abs() < 3 * np.sqrt((single.var() + double.var()) / 12)
+    ).all()
 
 
 if __name__ == '__main__':

@@ -100,8 +100,8 @@ def test_ncf_only_proportions_count(tiny):
 @pytest.mark.parametrize('n_neg', [1, 4, 30])  # 30: more than there are items left to draw
 def test_ncf_negatives_weigh_what_their_rows_weigh(n_neg, tiny):
     w = fractions(tiny)
-    d = NCF(n_neg=n_neg, batch_size=1, n_epochs=1).draws(tiny.train.assign(weight=w), 0)
-    u, y, got = (a[:, 0] for a in (d.users, d.labels, d.weights))
+    draws = NCF(n_neg=n_neg, batch_size=1, n_epochs=1).draws(tiny.train.assign(weight=w), 0)
+    u, y, got = (a[:, 0] for a in (draws.users, draws.labels, draws.weights))
     own = pd.Series(w).groupby(tiny.train.user).apply(sorted)
     for n, user in enumerate(tiny.users):
         assert sorted(got[(u == n) & (y == 1)]) == pytest.approx(own[user])
@@ -121,16 +121,16 @@ def plain_svd(train, weights, users, items, start, model):
     bu, bi = dict.fromkeys(users, 0.0), dict.fromkeys(items, 0.0)
     mean = (train.rating * weights).sum() / weights.sum()
     for _ in range(model.n_epochs):
-        for u, i, r, w in zip(train.user, train['item'], train.rating, weights):
-            e = r - (mean + bu[u] + bi[i] + (p[u] * q[i]).sum())
+        for u, i, rating, w in zip(train.user, train['item'], train.rating, weights):
+            error = rating - (mean + bu[u] + bi[i] + (p[u] * q[i]).sum())
             step = w * model.lr_all
             bu[u], bi[i] = (
-                bu[u] + step * (e - model.reg_all * bu[u]),
-                bi[i] + step * (e - model.reg_all * bi[i]),
+                bu[u] + step * (error - model.reg_all * bu[u]),
+                bi[i] + step * (error - model.reg_all * bi[i]),
             )
             p[u], q[i] = (
-                p[u] + step * (e * q[i] - model.reg_all * p[u]),
-                q[i] + step * (e * p[u] - model.reg_all * q[i]),
+                p[u] + step * (error * q[i] - model.reg_all * p[u]),
+                q[i] + step * (error * p[u] - model.reg_all * q[i]),
             )
     return np.clip([[mean + bu[u] + bi[i] + p[u] @ q[i] for i in items] for u in users], 1, 5)
 
@@ -154,12 +154,12 @@ def test_fast_is_reference(model, tiny):
     evaluator = Evaluator(rows, 3)
     slow = Replicate(model, evaluator, 2)
     for make in (FAST[type(model)], StackedNCF) if type(model) is NCF else (FastSVD,):
-        for d in make(model, evaluator, 2).delete(units):
-            s = slow.delete(d.unit)
+        for fast in make(model, evaluator, 2).delete(units):
+            wanted = slow.delete(fast.unit)
             for side in ('full', 'held', 'without'):
-                assert getattr(d, side) == {
-                    m: pytest.approx(v, abs=1e-10) for m, v in getattr(s, side).items()
-                }, (make.name, d.unit.key, side)
+                assert getattr(fast, side) == {
+                    m: pytest.approx(v, abs=1e-10) for m, v in getattr(wanted, side).items()
+                }, (make.name, fast.unit.key, side)
 
 
 @pytest.mark.parametrize('model', MODELS, ids=repr)
@@ -170,15 +170,19 @@ def test_users_that_count_more_are_rows_that_weigh_more(model, weighted, tiny):
     counts = np.random.default_rng(1).gamma(1, 1, (len(tiny.users), 3))
     counts[:5, 1] = 0
     counts[:, 2] = 1
-    e = Evaluator(split, 3)
+    evaluator = Evaluator(split, 3)
     own = split.codes(split.train)[0]
     base = split.train['weight'] if weighted else 1.0
     expected = [
-        e.rank(model.fresh().fit(split.train.assign(weight=c[own] * base), 2), 2) for c in counts.T
+        evaluator.rank(model.fresh().fit(split.train.assign(weight=c[own] * base), 2), 2)
+        for c in counts.T
     ]
     for make in (ReferenceEngine, FAST[type(model)]):
-        for a, b in zip(make(model, e, 2).reweighted(counts, 2), expected):
-            assert np.array_equal(a.top, b.top) and np.abs(a.predicted - b.predicted).max() < 1e-10
+        for found, wanted in zip(make(model, evaluator, 2).reweighted(counts, 2), expected):
+            assert (
+                np.array_equal(found.top, wanted.top)
+                and np.abs(found.predicted - wanted.predicted).max() < 1e-10
+            )
 
 
 # ---- what is refused, and who declares what

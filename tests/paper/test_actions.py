@@ -172,16 +172,16 @@ def test_numbers_and_verdicts_follow_from_the_seeds(lines, table):
             .to_numpy()
         )
         chosen, lots = change[:, 0], change[:, 1:]
-        n, k = change.shape[0], lots.shape[1]
-        assert (n, k) == (REDUCED['check_seeds'], REDUCED['n_random'])
-        half = stats.t.ppf(0.975, n - 1) * chosen.std(ddof=1) / np.sqrt(n)
-        sd = lots.mean(0).std(ddof=1) * np.sqrt(1 + 1 / k)
-        wide = stats.t.ppf(0.975, k - 1) * sd
+        replicates, draws = change.shape[0], lots.shape[1]
+        assert (replicates, draws) == (REDUCED['check_seeds'], REDUCED['n_random'])
+        half = stats.t.ppf(0.975, replicates - 1) * chosen.std(ddof=1) / np.sqrt(replicates)
+        sd = lots.mean(0).std(ddof=1) * np.sqrt(1 + 1 / draws)
+        wide = stats.t.ppf(0.975, draws - 1) * sd
         ahead = (chosen - lots.mean(1)).mean()
         chance.append(
-            2 * stats.t.sf(abs(ahead) / sd, k - 1)
+            2 * stats.t.sf(abs(ahead) / sd, draws - 1)
             if sd > 1e-12 * abs(ahead)
-            else 1 / (k + 1)
+            else 1 / (draws + 1)
             if ahead
             else 1.0
         )
@@ -261,11 +261,12 @@ def test_a_line_by_plain_fits(lines, movielens):
     for seed in sorted(set(own['values'].seed)):
 
         def rmse(train):
-            s = SVD(**REDUCED['svd']).fit(train, seed).score(split.users, split.items).clip(1, 5)
+            model = SVD(**REDUCED['svd']).fit(train, seed)
+            scores = model.score(split.users, split.items).clip(1, 5)
             return np.sqrt(
                 np.mean(
                     (
-                        s[
+                        scores[
                             np.searchsorted(split.users, test.user),
                             np.searchsorted(split.items, test['item']),
                         ]
@@ -287,11 +288,11 @@ def test_a_line_by_plain_fits(lines, movielens):
 def test_the_worst_are_the_stores_worst(folder, lines):
     "The eight whose deletion lowers the RMSE of the others most, on average over seeds."
     with closing(sqlite3.connect(folder / 'stores/users.db')) as db:
-        f = pd.read_sql(
+        frame = pd.read_sql(
             "SELECT unit, held, without FROM measures WHERE metric = 'rmse' AND unit != 'nothing'",
             db,
         )
-    change = (f.without - f.held).groupby(f.unit).mean()
+    change = (frame.without - frame.held).groupby(frame.unit).mean()
     worst = change.nsmallest(REDUCED['users']).index
     assert len(change) == REDUCED['alone']
     assert set(worst) == {f'user {u}' for u in lines[0]['doses'].index}

@@ -24,7 +24,7 @@ pytest.importorskip(
     'lime', reason='THE EXPLAINERS ARE NOT COMPARED: lime is missing (the extra explain)'
 )
 
-N, PER_UNIT = [3, 5], 60
+SIZES, PER_UNIT = [3, 5], 60
 
 
 @pytest.fixture(scope='module')
@@ -33,7 +33,7 @@ def made(movielens, tmp_path_factory):
 
     def run():
         return (
-            run_experiment('explainers', out, rated=[30, 40], sizes=N, per_unit=PER_UNIT),
+            run_experiment('explainers', out, rated=[30, 40], sizes=SIZES, per_unit=PER_UNIT),
             {p.name: p.read_bytes() for p in (out / 'tables').glob('*.csv')},
         )[1]
 
@@ -49,21 +49,29 @@ def read(made):
 
 @pytest.mark.slow
 def test_counts_are_those_of_the_methods(read):
-    f = read('explainers_measured').set_index(['model', 'method', 'engine', 'units']).retrainings
-    for model, n in itertools.product(['NCF', 'SVD'], N):
-        assert f[model, 'deletion', 'fast', n] == f[model, 'deletion', 'reference', n] == n + 1
+    counts = (
+        read('explainers_measured').set_index(['model', 'method', 'engine', 'units']).retrainings
+    )
+    for model, n in itertools.product(['NCF', 'SVD'], SIZES):
         assert (
-            f[model, 'SHAP', 'fast', n] == 2 * PER_UNIT * n + 2
-            and f[model, 'LIME', 'fast', n] == 2 * PER_UNIT * n
+            counts[model, 'deletion', 'fast', n]
+            == counts[model, 'deletion', 'reference', n]
+            == n + 1
+        )
+        assert (
+            counts[model, 'SHAP', 'fast', n] == 2 * PER_UNIT * n + 2
+            and counts[model, 'LIME', 'fast', n] == 2 * PER_UNIT * n
         )
 
 
 def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
     "Every subset of five users, trained and judged here without the notebook's function."
     # then Shapley's formula, and weighted least squares
-    f = movielens.frame
-    f = f[f.user.isin(range(1, 31)) & f['item'].isin(f['item'].value_counts().index[:40])]
-    split = chrono_split(Interactions(f.reset_index(drop=True), 'slice'))
+    frame = movielens.frame
+    frame = frame[
+        frame.user.isin(range(1, 31)) & frame['item'].isin(frame['item'].value_counts().index[:40])
+    ]
+    split = chrono_split(Interactions(frame.reset_index(drop=True), 'slice'))
     players = split.users[:5].tolist()
     judged = Evaluator(
         Split(
@@ -73,7 +81,7 @@ def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
             split.protocol,
         )
     )
-    v = {
+    value = {
         s: judged(
             SVD().fit_without(split.train, Unit(users=tuple(set(players) - set(s))), 0),
             Unit(users=tuple(set(players) - set(s))),
@@ -90,32 +98,33 @@ def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
     with_, without = lambda s, u: tuple(sorted({*s, u})), tuple(players)
     for u in players:
         assert of('deletion')[u] == pytest.approx(
-            v[without] - v[tuple(p for p in players if p != u)], abs=1e-9
+            value[without] - value[tuple(p for p in players if p != u)], abs=1e-9
         )
 
     def others(u):
-        return [s for s in v if u not in s]
+        return [s for s in value if u not in s]
 
-    def weight(s):
-        return math.factorial(len(s)) * math.factorial(4 - len(s)) / math.factorial(5)
+    def weight(group):
+        size = len(group)
+        return math.factorial(size) * math.factorial(4 - size) / math.factorial(5)
 
     exact = pd.Series(
-        {u: sum(weight(s) * (v[with_(s, u)] - v[s]) for s in others(u)) for u in players}
+        {u: sum(weight(s) * (value[with_(s, u)] - value[s]) for s in others(u)) for u in players}
     )
-    assert exact.sum() == pytest.approx(v[without] - v[()]) and of('SHAP').sum() == pytest.approx(
-        exact.sum()
-    )
-    gains = [v[with_(s, u)] - v[s] for u in players for s in others(u)]
+    assert exact.sum() == pytest.approx(value[without] - value[()]) and of(
+        'SHAP'
+    ).sum() == pytest.approx(exact.sum())
+    gains = [value[with_(s, u)] - value[s] for u in players for s in others(u)]
     assert np.abs(of('SHAP')[players] - exact).max() < 4 * np.std(gains) / math.sqrt(
         PER_UNIT
     )  # sampled: within its error
-    subsets = list(v)
-    X = np.array([[u in s for u in players] for s in subsets], float)
-    far = np.sqrt((1 - X).sum(1))
+    subsets = list(value)
+    design = np.array([[u in s for u in players] for s in subsets], float)
+    far = np.sqrt((1 - design).sum(1))
     w = np.exp(-(far**2) / (0.75 * math.sqrt(5)) ** 2)  # LIME's kernel, as documented
     line = np.linalg.lstsq(
-        np.c_[np.ones(len(X)), X] * np.sqrt(w)[:, None],
-        np.array([v[s] for s in subsets]) * np.sqrt(w),
+        np.c_[np.ones(len(design)), design] * np.sqrt(w)[:, None],
+        np.array([value[s] for s in subsets]) * np.sqrt(w),
         rcond=None,
     )[0][1:]
     assert np.corrcoef(of('LIME')[players], line)[0, 1] > 0.95
@@ -123,9 +132,9 @@ def test_values_against_all_subsets_trained_by_scikit_surprise(read, movielens):
 
 def test_what_the_report_needs_is_there_and_a_rerun_changes_nothing(made, read):
     out, tables, run = made
-    t = read('table_01', index_col=0)
-    assert list(t.index) == list(pd.read_csv('data/paper/table_01.csv').method) and [
-        Verdict.from_text(x).kind for x in t.verdict
+    table = read('table_01', index_col=0)
+    assert list(table.index) == list(pd.read_csv('data/paper/table_01.csv').method) and [
+        Verdict.from_text(x).kind for x in table.verdict
     ] == ['reproduced exactly', 'not reproducible', 'not reproducible']
     assert (out / 'figures' / 'explainers_cost.svg').exists() and (
         out / 'provenance' / 'explainers.json'

@@ -60,11 +60,11 @@ def test_a_section_runs_whole_on_a_few_units(few, movielens):
             and saved.frame.label.iloc[0].startswith('user')
             and saved.replicates == 1
         )
-        a = pd.read_csv(out / 'tables/algorithms.csv')
+        algorithms = pd.read_csv(out / 'tables/algorithms.csv')
         assert (
-            sorted(set(a.algorithm)) == [1, 2]
-            and a.difference.max() < 1e-12
-            and a['written out'].abs().min() > 0
+            sorted(set(algorithms.algorithm)) == [1, 2]
+            and algorithms.difference.max() < 1e-12
+            and algorithms['written out'].abs().min() > 0
         )
         assert (
             pd.read_csv(out / 'tables/table_12.csv').verdict == 'reproduced exactly'
@@ -85,8 +85,8 @@ def test_a_section_runs_whole_on_a_few_units(few, movielens):
             (pd.read_csv(out / f'tables/{t}.csv').ratings == 'reproduced exactly').all()
             for t in ('table_04', 'table_07')
         )
-        v = pd.read_csv(out / 'tables/table_02.csv').set_index('metric').verdict
-        assert (v.drop('Average # ratings/user') == 'reproduced exactly').all() and v[
+        verdicts = pd.read_csv(out / 'tables/table_02.csv').set_index('metric').verdict
+        assert (verdicts.drop('Average # ratings/user') == 'reproduced exactly').all() and verdicts[
             'Average # ratings/user'
         ].startswith('not reproducible, because 100,000 / 943')
 
@@ -142,11 +142,11 @@ def test_section_4_2_runs_whole(data, request, tmp_path):
         who = {
             line.split()[0] for line in busiest
         }  # their 10-core: 68 users, 74 items, small enough for four seeds of all
-        for f, lines in (
+        for file, lines in (
             ('train.txt', busiest),
             ('test.txt', [l for l in (real / 'test.txt').open() if l.split()[0] in who]),
         ):
-            (tmp_path / 'reviews' / f).write_text(''.join(lines))
+            (tmp_path / 'reviews' / file).write_text(''.join(lines))
         given, n = dict(path=str(tmp_path / 'reviews'), budget='12s'), (68, 74)
     notebook = reproduce_section('4.2', tmp_path / 'out', replicates=2, jobs=1, **given)
 

@@ -19,16 +19,16 @@ from recinfluence.sweep.run import deletion_sweep
 
 def agree(saved, made):
     "Single precision on a processor of the same kind; elsewhere errors have to cover it."
-    f, g = saved.frame.loc[made.frame.index], made.frame
+    ours, theirs = saved.frame.loc[made.frame.index], made.frame
     if saved.estimator.about['processor'].split(', ')[1] == processor().split(', ')[1]:
         np.testing.assert_allclose(
-            f[['estimate', 'se', 'training']],
-            g[['estimate', 'se', 'training']],
+            ours[['estimate', 'se', 'training']],
+            theirs[['estimate', 'se', 'training']],
             rtol=1e-5,
             atol=1e-9,
         )
     else:
-        assert (np.abs(f.estimate - g.estimate) < 5 * np.hypot(f.se, g.se)).all()
+        assert (np.abs(ours.estimate - theirs.estimate) < 5 * np.hypot(ours.se, theirs.se)).all()
 
 
 def svd_of(saved):
@@ -80,9 +80,9 @@ def test_random_groups(movielens):
         and list(saved.estimator.about['metrics']) == RANKING
         and saved.reliability.low > 0.8
     )
-    for m in RANKING:
-        assert np.nanmean(sweep.groups(m, [first]).scores) == pytest.approx(
-            saved.estimator.about['first seed'][m],
+    for metric in RANKING:
+        assert np.nanmean(sweep.groups(metric, [first]).scores) == pytest.approx(
+            saved.estimator.about['first seed'][metric],
             rel=1e-9
             if saved.estimator.about['processor'].split(', ')[1] == processor().split(', ')[1]
             else 0.02,
@@ -100,8 +100,8 @@ def test_no_row_of_the_data_ships(movielens):
         len(shipped_results()) == len(list(folder.glob('*.parquet'))) == 5
         and sum(p.stat().st_size for p in folder.glob('*.parquet')) < 1_000_000
     )
-    for p in folder.glob('*.parquet'):
-        assert pq.read_table(p).column_names == [
+    for path in folder.glob('*.parquet'):
+        assert pq.read_table(path).column_names == [
             'unit',
             'kind',
             'id',
@@ -114,7 +114,7 @@ def test_no_row_of_the_data_ships(movielens):
             'n_train',
         ]
         assert (
-            json.loads(pq.read_schema(p).metadata[b'recinfluence'])['identity']['data_hash']
+            json.loads(pq.read_schema(path).metadata[b'recinfluence'])['identity']['data_hash']
             == movielens.hash
-            and shipped_results().loc[p.stem, 'command']
+            and shipped_results().loc[path.stem, 'command']
         )

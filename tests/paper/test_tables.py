@@ -52,14 +52,14 @@ def test_table_1_keeps_its_words():
 
 @pytest.mark.parametrize('number, slips', [(5, set()), (6, set()), (8, set()), (9, set())])
 def test_differences_follow_from_the_values(number, slips):
-    t = paper_table(number)
+    table = paper_table(number)
     wrong = set()
-    for _, r in t.iterrows():
-        (a, _), (b, _), (d, digits) = (
-            read_printed(r[c]) for c in ('without', 'original', 'difference')
+    for _, row in table.iterrows():
+        (first, _), (second, _), (difference, digits) = (
+            read_printed(row[c]) for c in ('without', 'original', 'difference')
         )
-        if abs(100 * (a - b) / b - d) > 0.5 * 10**-digits + 1e-9:
-            wrong.add(r.metric)
+        if abs(100 * (first - second) / second - difference) > 0.5 * 10**-digits + 1e-9:
+            wrong.add(row.metric)
     assert wrong == slips
 
 
@@ -69,14 +69,14 @@ def test_originals_are_table_3():
 
 
 def test_known_inconsistencies_of_table_10_are_still_there():
-    v = {r.metric: read_printed(r.value)[0] for _, r in paper_table(10).iterrows()}
+    values = {r.metric: read_printed(r.value)[0] for _, r in paper_table(10).iterrows()}
     assert (
-        v['# Ratings'] == 168_919
-        and round(v['# Users'] * v['Average # ratings/user']) == 266_855
-        and round(v['# Items'] * v['Average # ratings/item']) == 292_425
+        values['# Ratings'] == 168_919
+        and round(values['# Users'] * values['Average # ratings/user']) == 266_855
+        and round(values['# Items'] * values['Average # ratings/item']) == 292_425
     )
     assert all(
-        abs(n / v['# Users'] / v['# Items'] / v['Density'] - 1) > 10
+        abs(n / values['# Users'] / values['# Items'] / values['Density'] - 1) > 10
         for n in (168_919, 266_855, 292_425)
     )
 
@@ -86,14 +86,15 @@ def test_claims_about_movielens_users_and_items(movielens):
     claims = paper_table('claims')
     claims = claims[(claims.dataset == 'MovieLens 100K') & claims.kind.isin(['user', 'item'])]
     slips = set()
-    for _, c in claims.iterrows():
-        p = movielens.profile(c.kind).loc[int(c.entity)]
+    for _, claim in claims.iterrows():
+        profile = movielens.profile(claim.kind).loc[int(claim.entity)]
         for column in ('n_ratings', 'mean_rating', 'std_rating'):
             if (
-                c[column]
-                and round(p[column], read_printed(c[column])[1]) != read_printed(c[column])[0]
+                claim[column]
+                and round(profile[column], read_printed(claim[column])[1])
+                != read_printed(claim[column])[0]
             ):
-                slips.add((c.entity, column))
+                slips.add((claim.entity, column))
     assert slips == {('2', 'mean_rating'), ('309', 'n_ratings'), ('309', 'mean_rating')}
 
 
@@ -111,14 +112,14 @@ TIDY = {
 
 @pytest.mark.parametrize('number', range(1, 14))
 def test_shape_names_and_numbers(number):
-    t = paper_table(number)
+    table = paper_table(number)
     rows, names = TIDY[number]
-    assert len(t) == rows and list(t.columns) == names
+    assert len(table) == rows and list(table.columns) == names
     if number == 1:
-        assert (t.complexity == '').all()
+        assert (table.complexity == '').all()
         return  # the formulas are missing in the text form
-    for c in names[0 if names[0].endswith('_id') else 1 :]:
-        for cell in t[c]:
+    for column in names[0 if names[0].endswith('_id') else 1 :]:
+        for cell in table[column]:
             assert cell.isascii() and pd.notna(read_printed(cell)[0])
 
 
@@ -161,8 +162,8 @@ def test_claimed_changes_are_in_the_tables():
     }
     quoted = claims[claims.value.str.fullmatch(r'[+-]\d+\.\d\d%')]
     assert len(quoted) == 4
-    for _, c in quoted.iterrows():
-        assert read_printed(c.value)[0] in difference[c.entity], c.claim
+    for _, claim in quoted.iterrows():
+        assert read_printed(claim.value)[0] in difference[claim.entity], claim.claim
     better = {
         g: sum(x > 0 for x in d[:-1]) + (d[-1] < 0) for g, d in difference.items()
     }  # a smaller MAE is better

@@ -11,8 +11,8 @@ from recinfluence.reproduction.bench import bench
 
 def test_bench_compares_every_engine_with_its_own_reference():
     data = simulate_interactions(40, 30, 500)
-    t = bench(chrono_split(data), random_split(data), repeats=1).reset_index()
-    assert t[['model', 'engine']].values.tolist() == [
+    table = bench(chrono_split(data), random_split(data), repeats=1).reset_index()
+    assert table[['model', 'engine']].values.tolist() == [
         ['NCF float32', 'reference'],
         ['NCF float32', 'fast'],
         ['NCF float64', 'fast'],
@@ -21,8 +21,11 @@ def test_bench_compares_every_engine_with_its_own_reference():
         ['SVD float64, training alone', 'reference'],
         ['SVD float64, training alone', 'fast'],
     ]
-    base = t['CPU seconds'][[0, 0, 0, 3, 3, 5, 5]].to_numpy()
-    assert np.allclose(t['times faster'], base / t['CPU seconds']) and (t['CPU seconds'] > 0).all()
+    base = table['CPU seconds'][[0, 0, 0, 3, 3, 5, 5]].to_numpy()
+    assert (
+        np.allclose(table['times faster'], base / table['CPU seconds'])
+        and (table['CPU seconds'] > 0).all()
+    )
 
 
 def test_the_command_prints_json(tmp_path, capsys):

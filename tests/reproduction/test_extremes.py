@@ -34,26 +34,26 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
         and set(groups['least'].users) == set(influence.frame.id[-4:])
     )
     fresh = run(list(groups.values()), seed=9, replicates=2)
-    t = extreme_groups_table(
+    table = extreme_groups_table(
         5, groups, 'most', percent_changes(run([groups['most']]), groups['most']), fresh
     )
     own = fresh.frame().query('metric == "map"').groupby('unit')[['full', 'without']].first()
     change = 100 * (own.without - own['full']) / own['full']
-    assert t['fresh seeds']['MAP'] == pytest.approx(change[groups['most'].key]) and t[
+    assert table['fresh seeds']['MAP'] == pytest.approx(change[groups['most'].key]) and table[
         'ten at random'
     ]['MAP'] == pytest.approx(
         np.mean([change[u.key] for n, u in groups.items() if n.startswith('random')])
     )
     assert (
-        t['beyond random']['MAP']
-        == pytest.approx(t['fresh seeds']['MAP'] - t['ten at random']['MAP'])
-        and t['beyond random']['MAP'] < 0
+        table['beyond random']['MAP']
+        == pytest.approx(table['fresh seeds']['MAP'] - table['ten at random']['MAP'])
+        and table['beyond random']['MAP'] < 0
         and (percent_changes(fresh, groups['most']).std() == 0).all()
     )
     assert (
-        t['as the paper did']['MAP'] == pytest.approx(change[groups['most'].key])
-        and (t['sd over seeds'] == 0).all()
-        and str(t.verdict['MAP']) == 'not reproducible, and no reason is known'
+        table['as the paper did']['MAP'] == pytest.approx(change[groups['most'].key])
+        and (table['sd over seeds'] == 0).all()
+        and str(table.verdict['MAP']) == 'not reproducible, and no reason is known'
     )
     alone = extreme_groups_table(
         5,
@@ -72,11 +72,11 @@ def test_tens_judge_against_random_tens(tiny, monkeypatch):
     )
     pooled = np.sqrt((2 * own.var() + 8 * many.var()) / 10)
     monkeypatch.setattr(extremes, 'percent_changes', lambda sweep, unit, side='without': many)
-    t = extreme_groups_table(5, groups, 'most', own, None)
-    assert np.allclose(t['sd over seeds'], pooled) and all(
+    table = extreme_groups_table(5, groups, 'most', own, None)
+    assert np.allclose(table['sd over seeds'], pooled) and all(
         (v.kind is VerdictKind.WITHIN_NOISE)
         == (abs(float(p.rstrip('%')) - m) <= stats.t.ppf(0.975, 10) * s * np.sqrt(4 / 3))
-        for v, p, m, s in zip(t.verdict, t.paper, own.mean(), pooled)
+        for v, p, m, s in zip(table.verdict, table.paper, own.mean(), pooled)
     )
 
 
@@ -85,27 +85,27 @@ def test_each_seed_names_its_own_ten(tiny):
         SVD(n_factors=4, n_epochs=5), tiny, 'items', replicates=3, k=3, jobs=1, progress=False
     )
     own = extreme_groups_by_seed(sweep, 'rmse', 4)
-    f = (
+    frame = (
         sweep.frame()
         .query('metric == "rmse"')
         .pivot(index='unit', columns='seed', values='influence')
     )
     assert list(own) == [0, 1, 2]
-    for s, ends in own.items():
+    for seed, ends in own.items():
 
         def by(unit):
-            return f.loc[[f'item {i}' for i in unit.items], s]
+            return frame.loc[[f'item {i}' for i in unit.items], seed]
 
-        rest = f[s].drop(by(ends['most']).index)
+        rest = frame[seed].drop(by(ends['most']).index)
         assert (
             len(ends['most'].items) == len(ends['least'].items) == 4
             and by(ends['most']).min() >= rest.max()
-            and by(ends['least']).max() <= f[s].drop(by(ends['least']).index).min()
+            and by(ends['least']).max() <= frame[seed].drop(by(ends['least']).index).min()
         )
 
 
 def test_moved_counts_what_is_beyond_its_noise():
-    t = pd.DataFrame(
+    table = pd.DataFrame(
         {'beyond random': [1.0, -1, 0.1, 3, 0, 1, -1], 'se': [0.1] * 7}
     )  # the last, MAE, is better when lower
-    assert count_changed(t) == (4, 1)
+    assert count_changed(table) == (4, 1)

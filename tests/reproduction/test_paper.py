@@ -7,11 +7,11 @@ from recinfluence.reproduction.paper import compare_with_paper, named_ids, paper
 
 
 def test_beside_keeps_what_was_printed():
-    t = compare_with_paper(paper_table(12), pd.Series(np.arange(7.0)))
+    table = compare_with_paper(paper_table(12), pd.Series(np.arange(7.0)))
     assert (
-        t.paper.tolist() == paper_table(12).value.tolist()
-        and t.index[0] == 'MAP'
-        and 'sd over seeds' not in t
+        table.paper.tolist() == paper_table(12).value.tolist()
+        and table.index[0] == 'MAP'
+        and 'sd over seeds' not in table
     )
 
 

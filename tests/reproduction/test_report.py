@@ -29,7 +29,7 @@ def test_the_contents_are_the_papers():
 
 
 def test_numbers_look_as_printed_and_text_is_escaped():
-    t = pd.DataFrame(
+    table = pd.DataFrame(
         {
             'paper': ['0.047070', '100,000'],
             'ours': [0.04711, 100_000],
@@ -39,7 +39,7 @@ def test_numbers_look_as_printed_and_text_is_escaped():
         },
         index=pd.Index(['MAP', '# Ratings'], name='metric'),
     )
-    html = table_html(t)
+    html = table_html(table)
     text = re.sub(r'<[^>]+>', '|', html)
     assert (
         '0.047110' in text

@@ -20,15 +20,15 @@ def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, ca
             2.0 if isinstance(model, SVD) else 0.5, 1.0, None, 'fast', 4, 16
         ),
     )
-    t = schedule.forecast('full', jobs=4)
+    table = schedule.forecast('full', jobs=4)
     units = 943 + 1682
     besides = {s: n for s, (_, n) in schedule.OVERHEAD.items()}
     assert (
-        t.retrainings['4.1'] == units * 16
-        and t.minutes['4.1'] == pytest.approx((units * 16 + besides['4.1']) * 0.5 / 4 / 60)
-        and t.minutes['4.3'] == pytest.approx((units * 8 + besides['4.3']) * 2 / 4 / 60)
+        table.retrainings['4.1'] == units * 16
+        and table.minutes['4.1'] == pytest.approx((units * 16 + besides['4.1']) * 0.5 / 4 / 60)
+        and table.minutes['4.3'] == pytest.approx((units * 8 + besides['4.3']) * 2 / 4 / 60)
     )
-    assert t.retrainings['trust'] == 640 * 64 and t.minutes['4.2'] == pytest.approx(
+    assert table.retrainings['trust'] == 640 * 64 and table.minutes['4.2'] == pytest.approx(
         40 + besides['4.2'] * 0.5 / 4 / 60
     )
     ran = []
@@ -46,7 +46,7 @@ def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, ca
         'amazon_ncf',
         'movielens_svd',
         'trust',
-    ] and f'about {t.minutes.sum():.0f} minutes on 4 processes' in ran[0][1]
+    ] and f'about {table.minutes.sum():.0f} minutes on 4 processes' in ran[0][1]
     given = {n: g for n, _, g in ran}
     asked = {n: g.pop('asked') for n, g in given.items()}
     assert (
@@ -81,16 +81,16 @@ def test_the_default_profile_takes_at_most_forty_minutes_where_it_can(
     monkeypatch.setattr(
         schedule, 'measure_price', lambda model, *a, **k: Price(now[0], 1.0, None, 'fast', 2, 16)
     )
-    t = schedule.forecast('default', jobs=2)
-    replicates = t.replicates['4.1']
+    table = schedule.forecast('default', jobs=2)
+    replicates = table.replicates['4.1']
 
-    def total(r):
-        return t.minutes.sum() + (r - replicates) * 2625 * cost / 2 / 60
+    def total(number):
+        return table.minutes.sum() + (number - replicates) * 2625 * cost / 2 / 60
 
     assert (
         replicates == next((r for r in (4, 3) if total(r) <= 40), 2)
         and {0.02: 4, 3.0: 2}.get(cost, replicates) == replicates
-        and t.retrainings['4.1'] == 2625 * replicates
+        and table.retrainings['4.1'] == 2625 * replicates
     )
     ran = {}
     monkeypatch.setattr(

@@ -78,11 +78,11 @@ def test_every_experiment_says_what_it_was_made_from():
 
 
 def test_the_same_figure_is_the_same_file(tmp_path):
-    for d in 'ab':
+    for name in 'ab':
         ax = plt.subplots(figsize=(2, 1))[1]
         ax.plot([1, 2], [2, 1], label='x')
         ax.legend()
-        save_output(ax, tmp_path / d, 'figure_1')
+        save_output(ax, tmp_path / name, 'figure_1')
         plt.close('all')
     assert all(
         (tmp_path / f'a/figures/figure_1.{k}').read_bytes()

@@ -14,16 +14,20 @@ from recinfluence.sweep.run import deletion_sweep
 
 def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
     sweep = deletion_sweep(Popularity(), tiny, replicates=2, k=3, jobs=1, progress=False)
-    i = sweep.influence('map')
+    influence = sweep.influence('map')
 
     def said(noise, id, end='best', n=40):
         table = np.arange(n)[::-1, None] + np.random.default_rng(0).normal(0, noise, (n, 4))
         frame = summarise(table).assign(id=range(n))  # id 0 helps most, the last one least
         sure = reliability(table)
         estimates = replace(
-            i.estimates, frame=frame, replicates=4, reliability=sure, single=pd.DataFrame(table)
+            influence.estimates,
+            frame=frame,
+            replicates=4,
+            reliability=sure,
+            single=pd.DataFrame(table),
         )
-        made = replace(i, frame=frame, estimates=estimates, part=Part.TRAINING)
+        made = replace(influence, frame=frame, estimates=estimates, part=Part.TRAINING)
         answer = compare_rank(made, id, end)
         return {**answer, 'verdict': str(answer['verdict'])}
 
@@ -41,9 +45,10 @@ def test_a_statement_about_a_rank_stands_falls_or_cannot_be_told(tiny):
         said(5, 0)['verdict'] == 'cannot be told from the others'
         and said(1000, 20)['verdict'] == 'cannot be told: the order is noise'
     )
-    t = reliability_by_metric({'users': sweep})
+    table = reliability_by_metric({'users': sweep})
     assert (
-        t.loc['MAP', 'users, whole'] == str(i.reliability)
-        and t.loc['MAP', 'users, training part'] == str(i.without_mechanical.reliability)
-        and len(t) == 8
+        table.loc['MAP', 'users, whole'] == str(influence.reliability)
+        and table.loc['MAP', 'users, training part']
+        == str(influence.without_mechanical.reliability)
+        and len(table) == 8
     )

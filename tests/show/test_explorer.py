@@ -29,9 +29,9 @@ def explorer(items, split, model):
     return Explorer(items, model, split)
 
 
-def done(e):
-    e.background.thread.join(60)
-    assert not e.background.thread.is_alive()
+def done(explorer):
+    explorer.background.thread.join(60)
+    assert not explorer.background.thread.is_alive()
 
 
 def test_filters_change_the_list_and_keep_what_is_picked_and_grouped(explorer, items):
@@ -71,10 +71,11 @@ def test_a_group_is_retrained_on_fresh_seeds(explorer, split, model):
     explorer.finder.metric.value = 'recall'
     explorer.grouping.retrain.click()
     done(explorer)
-    f = last_value(retrain_without(model, split, Unit(items=(1, 8)), (3, 4), k=3))
-    pd.testing.assert_frame_equal(explorer.result, f)
+    result = last_value(retrain_without(model, split, Unit(items=(1, 8)), (3, 4), k=3))
+    pd.testing.assert_frame_equal(explorer.result, result)
     assert (
-        f'{f.full["recall"]:.6f} to {f.without["recall"]:.6f}' in explorer.grouping.outcome.value
+        f'{result.full["recall"]:.6f} to {result.without["recall"]:.6f}'
+        in explorer.grouping.outcome.value
         and 'seeds 3 to 4' in explorer.grouping.outcome.value
         and explorer.grouping.progress.value == ''
     )
@@ -92,12 +93,12 @@ def test_it_works_from_another_thread(explorer):
             explorer.finder.add.click()
             explorer.look.ask.click()
             explorer.background.thread.join()
-        except Exception as e:
-            errors.append(e)
+        except Exception as error:
+            errors.append(error)
 
-    t = threading.Thread(target=clicks)
-    t.start()
-    t.join(60)
+    thread = threading.Thread(target=clicks)
+    thread.start()
+    thread.join(60)
     assert (
         not errors
         and 'did not work' not in explorer.grouping.progress.value
@@ -153,15 +154,15 @@ def test_what_cannot_be_deleted_is_said(explorer):
 
 
 def test_without_model_or_split_it_says_how_to_have_more(items, split, model):
-    e = Explorer(items)
-    e.finder.list.value = ('item 1',)
-    e.finder.add.click()
+    made = Explorer(items)
+    made.finder.list.value = ('item 1',)
+    made.finder.add.click()
     assert (
-        e.grouping.retrain.disabled
-        and e.look.ask.disabled
+        made.grouping.retrain.disabled
+        and made.look.ask.disabled
         and all(
             'influence.explore(recommender, split)' in w.value
-            for w in (e.look.who, e.look.changes, e.grouping.members)
+            for w in (made.look.who, made.look.changes, made.grouping.members)
         )
     )
     with pytest.raises(ValueError, match='give both'):
@@ -194,11 +195,11 @@ def test_groups_named_units_and_random_groups_can_be_explored(split):
         jobs=1,
         progress=False,
     )
-    e = Explorer(sweep.influence('map'), Popularity(), split)
-    e.finder.list.value = (Unit(users=(1, 2), name='pair').key, 'user 3')
-    e.finder.add.click()
-    assert e.subject.unit(e.group) == Unit(users=(1, 2, 3))
-    e = Explorer(
+    made = Explorer(sweep.influence('map'), Popularity(), split)
+    made.finder.list.value = (Unit(users=(1, 2), name='pair').key, 'user 3')
+    made.finder.add.click()
+    assert made.subject.unit(made.group) == Unit(users=(1, 2, 3))
+    made = Explorer(
         deletion_sweep(
             Popularity(),
             split,
@@ -211,10 +212,10 @@ def test_groups_named_units_and_random_groups_can_be_explored(split):
         Popularity(),
         split,
     )
-    e.finder.list.value = ('user 3',)
+    made.finder.list.value = ('user 3',)
     assert [
-        v for _, v in e.finder.metric.options
-    ] == RANKING and 'Influence of user 3' in e.look.changes.value
+        v for _, v in made.finder.metric.options
+    ] == RANKING and 'Influence of user 3' in made.look.changes.value
 
 
 def test_metrics_of_ones_own_can_be_explored_and_what_is_not_paired_says_so(split):
@@ -228,23 +229,23 @@ def test_metrics_of_ones_own_can_be_explored_and_what_is_not_paired_says_so(spli
         return deletion_sweep(model, split, 'items', ids=range(6), **settings)
 
     loose = run(Loose(), ['gini', 'popularity'])
-    e = Explorer(loose.influence('gini'), Loose(), split)  # ready-made: known by name
-    said = ' '.join(w.value for w in e.box.children if hasattr(w, 'value'))
+    made = Explorer(loose.influence('gini'), Loose(), split)  # ready-made: known by name
+    said = ' '.join(w.value for w in made.box.children if hasattr(w, 'value'))
     assert (
         'not paired' in said
         and 'Influence on Gini' in said
-        and ('Gini', 'gini') in e.finder.metric.options
+        and ('Gini', 'gini') in made.finder.metric.options
     )
-    e.finder.list.value = ('item 2',)
+    made.finder.list.value = ('item 2',)
     assert (
-        'Gini' in e.look.changes.value
-        and e.finder.list.options[0][1] == loose.influence('gini').frame.index[0]
+        'Gini' in made.look.changes.value
+        and made.finder.list.options[0][1] == loose.influence('gini').frame.index[0]
     )
-    e.finder.metric.value = 'popularity'
-    assert e.finder.list.value == ('item 2',)
-    e.look.ask.click()
-    done(e)
-    assert e.look.whom.value.count('on the Popularity of single users') == 1
+    made.finder.metric.value = 'popularity'
+    assert made.finder.list.value == ('item 2',)
+    made.look.ask.click()
+    done(made)
+    assert made.look.whom.value.count('on the Popularity of single users') == 1
     wanted = pd.Series(0.0, split.users)
     judge = Evaluator(split, 3, metrics=['popularity'])
     unit = Unit(items=(2,))
@@ -255,43 +256,43 @@ def test_metrics_of_ones_own_can_be_explored_and_what_is_not_paired_says_so(spli
     ):
         wanted -= sign * judge(model, without).per_user[:, column]  # lower is better
     pd.testing.assert_series_equal(
-        e.affected.estimate, wanted.reindex(e.affected.index), check_names=False
+        made.affected.estimate, wanted.reindex(made.affected.index), check_names=False
     )
     assert wanted.abs().max() > 0
-    e.finder.add.click()
-    e.grouping.retrain.click()
-    done(e)
+    made.finder.add.click()
+    made.grouping.retrain.click()
+    done(made)
     assert (
-        list(e.result.index) == [*METRICS, 'gini', 'popularity']
-        and 'Popularity goes from' in e.grouping.outcome.value
+        list(made.result.index) == [*METRICS, 'gini', 'popularity']
+        and 'Popularity goes from' in made.grouping.outcome.value
     )
     own = run(Popularity(), [first]).influence('first')
     with pytest.raises(ValueError, match="metric 'first' is the sweep's own"):
         own.explore(Popularity(), split)
     with pytest.raises(ValueError, match='metrics differ'):
         own.explore(Popularity(), split, [replace(first, function=lambda r: r.hit[:, 1])])
-    e = own.explore(Popularity(), split, [first])
-    e.finder.list.value = ('item 1',)
-    e.finder.add.click()
-    e.grouping.retrain.click()
-    done(e)
+    made = own.explore(Popularity(), split, [first])
+    made.finder.list.value = ('item 1',)
+    made.finder.add.click()
+    made.grouping.retrain.click()
+    done(made)
     assert (
-        'First is right goes from' in e.grouping.outcome.value
+        'First is right goes from' in made.grouping.outcome.value
         and own.explore().grouping.retrain.disabled
     )
 
 
 def test_one_replicate_has_no_error_bars_and_says_so(split, model):
-    e = Explorer(
+    made = Explorer(
         deletion_sweep(model, split, ids=range(4), k=3, jobs=1, progress=False).influence('map'),
         model,
         split,
     )
-    e.finder.list.value = ('user 2',)
-    assert 'no error bar' in e.look.changes.value
-    e.look.ask.click()
-    done(e)
-    assert 'no error bars' in e.look.whom.value
+    made.finder.list.value = ('user 2',)
+    assert 'no error bar' in made.look.changes.value
+    made.look.ask.click()
+    done(made)
+    assert 'no error bars' in made.look.whom.value
 
 
 def test_a_missing_library_is_named(items, monkeypatch):

@@ -52,9 +52,9 @@ SIZE = 1280, 1500
 @contextlib.contextmanager
 def lab(folder):
     "JupyterLab on a free port, with settings of its own; gone afterwards, kernels included."
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
     token = secrets.token_hex(16)
     news = folder / 'settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings'
     news.parent.mkdir(parents=True)
@@ -116,7 +116,7 @@ def lab(folder):
 def chromium(folder):
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for a in (
+    for argument in (
         '--headless=new',
         '--no-sandbox',
         '--disable-dev-shm-usage',
@@ -125,7 +125,7 @@ def chromium(folder):
         f'--user-data-dir={folder / "profile"}',
         f'--window-size={SIZE[0]},{SIZE[1]}',
     ):
-        options.add_argument(a)
+        options.add_argument(argument)
     browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
     try:
         browser.set_window_size(*SIZE)
@@ -167,8 +167,8 @@ class Page:
 
         def answered():
             "JupyterLab asks which kernel where it is told to run before the kernel is connected."
-            for b in self.all('.jp-Dialog .jp-mod-accept'):
-                b.click()
+            for button in self.all('.jp-Dialog .jp-mod-accept'):
+                button.click()
                 time.sleep(0.5)
             return True
 
@@ -237,15 +237,17 @@ class Page:
         Each is waited for: the browser may send a click on a button before a choice in a list.
         """
         for n, label in enumerate(labels):
-            o = next(
+            option = next(
                 o
                 for o in self.all('.ri-list option')
                 if o.text.replace('\xa0', ' ').startswith(label + ' ')
             )
-            self.browser.execute_script("arguments[0].scrollIntoView({block: 'nearest'})", o)
+            self.browser.execute_script("arguments[0].scrollIntoView({block: 'nearest'})", option)
             mouse = ActionChains(self.browser)  # an option's own click() would toggle it
             (
-                mouse.key_down(Keys.CONTROL).click(o).key_up(Keys.CONTROL) if n else mouse.click(o)
+                mouse.key_down(Keys.CONTROL).click(option).key_up(Keys.CONTROL)
+                if n
+                else mouse.click(option)
             ).perform()
             self.wait(lambda: self.one('.ri .ri-who h3').text.startswith(label))
 
@@ -262,8 +264,8 @@ def expected(tmp_path_factory, movielens):
     assert last == 'influence.explore(model, split)'
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp('expected'))
-        for c in cells:
-            exec(c, space)
+        for cell in cells:
+            exec(cell, space)
     return space
 
 
@@ -296,22 +298,22 @@ def test_the_list_is_the_frame_and_filters_by_typing(page, expected):
     influence, about = expected['influence'], expected['split'].interactions.items
     assert page.options() == unit_lines(influence.frame)
     page.type('Search', '1995 comedy')
-    f = influence.frame[
+    frame = influence.frame[
         [
             ('1995' in about.title[i] or '1995' in str(about.date[i]))
             and 'Comedy' in about.genres[i].split('|')
             for i in influence.frame.id
         ]
     ]
-    page.wait(lambda: len(page.options()) == len(f))
-    assert 2 < len(f) < 48 and page.options() == [
+    page.wait(lambda: len(page.options()) == len(frame))
+    assert 2 < len(frame) < 48 and page.options() == [
         o for o in unit_lines(influence.frame) if o in page.options()
     ]
-    assert [named(o)[:20].strip() for o in page.options()] == [l[:20].strip() for l in f.label]
+    assert [named(o)[:20].strip() for o in page.options()] == [l[:20].strip() for l in frame.label]
     assert [number(re.search(r'[+-]\d\.\d+', o)[0]) for o in page.options()] == pytest.approx(
-        f.estimate.tolist(), abs=5e-5
+        frame.estimate.tolist(), abs=5e-5
     )  # as many digits as are shown
-    assert page.one('.ri [role=status]').text == f'{len(f)} of 48 items'
+    assert page.one('.ri [role=status]').text == f'{len(frame)} of 48 items'
     page.type('Search', '')
     page.wait(lambda: len(page.options()) == 48)
     Select(page.control('Sort by')).select_by_visible_text('hurts most')
@@ -333,16 +335,16 @@ def test_picking_shows_who_it_is_and_what_its_deletion_changes(page, expected):
     page.pick('Four Rooms (1995)')
     assert page.one('.ri .ri-who h3').text == 'Four Rooms (1995) (item 3)'
     shown = page.rows('Influence of Four Rooms (1995), mean of 3 replicates')
-    f = each.loc['item 3']
+    frame = each.loc['item 3']
     assert list(shown) == [m.label for m in influence.metrics.values()] and len(shown) == 12
     assert [
         [number(v) for v in (e, *i.split(' to '), m, t)] for e, i, m, t, _ in shown.values()
     ] == [
         pytest.approx(list(r), abs=5.1e-7)
-        for r in f[['estimate', 'low', 'high', 'mechanical', 'training']].to_numpy()
+        for r in frame[['estimate', 'low', 'high', 'mechanical', 'training']].to_numpy()
     ]
     assert [r[-1] for r in shown.values()] == [
-        'helps' if r.low > 0 else 'hurts' if r.high < 0 else 'unclear' for r in f.itertuples()
+        'helps' if r.low > 0 else 'hurts' if r.high < 0 else 'unclear' for r in frame.itertuples()
     ]
     page.one('.ri summary').click()
     own = pd.concat([expected['split'].train, expected['split'].test])
@@ -363,13 +365,13 @@ def test_for_whom_is_computed_on_the_sweeps_seeds(page, expected):
     page.pick('Four Rooms (1995)')
     page.click('Show who is affected')
     shown = page.rows('Influence of Four Rooms (1995) on the NDCG')
-    *_, (_, f) = influence_on_users(
+    *_, (_, frame) = influence_on_users(
         expected['model'], expected['split'], Unit(items=(3,)), range(3)
     )
     assert len(shown) == 10 and {u: number(v[0]) for u, v in shown.items()} == pytest.approx(
-        {f'user {u}': f.estimate[u] for u in (int(u.split()[1]) for u in shown)}, abs=5.1e-5
+        {f'user {u}': frame.estimate[u] for u in (int(u.split()[1]) for u in shown)}, abs=5.1e-5
     )
-    ends = f.estimate.sort_values()
+    ends = frame.estimate.sort_values()
     assert [number(v[0]) for v in shown.values()] == pytest.approx(
         [*ends.iloc[::-1].head(5), *ends.iloc[:5].iloc[::-1]], abs=5.1e-5
     )
@@ -393,16 +395,16 @@ def test_retraining_without_a_group_shows_progress_and_then_the_result(page, exp
     shown = page.rows('Deleting the 2 items')
     by = {l: i for i, l in expected['split'].interactions.items.title.items()}
     unit = Unit(items=(by['Babe (1995)'], by['Copycat (1995)']))
-    *_, (_, f) = retrain_without(
+    *_, (_, frame) = retrain_without(
         expected['model'], expected['split'], unit, range(3, 6), metrics=expected['EXPOSURE']
     )
-    assert list(shown) == f.printed.tolist()
+    assert list(shown) == frame.printed.tolist()
     assert [
         [number(v) for v in (full, without, e, *i.split(' to '))]
         for full, without, e, i, _ in shown.values()
     ] == [
         pytest.approx(list(r), abs=5.1e-7)
-        for r in f[['full', 'without', 'estimate', 'low', 'high']].to_numpy()
+        for r in frame[['full', 'without', 'estimate', 'low', 'high']].to_numpy()
     ]
     said = page.wait(
         lambda: [
@@ -410,7 +412,7 @@ def test_retraining_without_a_group_shows_progress_and_then_the_result(page, exp
         ]
     )[0]
     assert (
-        f'from {f.full["ndcg"]:.6f} to {f.without["ndcg"]:.6f}' in said
+        f'from {frame.full["ndcg"]:.6f} to {frame.without["ndcg"]:.6f}' in said
         and '3 fresh replicates (seeds 3 to 5)' in said
     )
     steps = page.browser.execute_script('return window.steps')

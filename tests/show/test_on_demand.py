@@ -12,14 +12,16 @@ from recinfluence.sweep.run import deletion_sweep
 
 
 def test_for_whom_is_the_difference_of_two_reference_fits(split, model):
-    unit, e, column = Unit(items=(5,)), Evaluator(split, 3), RANKING.index('recall')
+    unit, evaluator, column = Unit(items=(5,)), Evaluator(split, 3), RANKING.index('recall')
     wanted = []
     for seed in (0, 1):
         full, without = (
             model.fresh().fit(split.train, seed),
             model.fresh().fit_without(split.train, unit, seed),
         )
-        wanted.append(e(full).per_user[:, column] - e(without, unit).per_user[:, column])
+        wanted.append(
+            evaluator(full).per_user[:, column] - evaluator(without, unit).per_user[:, column]
+        )
     wanted = pd.Series(np.mean(wanted, 0), split.users).dropna()
     found = last_value(
         influence_on_users(model, split, unit, (0, 1), 'recall', k=3, engine='reference')
@@ -33,13 +35,13 @@ def test_the_mean_over_the_others_is_the_training_part(split, user, model):
     sweep = deletion_sweep(
         model, split, ids=[user], replicates=3, seed=5, k=3, jobs=1, progress=False
     )
-    f = sweep.frame()
+    frame = sweep.frame()
     for metric in ('map', 'precision'):
         others = last_value(
             influence_on_users(model, split, Unit(users=(user,)), range(5, 8), metric, k=3)
         )
         assert others.estimate.mean() == pytest.approx(
-            f[f.metric == metric].training.mean(), abs=1e-12
+            frame[frame.metric == metric].training.mean(), abs=1e-12
         )
 
 
@@ -48,10 +50,10 @@ def test_retraining_seed_by_seed_is_the_sweep_of_all_seeds(split, model):
     steps = list(retrain_without(model, split, unit, range(7, 10), k=3))
     assert [n for n, _ in steps] == [1, 2, 3] and steps[0][1] is None is steps[1][1]
     sweep = deletion_sweep(model, split, [unit], replicates=3, seed=7, k=3, jobs=1, progress=False)
-    for m in METRICS:
-        f = sweep.influence(m).frame.iloc[0]
+    for metric in METRICS:
+        row = sweep.influence(metric).frame.iloc[0]
         assert steps[-1][1].loc[
-            m, ['estimate', 'se', 'low', 'high', 'mechanical', 'training']
+            metric, ['estimate', 'se', 'low', 'high', 'mechanical', 'training']
         ].tolist() == pytest.approx(
-            f[['estimate', 'se', 'low', 'high', 'mechanical', 'training']].tolist(), rel=1e-12
+            row[['estimate', 'se', 'low', 'high', 'mechanical', 'training']].tolist(), rel=1e-12
         )

@@ -68,15 +68,16 @@ def made(tiny, tmp_path_factory):
 def test_the_numbers_of_a_page_are_those_of_the_influence(made, tmp_path):
     page, text, rows = page_of(made, tmp_path, 'mae', n=3)
     influence = made.influence('mae')
-    f = influence.frame
+    frame = influence.frame
     head = page.rows[0]
     assert (
         head[0] == 'user'
-        and [r[0] for r in page.rows[1:4]] == f.label.head(3).tolist()
-        and [r[0] for r in page.rows[5:8]] == f.label.iloc[::-1].head(3).tolist()
+        and [r[0] for r in page.rows[1:4]] == frame.label.head(3).tolist()
+        and [r[0] for r in page.rows[5:8]] == frame.label.iloc[::-1].head(3).tolist()
     )
-    for r, (_, u) in zip(
-        page.rows[1:4] + page.rows[5:8], pd.concat([f.head(3), f.iloc[::-1].head(3)]).iterrows()
+    for row, (_, unit) in zip(
+        page.rows[1:4] + page.rows[5:8],
+        pd.concat([frame.head(3), frame.iloc[::-1].head(3)]).iterrows(),
     ):
         for column, name in (
             ('estimate', 'influence'),
@@ -86,26 +87,26 @@ def test_the_numbers_of_a_page_are_those_of_the_influence(made, tmp_path):
             ('mechanical', 'mechanical'),
             ('training', 'training'),
         ):
-            assert float(r[head.index(name)]) == pytest.approx(
-                u[column], abs=5.1e-4 * f.estimate.abs().max()
+            assert float(row[head.index(name)]) == pytest.approx(
+                unit[column], abs=5.1e-4 * frame.estimate.abs().max()
             ), name
         assert (
-            float(r[head.index('q')]) == pytest.approx(u.q, abs=1e-3)
-            and int(r[head.index('ratings')]) == u.n_ratings
-            and r[head.index('told from zero')]
-            == ('no' if u.q >= 0.05 else 'helps' if u.estimate > 0 else 'hurts')
+            float(row[head.index('q')]) == pytest.approx(unit.q, abs=1e-3)
+            and int(row[head.index('ratings')]) == unit.n_ratings
+            and row[head.index('told from zero')]
+            == ('no' if unit.q >= 0.05 else 'helps' if unit.estimate > 0 else 'hurts')
         )
     every = page.rows[8]
     assert [r[0] for r in page.rows[9:19]] == [m.label for m in made.store.metrics.values()]
-    for m, metric in made.store.metrics.items():
-        own = made.influence(m)
-        r = dict(zip(every, rows[metric.label]))
-        assert (r['reliability'], r['of the training part'], r['sees the model']) == (
+    for key, metric in made.store.metrics.items():
+        own = made.influence(key)
+        row = dict(zip(every, rows[metric.label]))
+        assert (row['reliability'], row['of the training part'], row['sees the model']) == (
             said(own.reliability),
             said(own.without_mechanical.reliability),
             'yes',
         )
-        assert float(r['full model']) == pytest.approx(made.full()[m].mean(), abs=1e-3) and r[
+        assert float(row['full model']) == pytest.approx(made.full()[key].mean(), abs=1e-3) and row[
             'better'
         ] == ('higher' if metric.direction > 0 else 'lower')
     assert (
@@ -163,14 +164,14 @@ def test_the_same_sweep_is_the_same_page(made, tmp_path):
 @pytest.fixture(scope='module')
 def odd():
     "Names that mean something in HTML, in SVG and to the library that draws."
-    f = planted_interactions()
-    f['user'] = [f'<script>alert({u})</script> $a_{u}$ & "\'' for u in f.user]
+    frame = planted_interactions()
+    frame['user'] = [f'<script>alert({u})</script> $a_{u}$ & "\'' for u in frame.user]
     return chrono_split(
         replace(
-            load_interactions(f, name='own <i>$x_$ & co'),
+            load_interactions(frame, name='own <i>$x_$ & co'),
             items=pd.DataFrame(
-                {'title': [f'<b>{i}</b> $_$ &amp;' for i in f['item'].unique()]},
-                index=f['item'].unique(),
+                {'title': [f'<b>{i}</b> $_$ &amp;' for i in frame['item'].unique()]},
+                index=frame['item'].unique(),
             ),
         )
     )
@@ -205,10 +206,10 @@ def test_names_are_escaped_and_failures_and_pairing_are_said(odd, tmp_path, unit
         progress=False,
     )
     page, text, rows = page_of(sweep, tmp_path)
-    f = sweep.influence().frame
+    frame = sweep.influence().frame
     assert (
-        len(f) == 5
-        and [r[0] for r in page.rows[1:6]] == f.label.tolist()
+        len(frame) == 5
+        and [r[0] for r in page.rows[1:6]] == frame.label.tolist()
         and {'b', 'u', 'i', 'script', 'matrix'}.isdisjoint(
             t for t in re.findall(r'<(\w+)', (tmp_path / 'page.html').read_text())
         )
@@ -216,7 +217,7 @@ def test_names_are_escaped_and_failures_and_pairing_are_said(odd, tmp_path, unit
     assert (
         shame.label in rows
         and 'own <i>$x_$ & co' in rows['data'][1]
-        and (units == 'users' or [r[1] for r in page.rows[1:6]] == f.id.astype(str).tolist())
+        and (units == 'users' or [r[1] for r in page.rows[1:6]] == frame.id.astype(str).tolist())
     )
     assert (
         '6 retrainings failed.' in text
@@ -227,7 +228,7 @@ def test_names_are_escaped_and_failures_and_pairing_are_said(odd, tmp_path, unit
     assert 'Deletions are not paired' in text and rows['deletions'][1].startswith('NOT paired')
     (svg,) = drawn(page)
     words = ''.join(ElementTree.fromstring(svg).itertext())
-    assert f.label.iloc[0][:25] in words and 'own <i>$x_$ & co' in ' '.join(words.split())
+    assert frame.label.iloc[0][:25] in words and 'own <i>$x_$ & co' in ' '.join(words.split())
 
 
 def test_a_sweep_of_which_nothing_is_left_says_so(tiny, tmp_path):
@@ -307,9 +308,9 @@ def test_random_groups(tiny, tmp_path):
     )
     page, text, rows = page_of(sweep, tmp_path, 'ndcg')
     influence = sweep.influence('ndcg')
-    f = influence.frame
+    frame = influence.frame
     assert (
-        [r[0] for r in page.rows[1:11]] == f.label.head(10).tolist()
+        [r[0] for r in page.rows[1:11]] == frame.label.head(10).tolist()
         and {'mechanical', 'training'}.isdisjoint(page.rows[0])
         and influence.caution in text
         and influence.estimand in text

@@ -90,21 +90,23 @@ def segments(ax):
 
 def test_ranked_influence_draws_every_estimate_interval_and_the_placebo_band(influence):
     ax = ranked_influence(influence)
-    f = influence.frame
+    frame = influence.frame
     xy = points(ax)
-    assert np.allclose(xy[np.argsort(xy[:, 0])], np.c_[np.arange(1, len(f) + 1), f.estimate])
-    assert np.allclose(segments(ax)[:, :, 1], f[['low', 'high']])
+    assert np.allclose(
+        xy[np.argsort(xy[:, 0])], np.c_[np.arange(1, len(frame) + 1), frame.estimate]
+    )
+    assert np.allclose(segments(ax)[:, :, 1], frame[['low', 'high']])
     band = next(p for p in ax.patches if p.get_width() == 1)
     assert np.allclose(
         [band.get_y(), band.get_height()], [-influence.placebo, 2 * influence.placebo]
     )
-    clear = f.q < 0.05
+    clear = frame.q < 0.05
     said = {t.get_text() for t in ax.get_legend().get_texts()}
     assert said == {
         f'{n} ({k})'
         for n, k in (
-            ('helps', (clear & (f.estimate > 0)).sum()),
-            ('hurts', (clear & (f.estimate < 0)).sum()),
+            ('helps', (clear & (frame.estimate > 0)).sum()),
+            ('hurts', (clear & (frame.estimate < 0)).sum()),
             ('unclear', (~clear).sum()),
         )
         if k
@@ -112,16 +114,20 @@ def test_ranked_influence_draws_every_estimate_interval_and_the_placebo_band(inf
 
 
 def test_influence_against_correlates_as_scipy_does(influence, tiny):
-    f = influence.frame
+    frame = influence.frame
 
     def said(ax):
         return ax.get_title('left').replace('\n', ' ').split('Spearman ')[1].split()[0]
 
-    assert said(influence_against(influence)) == f'{stats.spearmanr(f.n_train, f.estimate)[0]:+.2f}'
+    assert (
+        said(influence_against(influence))
+        == f'{stats.spearmanr(frame.n_train, frame.estimate)[0]:+.2f}'
+    )
     mean = tiny.train.groupby('user').rating.mean()
     ax = influence_against(influence, mean[mean.index > 4], 'own')  # others by id, some missing
+    kept = frame[frame.id > 4]
     assert (
-        said(ax) == f'{stats.spearmanr(mean.reindex(f.id[f.id > 4]), f.estimate[f.id > 4])[0]:+.2f}'
+        said(ax) == f'{stats.spearmanr(mean.reindex(kept.id), kept.estimate)[0]:+.2f}'
         and ax.get_xlabel() == 'own'
     )
     with pytest.raises(ValueError, match='indexed by the units'):
@@ -145,28 +151,28 @@ def test_replicate_agreement_shows_the_correlation_of_each_pair(influence, tiny)
 
 def test_every_metric_is_each_influence_and_the_profile_draws_it(sweep, influence):
     each = every_metric(influence)
-    for m in METRICS:
-        i = sweep.influence(m)
-        f = each.xs(m, level='metric')
-        pd.testing.assert_series_equal(f.estimate, i.frame.estimate)
+    for metric in METRICS:
+        of_metric = sweep.influence(metric)
+        frame = each.xs(metric, level='metric')
+        pd.testing.assert_series_equal(frame.estimate, of_metric.frame.estimate)
         assert (
-            f.placebo.eq(i.placebo).all()
-            and np.isclose(f.typical, np.sqrt(np.mean(i.frame.estimate**2))).all()
-            and np.isclose(f.full, sweep.full()[m].mean()).all()
+            frame.placebo.eq(of_metric.placebo).all()
+            and np.isclose(frame.typical, np.sqrt(np.mean(of_metric.frame.estimate**2))).all()
+            and np.isclose(frame.full, sweep.full()[metric].mean()).all()
         )
     ax = unit_profile(influence, 'user 7', each)
-    f = each.loc['user 7']
+    frame = each.loc['user 7']
     xy = points(ax)
-    assert np.allclose(xy[np.argsort(-xy[:, 1]), 0], f.estimate / f.typical) and np.allclose(
-        segments(ax)[:, :, 0], f[['low', 'high']].div(f.typical, axis=0)
-    )
-    assert np.allclose([p.get_width() for p in ax.patches], 2 * f.placebo / f.typical)
+    assert np.allclose(
+        xy[np.argsort(-xy[:, 1]), 0], frame.estimate / frame.typical
+    ) and np.allclose(segments(ax)[:, :, 0], frame[['low', 'high']].div(frame.typical, axis=0))
+    assert np.allclose([p.get_width() for p in ax.patches], 2 * frame.placebo / frame.typical)
     with pytest.raises(ValueError, match="such as 'user"):
         unit_profile(influence, 'user 700', each)
 
 
 def test_random_groups_have_profiles_of_the_ranking_metrics(tiny):
-    i = deletion_sweep(
+    influence = deletion_sweep(
         NCF(n_epochs=2, batch_size=32),
         tiny,
         RandomGroups(per_seed=16),
@@ -175,10 +181,10 @@ def test_random_groups_have_profiles_of_the_ranking_metrics(tiny):
         jobs=1,
         progress=False,
     ).influence('ndcg')
-    assert every_metric(i).index.unique('metric').tolist() == RANKING and len(
-        points(unit_profile(i, 'user 3'))
+    assert every_metric(influence).index.unique('metric').tolist() == RANKING and len(
+        points(unit_profile(influence, 'user 3'))
     ) == len(RANKING)
-    assert 'block' in replicate_agreement(i).get_xlabel()
+    assert 'block' in replicate_agreement(influence).get_xlabel()
 
 
 def test_action_effects_are_measured_against_their_random_control(effects):
@@ -235,8 +241,8 @@ def test_metrics_of_ones_own_are_drawn_by_every_plot_and_what_is_not_paired_says
         Loose(), tiny, replicates=3, k=3, metrics=['gini', 'novelty', own], jobs=1, progress=False
     )
     for name, label in (('gini', 'Gini'), ('novelty', 'Novelty'), ('first', 'First is right')):
-        i = sweep.influence(name)
-        each = every_metric(i)
+        influence = sweep.influence(name)
+        each = every_metric(influence)
         assert each.index.unique('metric').tolist() == [
             *METRICS,
             'first',
@@ -244,12 +250,12 @@ def test_metrics_of_ones_own_are_drawn_by_every_plot_and_what_is_not_paired_says
             'novelty',
         ] and each.loc['user 7'].printed.tolist()[8:] == ['First is right', 'Gini', 'Novelty']
         drawn = [
-            influence_bars(i),
-            first_units(i),
-            ranked_influence(i),
-            influence_against(i),
-            replicate_agreement(i),
-            unit_profile(i, 'user 7', each),
+            influence_bars(influence),
+            first_units(influence),
+            ranked_influence(influence),
+            influence_against(influence),
+            replicate_agreement(influence),
+            unit_profile(influence, 'user 7', each),
             seed_agreement(sweep, name),
         ]
         for ax in drawn:
@@ -307,18 +313,23 @@ def test_a_column_wide_legible_and_nothing_cut_off(influence, effects, tiny):
         ),
         ratings_over_time(tiny, 'item', 3),
     ):
-        f = ax.figure
-        f.draw_without_rendering()
-        frame = f.bbox.padded(3)
+        figure = ax.figure
+        figure.draw_without_rendering()
+        frame = figure.bbox.padded(3)
         texts = [
             t
-            for t in f.findobj(matplotlib.text.Text)
+            for t in figure.findobj(matplotlib.text.Text)
             if t.get_visible() and t.get_text().strip() and t.get_window_extent().width
         ]
-        assert f.get_figwidth() == COLUMN and min(t.get_fontsize() for t in texts) >= 7
+        assert figure.get_figwidth() == COLUMN and min(t.get_fontsize() for t in texts) >= 7
 
-        def inside(b):
-            return frame.x0 <= b.x0 and b.x1 <= frame.x1 and frame.y0 <= b.y0 and b.y1 <= frame.y1
+        def inside(box):
+            return (
+                frame.x0 <= box.x0
+                and box.x1 <= frame.x1
+                and frame.y0 <= box.y0
+                and box.y1 <= frame.y1
+            )
 
         words = [
             t
@@ -361,16 +372,16 @@ def test_the_colours_can_be_told_apart(seen):
     print: difference in CIE L*a*b*.
     """
 
-    def lab(c):
-        rgb = np.array(to_rgb(c))
+    def lab(color):
+        rgb = np.array(to_rgb(color))
         rgb = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         rgb = np.clip(np.array(seen) @ rgb, 0, 1)
-        x = (
+        xyz = (
             np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
             @ rgb
             / [0.9505, 1, 1.089]
         )
-        f = np.cbrt(x)
-        return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+        root = np.cbrt(xyz)
+        return np.array([116 * root[1] - 16, 500 * (root[0] - root[1]), 200 * (root[1] - root[2])])
 
     assert np.linalg.norm(lab(HELPS) - lab(HURTS)) > 15

@@ -71,22 +71,22 @@ class Page(HTMLParser):
         self.feed(path.read_text(encoding='utf-8'))
 
     def handle_starttag(self, tag, attrs):
-        a = dict(attrs)
-        if a.get('id'):
-            self.ids.add(a['id'])
-        if tag == 'a' and a.get('href'):
-            self.links.append(a['href'])
+        given = dict(attrs)
+        if given.get('id'):
+            self.ids.add(given['id'])
+        if tag == 'a' and given.get('href'):
+            self.links.append(given['href'])
         elif (
             tag == 'link'
-            and a.get('rel')
+            and given.get('rel')
             not in ('canonical', 'next', 'prev', 'index', 'search', 'author', 'copyright')
-            and a.get('href')
+            and given.get('href')
         ):
-            self.loaded.append(a['href'])
+            self.loaded.append(given['href'])
         if tag in ('script', 'img', 'iframe', 'source', 'video', 'embed', 'object') and (
-            a.get('src') or a.get('data')
+            given.get('src') or given.get('data')
         ):
-            self.loaded.append(a.get('src') or a.get('data'))
+            self.loaded.append(given.get('src') or given.get('data'))
 
     def handle_data(self, data):
         self.text.append(data)
@@ -370,11 +370,13 @@ def test_the_reference_has_every_public_name_as_inspect_sees_it(site, module):
         if inspect.isfunction(thing) or '__init__' in vars(thing):
             assert params == list(inspect.signature(thing).parameters), name
         if inspect.isfunction(thing):
-            for p, comment in docments(thing).items():
-                if comment and p != 'return':
+            for parameter, comment in docments(thing).items():
+                if comment and parameter != 'return':
                     assert words(
-                        says[p] if p in says else says.get('*' + p) or says['**' + p]
-                    ) == words(comment), (name, p)
+                        says[parameter]
+                        if parameter in says
+                        else says.get('*' + parameter) or says['**' + parameter]
+                    ) == words(comment), (name, parameter)
 
 
 def test_the_reference_lists_the_everyday_names(pages):
@@ -386,8 +388,8 @@ def test_the_reference_lists_the_everyday_names(pages):
 
 def test_the_cluster_page_keeps_measured_and_projected_apart(pages):
     text = ' '.join(' '.join(pages['experiments/cluster_measured.html'].text).split())
-    with open(ROOT / 'docs/measured/cluster_measured.csv', encoding='utf-8', newline='') as f:
-        rows = list(csv.DictReader(f))
+    with open(ROOT / 'docs/measured/cluster_measured.csv', encoding='utf-8', newline='') as file:
+        rows = list(csv.DictReader(file))
     assert {r['executor'] for r in rows} == {'this process', 'local processes', 'Dask'} and len(
         {r['retrainings'] for r in rows}
     ) == 1
@@ -405,8 +407,8 @@ def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
     about = json.loads((ROOT / 'docs/measured/provenance.json').read_text(encoding='utf-8'))[
         'actions'
     ]
-    with open(ROOT / 'docs/measured/actions.csv', encoding='utf-8', newline='') as f:
-        rows = list(csv.DictReader(f))
+    with open(ROOT / 'docs/measured/actions.csv', encoding='utf-8', newline='') as file:
+        rows = list(csv.DictReader(file))
     assert (
         len(rows) > 40
         and [
@@ -437,8 +439,8 @@ def test_the_actions_page_has_every_line_and_says_how_it_was_made(pages):
 
 
 def test_amazons_file_is_read_in_a_minute_and_two_gib(pages):
-    with open(ROOT / 'docs/measured/amazon_at_size.csv', encoding='utf-8', newline='') as f:
-        said = {r['what']: r['here'] for r in csv.DictReader(f)}
+    with open(ROOT / 'docs/measured/amazon_at_size.csv', encoding='utf-8', newline='') as file:
+        said = {r['what']: r['here'] for r in csv.DictReader(file)}
     assert (
         [int(said[k]) for k in ('rows', 'users', 'items')] == [7_824_482, 4_201_696, 476_002]
         and said['made of'] == 'simulated'

@@ -42,8 +42,8 @@ def named_faults():
 
 
 def test_the_fault_table_is_the_experiments_and_has_zeros_where_it_must():
-    with open(ROOT / 'docs/measured/faults.csv', encoding='utf-8', newline='') as f:
-        rows = {r['fault']: r for r in csv.DictReader(f)}
+    with open(ROOT / 'docs/measured/faults.csv', encoding='utf-8', newline='') as file:
+        rows = {r['fault']: r for r in csv.DictReader(file)}
     random = [n for n in rows if re.fullmatch(r'\d+ rounds at random, seed \d+', n)]
     assert set(rows) == named_faults() | {*random, 'all'} and len(random) == 1 and len(rows) > 20
     assert all(
@@ -58,8 +58,8 @@ def test_no_message_of_the_fault_table_is_cut():
     from recinfluence.data.interactions import load_interactions
     from recinfluence.data.simulated import planted_interactions
 
-    with open(ROOT / 'docs/measured/faults.csv', encoding='utf-8', newline='') as f:
-        said = {r['fault']: r['said'] for r in csv.DictReader(f)}
+    with open(ROOT / 'docs/measured/faults.csv', encoding='utf-8', newline='') as file:
+        said = {r['fault']: r['said'] for r in csv.DictReader(file)}
     refused = [
         said[n]
         for n in said

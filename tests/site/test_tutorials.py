@@ -200,9 +200,10 @@ def test_2_random_scores_fill_table_12_and_are_worth_little_where_all_films_comp
         np.isclose(seen.loc['ndcg', 'count of ratings'], plain_ndcg(lists, relevant))
         and seen.loc['ndcg', 'random numbers'] < 0.05
     )
-    for u, e, t in blind.itertuples(index=False):
-        assert t == pytest.approx(0, abs=1e-12) and e == pytest.approx(
-            precision - np.mean([len(own) / 10 for v, own in shuffled.items() if v != u]), abs=1e-12
+    for user, estimate, training in blind.itertuples(index=False):
+        assert training == pytest.approx(0, abs=1e-12) and estimate == pytest.approx(
+            precision - np.mean([len(own) / 10 for v, own in shuffled.items() if v != user]),
+            abs=1e-12,
         )
 
 
@@ -210,7 +211,7 @@ def test_2_random_scores_fill_table_12_and_are_worth_little_where_all_films_comp
 def test_3_pairing_gains_and_one_retraining_by_the_reference_engine(tmp_path, ml_chrono):
     from recinfluence import NCF, Evaluator, Replicate, Unit
 
-    ids, paired, unpaired, gain, frame, r, steady, table = run(
+    ids, paired, unpaired, gain, frame, repeated, steady, table = run(
         '3',
         tmp_path,
         'ids',
@@ -228,7 +229,9 @@ def test_3_pairing_gains_and_one_retraining_by_the_reference_engine(tmp_path, ml
         and gain > 3
     )
     assert (
-        r == pytest.approx(anova(paired)) and steady == pytest.approx(anova(table)) and steady > 0.8
+        repeated == pytest.approx(anova(paired))
+        and steady == pytest.approx(anova(table))
+        and steady > 0.8
     )
     assert np.allclose(
         paired.mean(1), unpaired.mean(1), atol=1e-12
@@ -274,14 +277,14 @@ def test_4_the_same_budget_is_more_reliable_by_random_groups(tmp_path):
         own = by_user(rows)
         x = np.array([[float(i in own[u]) for i in left] for u in users])
         score = {}
-        b = np.zeros((len(left), len(left)))
+        weights = np.zeros((len(left), len(left)))
         for j in range(len(left)):
             rest = np.arange(len(left)) != j
-            b[rest, j] = np.linalg.solve(
+            weights[rest, j] = np.linalg.solve(
                 x[:, rest].T @ x[:, rest] + 5 * np.eye(rest.sum()), x[:, rest].T @ x[:, j]
             )
-        for u, s in zip(users, np.round(x @ b, 10)):
-            score[u] = [dict(zip(left, s)).get(i, 0.0) for i in items]
+        for u, scores in zip(users, np.round(x @ weights, 10)):
+            score[u] = [dict(zip(left, scores)).get(i, 0.0) for i in items]
         return plain_ndcg(
             {
                 u: [items[n] for n in plain_list(score[u], own[u], items, 3)]

@@ -200,11 +200,12 @@ class Prior(BaseEstimator):
     def __init__(self, table=None, call=None):
         self.table, self.call = table, call
 
-    def fit(self, X, y):
+    def fit(self, table, ratings):
         return self
 
-    def predict(self, X):
-        found = np.zeros(X.shape[0]) if self.table is None else self.table[: X.shape[0]]
+    def predict(self, table):
+        rows = table.shape[0]
+        found = np.zeros(rows) if self.table is None else self.table[:rows]
         return found if self.call is None else self.call(found)
 
 

@@ -92,9 +92,9 @@ class Cluster:
                 'DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__GIL__ENABLED': 'false',
             },
         )
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            port = s.getsockname()[1]
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = probe.getsockname()[1]
         self.address = f'127.0.0.1:{port}'
         self.scheduler = self.start('scheduler', '--host', '127.0.0.1', '--port', str(port))
 
@@ -109,7 +109,7 @@ class Cluster:
             )
 
     def worker(self):
-        w = self.start(
+        worker = self.start(
             'worker',
             f'tcp://{self.address}',
             '--host',
@@ -120,8 +120,8 @@ class Cluster:
             '--local-directory',
             str(self.folder),
         )
-        self.workers.append(w)
-        return w
+        self.workers.append(worker)
+        return worker
 
     def client(self):
         from distributed import Client
@@ -131,9 +131,9 @@ class Cluster:
     def close(self):
         started = [p.pid for p in (self.scheduler, *self.workers)]
         theirs = [q for p in started for q in offspring(p)]
-        for p in (*self.workers, self.scheduler):
-            p.kill()
-            p.wait()
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
         until(
             lambda: not any(map(alive, theirs)), 20
         )  # children of killed workers end by themselves
@@ -145,15 +145,15 @@ def cluster(tmp_path_factory):
         'distributed',
         reason='Dask is not installed (pip install recinfluence[dask]): its tests are skipped',
     )
-    c = Cluster(tmp_path_factory.mktemp('dask'))
+    running = Cluster(tmp_path_factory.mktemp('dask'))
     try:
-        c.worker()
-        c.worker()
-        with c.client() as client:
+        running.worker()
+        running.worker()
+        with running.client() as client:
             client.wait_for_workers(2, timeout=60)
-        yield c
+        yield running
     finally:
-        c.close()
+        running.close()
 
 
 @pytest.fixture(scope='module')
@@ -207,8 +207,8 @@ def test_dask_with_a_worker_killed_midway_and_one_that_joins_late(
         victim.wait()
         held['late'] = cluster.worker()
 
-    t = threading.Thread(target=disturb)
-    t.start()
+    thread = threading.Thread(target=disturb)
+    thread.start()
     sweep = run(
         tiny,
         engine=engine,
@@ -217,15 +217,15 @@ def test_dask_with_a_worker_killed_midway_and_one_that_joins_late(
         executor=f'dask://{cluster.address}',
         store=store,
     )
-    t.join()
+    thread.join()
     assert (
         held['mid-task'] == 1
         and held['rows'] < len(sweep.store.done())
         and sweep.store.content_hash() == expected
         and not len(sweep.failures())
     )
-    with cluster.client() as c:
-        c.wait_for_workers(2, timeout=60)
+    with cluster.client() as client:
+        client.wait_for_workers(2, timeout=60)
 
 
 @pytest.mark.slow
@@ -245,10 +245,10 @@ def test_a_late_worker_takes_part_and_the_data_travels_once_to_each(tiny, calm, 
             until(lambda: any(offspring(w.pid) for w in cluster.workers))
             seen.append(cluster.worker())
 
-        t = threading.Thread(target=join)
-        t.start()
+        thread = threading.Thread(target=join)
+        thread.start()
         run(tiny, recommender=Watched(n_epochs=1, batch_size=64), replicates=4, executor=client)
-        t.join()
+        thread.join()
         client.wait_for_workers(3, timeout=60)
 
         def told(dask_worker):
@@ -295,16 +295,16 @@ deletion_sweep(NCF(n_epochs=3, batch_size=16), split, 'users', range(16), replic
 
 def test_the_client_is_killed_and_the_sweep_resumed(tiny, calm, cluster, tmp_path):
     store, address = tmp_path / 's.db', f'dask://{cluster.address}'
-    p = subprocess.Popen([sys.executable, '-c', SCRIPT, str(store), address])
-    until(lambda: rows(store) > 2 or p.poll() is not None)
-    p.kill()
-    p.wait()
+    process = subprocess.Popen([sys.executable, '-c', SCRIPT, str(store), address])
+    until(lambda: rows(store) > 2 or process.poll() is not None)
+    process.kill()
+    process.wait()
     held = rows(store)
     assert 0 < held < 34
-    with cluster.client() as c:
+    with cluster.client() as client:
         until(
             lambda: (
-                not c.run_on_scheduler(
+                not client.run_on_scheduler(
                     lambda dask_scheduler: [
                         k for k in dask_scheduler.tasks if str(k).startswith('recinfluence-')
                     ]
@@ -417,11 +417,11 @@ def test_a_broken_pool_is_said_and_loses_nothing(tiny, calm, tmp_path):
             until(lambda: rows(store) > 2)
             next(iter(pool._processes.values())).kill()
 
-        t = threading.Thread(target=kill)
-        t.start()
+        thread = threading.Thread(target=kill)
+        thread.start()
         with pytest.raises(RuntimeError, match='make a new one and call again'):
             run(tiny, executor=pool, store=store)
-        t.join()
+        thread.join()
     assert (
         rows(store) > 2 and run(tiny, jobs=1, store=store).store.content_hash() == calm['reference']
     )

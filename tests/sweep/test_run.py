@@ -47,17 +47,21 @@ def run(split, **changes):
 
 
 def test_a_sweep_holds_what_algorithm_1_gives(tiny):
-    f = run(tiny, seed=3).frame()
+    frame = run(tiny, seed=3).frame()
     for seed in (3, 4):
-        for d in deletions(SMALL, Evaluator(tiny, 3), single_units(tiny, 'users', range(10)), seed):
-            own = f[(f.unit == d.unit.key) & (f.seed == seed)].set_index('metric')
+        for deletion in deletions(
+            SMALL, Evaluator(tiny, 3), single_units(tiny, 'users', range(10)), seed
+        ):
+            own = frame[(frame.unit == deletion.unit.key) & (frame.seed == seed)].set_index(
+                'metric'
+            )
             assert all(
-                own.influence[m] == d.influence(m)
-                and own.mechanical[m] == d.mechanical(m)
-                and own.training[m] == d.training(m)
+                own.influence[m] == deletion.influence(m)
+                and own.mechanical[m] == deletion.mechanical(m)
+                and own.training[m] == deletion.training(m)
                 for m in METRICS
             )
-    assert len(f) == 10 * 2 * len(METRICS)
+    assert len(frame) == 10 * 2 * len(METRICS)
 
 
 @pytest.mark.slow
@@ -131,27 +135,29 @@ def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs):
     assert undisturbed.wait(180) == 0
     rng, store, kills, seen = random.Random(jobs), tmp_path / 'killed.db', 0, 0
     while kills < 4:
-        p = start(store, jobs)
+        process = start(store, jobs)
         target = seen + rng.randint(1, 12)
         deadline = time.time() + 120
-        while p.poll() is None and rows_done(store) < target and time.time() < deadline:
+        while process.poll() is None and rows_done(store) < target and time.time() < deadline:
             time.sleep(0.005)
-        if p.poll() is not None:
+        if process.poll() is not None:
             break
         time.sleep(rng.random() * 0.1)
-        os.kill(p.pid, signal.SIGKILL)
-        p.wait()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
         kills += 1
-        s = Store(store)
+        opened = Store(store)
         done = rows_done(store)
         assert done >= seen
         seen = done  # what was half written is taken back on opening; what was finished stays
-        m = pd.read_sql('SELECT unit, seed, count(*) n FROM measures GROUP BY unit, seed', s.db)
-        assert (m.n == len(METRICS)).all() and len(m) == done  # and is whole
+        counts = pd.read_sql(
+            'SELECT unit, seed, count(*) n FROM measures GROUP BY unit, seed', opened.db
+        )
+        assert (counts.n == len(METRICS)).all() and len(counts) == done  # and is whole
         wait = time.time() + 20
-        while survivors(p.pid) and time.time() < wait:
+        while survivors(process.pid) and time.time() < wait:
             time.sleep(0.1)
-        assert not survivors(p.pid)  # no worker outlives its sweep
+        assert not survivors(process.pid)  # no worker outlives its sweep
     assert kills >= 2
     final = start(store, jobs)
     assert final.wait(180) == 0
@@ -160,15 +166,15 @@ def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs):
 
 def test_ctrl_c_stops_cleanly_and_goes_on(tmp_path):
     store = tmp_path / 'c.db'
-    p = start(store, 2, replicates=1000)
-    while rows_done(store) < 3 and p.poll() is None:
+    process = start(store, 2, replicates=1000)
+    while rows_done(store) < 3 and process.poll() is None:
         time.sleep(0.01)
-    os.killpg(p.pid, signal.SIGINT)
-    p.wait(30)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30)
     wait = time.time() + 20
-    while survivors(p.pid) and time.time() < wait:
+    while survivors(process.pid) and time.time() < wait:
         time.sleep(0.1)  # a worker notices within a second, on an idle machine
-    assert p.returncode != 0 and not survivors(p.pid) and rows_done(store) >= 3
+    assert process.returncode != 0 and not survivors(process.pid) and rows_done(store) >= 3
     again = start(store, 1)
     assert again.wait(180) == 0
     assert len([s for _, s in Store(store).done() if s < 2]) == 2 * 31
@@ -176,10 +182,12 @@ def test_ctrl_c_stops_cleanly_and_goes_on(tmp_path):
 
 def test_two_sweeps_cannot_write_to_one_store(tiny, tmp_path):
     store = tmp_path / 's.db'
-    p = start(store, 1, replicates=8)
-    while rows_done(store) < 2 and p.poll() is None:
+    process = start(store, 1, replicates=8)
+    while rows_done(store) < 2 and process.poll() is None:
         time.sleep(0.01)
-    with pytest.raises(StoreError, match='another sweep is writing|holds another experiment') as e:
+    with pytest.raises(
+        StoreError, match='another sweep is writing|holds another experiment'
+    ) as error:
         deletion_sweep(
             SVD(n_factors=30, n_epochs=150),
             tiny,
@@ -191,8 +199,8 @@ def test_two_sweeps_cannot_write_to_one_store(tiny, tmp_path):
             progress=False,
             engine='reference',
         )
-    assert 'another sweep is writing' in str(e.value)
-    assert len(Store(store).frame()) >= 7 and p.wait(180) == 0  # readable all the while
+    assert 'another sweep is writing' in str(error.value)
+    assert len(Store(store).frame()) >= 7 and process.wait(180) == 0  # readable all the while
 
 
 @pytest.mark.parametrize(
@@ -242,13 +250,13 @@ class Fragile(Popularity):
 
 @pytest.mark.parametrize('jobs', [1, 2])
 def test_a_failing_retraining_costs_that_unit_alone(tiny, jobs):
-    s = run(tiny, recommender=Fragile(), replicates=1, jobs=jobs)
-    assert s.store.failures().to_dict('records') == [
+    sweep = run(tiny, recommender=Fragile(), replicates=1, jobs=jobs)
+    assert sweep.store.failures().to_dict('records') == [
         {'unit': 'user 3', 'seed': 0, 'reason': 'RuntimeError: singular'}
     ]
-    assert set(s.frame().unit) == {f'user {i}' for i in range(10) if i != 3} and '1 failed' in repr(
-        s
-    )
+    assert set(sweep.frame().unit) == {
+        f'user {i}' for i in range(10) if i != 3
+    } and '1 failed' in repr(sweep)
 
 
 def test_a_store_in_memory_can_be_gone_on_with(tiny):
@@ -275,25 +283,25 @@ def test_a_store_in_memory_can_be_gone_on_with(tiny):
 def test_groups_and_items_share_a_store(tiny, tmp_path):
     group = Unit(users=(1, 2, 3), name='trio')
     run(tiny, units=[group], ids=None, store=tmp_path / 's.db')
-    s = run(tiny, units='items', ids=[4, 5], store=tmp_path / 's.db')
+    sweep = run(tiny, units='items', ids=[4, 5], store=tmp_path / 's.db')
     assert set(Store(tmp_path / 's.db').units_table().index) == {
         'nothing',
         group.key,
         'item 4',
         'item 5',
-    } and set(s.frame().unit) == {'item 4', 'item 5'}
+    } and set(sweep.frame().unit) == {'item 4', 'item 5'}
 
 
 def test_influence_is_mean_and_standard_error_over_seeds(tiny):
-    s = run(tiny, replicates=4)
-    inf = s.influence('ndcg').frame
-    f = s.frame()
-    f = f[f.metric == 'ndcg'].set_index('unit')
+    sweep = run(tiny, replicates=4)
+    inf = sweep.influence('ndcg').frame
+    frame = sweep.frame()
+    frame = frame[frame.metric == 'ndcg'].set_index('unit')
     for unit, row in inf.iterrows():
-        v = f.influence[unit].to_numpy()
+        values = frame.influence[unit].to_numpy()
         assert (
-            row.estimate == pytest.approx(v.mean(), abs=1e-15)
-            and row.se == pytest.approx(v.std(ddof=1) / 2, abs=1e-15)
+            row.estimate == pytest.approx(values.mean(), abs=1e-15)
+            and row.se == pytest.approx(values.std(ddof=1) / 2, abs=1e-15)
             and row.replicates == 4
         )
     assert (
@@ -301,23 +309,25 @@ def test_influence_is_mean_and_standard_error_over_seeds(tiny):
         and 'error bar' in run(tiny, replicates=1).influence('map').caution
     )
     with pytest.raises(ValueError, match='choose one of'):
-        s.influence('auc')
+        sweep.influence('auc')
 
 
 def test_a_metric_that_cannot_see_the_model_is_called_out(tiny):
-    i = {m: run(tiny, candidates='test', replicates=2).influence(m) for m in ('map', 'mae')}
+    influences = {
+        m: run(tiny, candidates='test', replicates=2).influence(m) for m in ('map', 'mae')
+    }
     assert (
-        i['map'].blind
-        and 'cannot see the model' in i['map'].caution
-        and (i['map'].frame.training == 0).all()
-        and not i['mae'].blind
+        influences['map'].blind
+        and 'cannot see the model' in influences['map'].caution
+        and (influences['map'].frame.training == 0).all()
+        and not influences['mae'].blind
     )
     assert not run(tiny).influence('map').blind
 
 
 def test_agreement_is_one_for_a_model_without_noise_and_nan_for_one_seed(tiny):
-    s = run(tiny, recommender=Popularity(), replicates=3)
-    assert s.influence('map').agreement() == pytest.approx(1) and np.isnan(
+    sweep = run(tiny, recommender=Popularity(), replicates=3)
+    assert sweep.influence('map').agreement() == pytest.approx(1) and np.isnan(
         run(tiny, replicates=1).influence('map').agreement()
     )
 
