@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,14 +14,14 @@ from scipy import stats
 from .action import Action, ranked_units
 from ..core.random import stream
 from ..data.splits import Split
+from ..decisions.comparison import Interval, mean_interval
 from ..influence.influence import Influence
 from ..metrics.ranking import Ranked
 from ..metrics.recommended import varies
 
 # %% auto #0
 __all__ = ['traits', 'cold_items', 'cold_traits', 'compare_means', 'trait_effects', 'predict_from_traits', 'seat_newcomers',
-           'newcomers', 'Interval', 'mean_with_interval', 'correlation_with_interval', 'popularity_audit',
-           'describe_group', 'group_audit']
+           'newcomers', 'correlation_with_interval', 'popularity_audit', 'describe_group', 'group_audit']
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c007
 def traits(
@@ -154,24 +153,6 @@ def newcomers(
     name, doses = 'a seat for cold items, by traits', pd.Series(1.0, chosen)
     return Action(name, 'items', doses, tuple(cold.index), do, influence, retrains=False)
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c032
-class Interval(NamedTuple):
-    "A value with its 95 % interval."
-
-    value: float
-    low: float
-    high: float
-
-# %% ../../nbs/11_actions/5_audits.ipynb #c033
-def mean_with_interval(
-    values: pd.Series,  # one for each unit or seed
-) -> Interval:  # NaN at its ends: one value only
-    "The mean with its 95 % interval, by a t distribution."
-    number, half = len(values), np.nan
-    if number > 1:
-        half = stats.t.ppf(0.975, number - 1) * values.std(ddof=1) / np.sqrt(number)
-    return Interval(values.mean(), values.mean() - half, values.mean() + half)
-
 # %% ../../nbs/11_actions/5_audits.ipynb #c034
 def correlation_with_interval(
     first: pd.Series,
@@ -185,7 +166,7 @@ def correlation_with_interval(
         correlation, *np.tanh([np.arctanh(correlation) - half, np.arctanh(correlation) + half])
     )
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c035
+# %% ../../nbs/11_actions/5_audits.ipynb #a757eab8
 def popularity_audit(
     influence: Influence,  # of users or items
 ) -> pd.DataFrame:  # a row a question: value, low, high
@@ -196,12 +177,12 @@ def popularity_audit(
         'rank correlation with train rows': correlation_with_interval(
             units.estimate, units.n_train
         ),
-        'mean influence, most popular tenth': mean_with_interval(units.estimate[head]),
-        'mean influence, the others': mean_with_interval(units.estimate[~head]),
+        'mean influence, most popular tenth': mean_interval(units.estimate[head]),
+        'mean influence, the others': mean_interval(units.estimate[~head]),
     }
     return pd.DataFrame(rows, list(Interval._fields)).T
 
-# %% ../../nbs/11_actions/5_audits.ipynb #c038
+# %% ../../nbs/11_actions/5_audits.ipynb #ab3305c5
 def describe_group(
     inside: pd.DataFrame,  # the group's rows of an influence's frame
     outside: pd.DataFrame,  # everybody else's
@@ -210,11 +191,11 @@ def describe_group(
     "One line of a table of groups."
     comparable = min(len(inside), len(outside)) > 1
     row = {'users': len(inside), 'train rows': inside.n_train.mean()}
-    row |= zip(('influence', 'low', 'high'), mean_with_interval(inside.estimate))
+    row |= zip(('influence', 'low', 'high'), mean_interval(inside.estimate))
     row['p'] = compare_means(inside.estimate, outside.estimate)['p'] if comparable else np.nan
     if served is not None:
         values = served.reindex(inside.index).dropna()
-        row |= zip(('served', 'served_low', 'served_high'), mean_with_interval(values))
+        row |= zip(('served', 'served_low', 'served_high'), mean_interval(values))
     return row
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c039

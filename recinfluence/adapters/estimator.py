@@ -18,10 +18,10 @@ from ..models.base import Recommender
 from ..models.ids import encode, positions
 
 # %% auto #0
-__all__ = ['Estimator', 'numbers_of']
+__all__ = ['ScikitLearn', 'numbers_of', 'Estimator']
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c005
-class Estimator(Recommender):
+class ScikitLearn(Recommender):
     "A scikit-learn-style estimator that predicts ratings from users and items."
 
     def __init__(
@@ -59,7 +59,7 @@ def numbers_of(
     return sparse.vstack([values, nothing]).tocsr()[positions(known, asked)]
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c010
-@patch_to(Estimator)
+@patch_to(ScikitLearn)
 def rows_of(self, users, items):
     "A sparse row of numbers for each pair."
     return sparse.hstack(
@@ -70,7 +70,7 @@ def rows_of(self, users, items):
     ).tocsr()
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c011
-@patch_to(Estimator)
+@patch_to(ScikitLearn)
 def fit(self, train, seed=0):
     from sklearn.base import clone
 
@@ -85,7 +85,7 @@ def fit(self, train, seed=0):
     return self
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c012
-@patch_to(Estimator)
+@patch_to(ScikitLearn)
 def score(self, users, items):
     def predict(user):
         return np.asarray(self.model_.predict(self.rows_of(user, items)), float)
@@ -102,7 +102,7 @@ def _fingerprint(table):
     return hashlib.sha256(content).hexdigest()
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #faf99728
-@patch_to(Estimator)
+@patch_to(ScikitLearn)
 def config(self):
     known_as = type(self.estimator).__name__
     settings = {
@@ -118,6 +118,10 @@ def config(self):
     }
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c016
-@patch_to(Estimator)
+@patch_to(ScikitLearn)
 def __repr__(self):
-    return f'Estimator({self.estimator!r})'
+    return f'ScikitLearn({self.estimator!r})'
+
+# %% ../../nbs/05_adapters/5_estimator.ipynb #9191e667
+class Estimator(ScikitLearn):
+    "`ScikitLearn`, by the name that the package gave it first."

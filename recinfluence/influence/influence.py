@@ -29,8 +29,8 @@ from ..sweep.experiment import Experiment
 from ..sweep.results import Results
 
 # %% auto #0
-__all__ = ['SHOWN', 'OfExperiment', 'OfEstimates', 'Influence', 'ranked_frame', 'estimated_by', 'conclude', 'conclude_order',
-           'Ranking', 'as_ranking']
+__all__ = ['SHOWN', 'OfExperiment', 'OfEstimates', 'Influence', 'ranked_frame', 'estimated_by', 'available_metrics',
+           'reliabilities', 'conclude', 'conclude_order', 'Ranking', 'as_ranking']
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c005
 class OfExperiment:
@@ -183,6 +183,29 @@ def of_metric(
 def without_mechanical(self: Influence) -> Influence:
     "The training part alone, as an influence of its own."
     return self if self.part is Part.TRAINING else self.of_metric(self.metric, Part.TRAINING)
+
+# %% ../../nbs/09_influence/5_influence.ipynb #cd5a4d19
+def available_metrics(influence: Influence) -> list[str]:
+    "The metrics on which the same units' influence can be had."
+    estimator, known = influence.estimator, influence.metrics
+    if kept := getattr(estimator, 'about', None):  # a file of results
+        return [name for name in known if name in kept['metrics']]
+    ranking = influence.experiment.design.only_ranking
+    return [name for name, metric in known.items() if metric.ranking or not ranking]
+
+# %% ../../nbs/09_influence/5_influence.ipynb #8a6155fd
+def reliabilities(
+    influence: Influence,  # on any metric
+    metric: str,
+) -> dict[Part, Reliability]:  # the training part: only where the design tells it apart
+    "Reliability of the order of the units by one metric."
+    whole = influence
+    if metric != influence.metric or influence.part is not influence.estimator.part(Part.WHOLE):
+        whole = influence.of_metric(metric, Part.WHOLE)
+    found = {Part.WHOLE: whole.reliability}
+    if influence.experiment.design.splits_parts:
+        found[Part.TRAINING] = whole.without_mechanical.reliability
+    return found
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c017
 @patch_to(Influence, as_prop=True)

@@ -17,7 +17,7 @@ from ..metrics.recommended import varies
 # %% auto #0
 __all__ = ['Reliability', 'reliability', 'top_overlap', 'summarise']
 
-# %% ../../nbs/09_influence/1_reliability.ipynb #c004
+# %% ../../nbs/09_influence/1_reliability.ipynb #d2ce3673
 @dataclass(frozen=True)
 class Reliability:
     "The correlation of a ranking with an independent repetition, and its 95 % interval."
@@ -43,6 +43,17 @@ class Reliability:
         return (
             self.replicates * reliability / (1 - reliability) * (1 - self.estimate) / self.estimate
         )
+
+    @property
+    def missing(self) -> str:
+        "Why there is none; nothing where there is one."
+        if np.isfinite(self.estimate):
+            return ''
+        if not self.units:
+            return 'no unit has a number'
+        if self.replicates < 2:
+            return 'one replicate'
+        return 'one unit' if self.units < 2 else 'all alike'
 
     def __str__(self):
         return f'{self.estimate:.2f} ({self.low:.2f} to {self.high:.2f})'

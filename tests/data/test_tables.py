@@ -90,6 +90,7 @@ def test_the_same_rows_come_out_of_every_form(tmp_path, content):
         ('user,User Id,item,rating,timestamp\n1,2,3,4,5\n', ['no column']),
         ('{"user": 1, "item": 2}\n{"user": 1', ['line 2', 'not a JSON object']),
     ],
+    ids=range(14),
 )
 def test_what_cannot_be_read_is_refused_with_its_address(tmp_path, content, words):
     if 'User Id' in str(content):  # a fifth column is no reason to refuse

@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from recinfluence.adapters.command import Command
-from recinfluence.adapters.estimator import Estimator
+from recinfluence.adapters.estimator import ScikitLearn
 from recinfluence.core.described import SettingError, describe
 from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
@@ -237,8 +237,8 @@ ESTIMATORS = {
 @pytest.mark.parametrize('case', ESTIMATORS)
 def test_an_estimator_is_known_by_its_settings_to_the_last_number(case, tiny, tmp_path):
     make, other, named = ESTIMATORS[case]
-    assert not goes_on(Estimator(make()), Estimator(make()), tiny, tmp_path)
-    refused = goes_on(Estimator(make()), Estimator(other()), tiny, tmp_path)
+    assert not goes_on(ScikitLearn(make()), ScikitLearn(make()), tiny, tmp_path)
+    refused = goes_on(ScikitLearn(make()), ScikitLearn(other()), tiny, tmp_path)
     assert 'its recommender has' in refused and named in refused
 
 
