@@ -10,9 +10,9 @@ import hashlib
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from ..core.described import describe
+from ..core.machine import single_thread
 from ..core.patching import patch_to
 from ..models.base import Recommender
 from ..models.ids import encode, positions
@@ -69,7 +69,7 @@ def rows_of(self, users, items):
         ]
     ).tocsr()
 
-# %% ../../nbs/05_adapters/5_estimator.ipynb #c011
+# %% ../../nbs/05_adapters/5_estimator.ipynb #18362f5e
 @patch_to(ScikitLearn)
 def fit(self, train, seed=0):
     from sklearn.base import clone
@@ -80,7 +80,7 @@ def fit(self, train, seed=0):
     if states := self.random_states():
         self.model_.set_params(**dict.fromkeys(states, seed))
     rows = self.rows_of(self.user_ids_[found.users], self.item_ids_[found.items])
-    with threadpool_limits(1):
+    with single_thread():
         self.model_.fit(rows, train.rating.to_numpy(float))
     return self
 

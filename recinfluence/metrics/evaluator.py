@@ -201,7 +201,7 @@ def hits(
     place = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
     return (self.pairs[place] == keys) & (top >= 0)
 
-# %% ../../nbs/03_metrics/7_evaluator.ipynb #c017
+# %% ../../nbs/03_metrics/7_evaluator.ipynb #f0a79363
 def what_is_left(
     judge: Evaluator,
     ranked: Ranked,
@@ -211,7 +211,7 @@ def what_is_left(
     "What metrics are made from."
     row = keep_user[judge.test_user] & keep_item[judge.test_item]
     relevant = np.bincount(judge.test_user[row], minlength=judge.n_users)
-    left = np.flatnonzero(keep_user)
+    left, place = np.flatnonzero(keep_user), np.cumsum(keep_user) - 1
     top = ranked.top[left, : judge.k]
     return Recommended(
         top,
@@ -221,7 +221,7 @@ def what_is_left(
         judge.split.items,
         keep_item,
         judge.train_rows,
-        np.searchsorted(left, judge.test_user[row]),
+        place[judge.test_user[row]],
         judge.test_rating[row],
         ranked.predicted[row],
     )

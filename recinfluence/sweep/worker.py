@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from ..core.machine import single_thread
 from ..core.patching import patch_to
 from ..core.units import Unit
 from ..data.splits import Split
@@ -83,7 +83,7 @@ def failed_replicate(
     rest = failed([unit.key for unit in units], seed, f'the full model failed: {reason}')
     return failed([NOTHING], seed, reason) + rest
 
-# %% ../../nbs/08_sweep/7_worker.ipynb #c015
+# %% ../../nbs/08_sweep/7_worker.ipynb #c35d8790
 class Worker:
     "Does the tasks of a sweep; keeps what it has prepared of a replicate."
 
@@ -99,7 +99,7 @@ class Worker:
     ) -> Answer:
         "One task; the full model of the replicate comes with the results."
         start = time.process_time()
-        with threadpool_limits(1):
+        with single_thread():
             if self.seed != seed:
                 self.engine, self.seed, self.fault = None, seed, None
             answer = self.whole_seed() if units is None else self.some_units(units)
