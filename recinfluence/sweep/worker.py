@@ -257,7 +257,7 @@ class Examiner:
 
     def run(self, seed: int) -> dict:
         "What the model does."
-        with threadpool_limits(1):
+        with single_thread():
             return fingerprint(self.recommender, self.sample)
 
 # %% ../../nbs/08_sweep/7_worker.ipynb #a9c3946d
