@@ -252,4 +252,4 @@ def test_what_is_printed_has_four_digits_in_consoles_and_notebooks_alike(users, 
     html, effect = m._repr_html_(), m.row('mae')['effect']
     assert repr(m).startswith(m.conclusion()) and html.startswith(f'<p>{m.conclusion()}</p>')
     for text in (repr(m), html):
-        assert f'{effect:.4g}' in text and 'helps; better than by lot' in text
+        assert f'{effect:.4g}' in text and 'helps; better than chance' in text

@@ -29,7 +29,7 @@ def test_leaving_out_the_harmful_helps_and_others_do_not(weight, users, halves):
     for judged in ('everyone', 'the others') if weight == 0 else ('the others',):
         r = m.row('mae', judged)
         assert (
-            r['verdict'] == 'helps; better than by lot'
+            r['verdict'] == 'helps; better than chance'
             and r['random_low'] < 0 < r['random_high'] < r['effect']
         )
     wrong = measure(leave_out(users, range(30, 39), weight), noisy_mean(), halves[1], k=3, **QUICK)
@@ -40,7 +40,7 @@ def test_weighing_by_influence_helps_and_the_same_weights_at_random_do_not(users
     a = weigh(users, 1.0)
     m = measure(a, noisy_mean(), halves[1], k=3, **QUICK)
     r = m.row('mae')
-    assert r['verdict'] == 'helps; better than by lot' and m.judged == ['everyone']
+    assert r['verdict'] == 'helps; better than chance' and m.judged == ['everyone']
     assert a.doses[users.frame.id.iloc[0]] > 1 > a.doses[users.frame.id.iloc[-1]] and a.size == 90
 
 

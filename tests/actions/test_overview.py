@@ -24,7 +24,7 @@ def test_a_table_and_three_pages(users, items, halves):
     t = actions_table(made)
     assert (
         len(t) == 3
-        and t.verdict.iloc[0] == 'helps; better than by lot'
+        and t.verdict.iloc[0] == 'helps; better than chance'
         and {'effect', 'low', 'high', 'random', 'random_low', 'random_high', 'q', 'size'} <= set(t)
     )
     for audience in overview.AUDIENCES:
