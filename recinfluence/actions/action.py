@@ -133,6 +133,7 @@ def at_random(
     seed: int = 0,
 ) -> list[pd.Series]:
     "The same doses, given to random ids of the pool."
+    # the stream's name decides what is drawn: it stays as it first was
     rng, pool = stream(seed, 'by lot', self.name), np.array(self.pool)
     return [
         pd.Series(self.doses.to_numpy(), pool[rng.choice(len(pool), self.size, replace=False)])

@@ -56,7 +56,7 @@ def part_of_page(
     chosen = table[[VERDICTS[verdict] in PARTS[title] for verdict in table.verdict]]
     lines = [
         f'- **{action}** ({row["size"]}, {row.model}): {row.metric} among {row.judged} '
-        f'{row.effect:+.3g} ({row.low:+.3g} to {row.high:+.3g}), by lot {row.random:+.3g} '
+        f'{row.effect:+.3g} ({row.low:+.3g} to {row.high:+.3g}), at random {row.random:+.3g} '
         f'({row.random_low:+.3g} to {row.random_high:+.3g}); {row.verdict}.'
         for action, row in chosen.iterrows()
     ]

@@ -292,7 +292,7 @@ def judge_kind(
             'method': method,
             **with_interval('auc', np.clip(mean_interval(areas[method]), 0, 1)),
             **with_interval('precision', np.clip(mean_interval(shares[method]), 0, 1)),
-            'by lot': number / (number + real),
+            'by chance': number / (number + real),
         }
         for method in ('influence', *BASELINES)
     ]

@@ -82,7 +82,7 @@ def balanced(
 def stratified(
     design: RandomGroups, activity: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:  # (retrainings, users) True: deleted
-    "Neighbours in activity, in random order within tens, are dealt out evenly."
+    "Neighbours in activity, in random order within tens, are divided evenly."
     users = len(activity)
     out = np.empty((design.per_seed, users), bool)
     for row in out:

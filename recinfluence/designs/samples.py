@@ -50,7 +50,7 @@ def shares(
     sizes: list[int],  # of the parts that share it
     rng: np.random.Generator,
 ) -> np.ndarray:  # (parts,) integers whose sum is n
-    "`n` dealt out in proportion to the sizes."
+    "`n` divided in proportion to the sizes."
     exact = n * np.array(sizes) / sum(sizes)
     whole = np.floor(exact + 1e-9).astype(int)
     order = rng.permutation(len(sizes))

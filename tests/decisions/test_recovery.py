@@ -199,7 +199,7 @@ def test_careless_and_informative_do_what_they_are_meant_to(simulated):
 
 
 class Lottery(Recommender):
-    "Scores by lot, another lot for other rows: every influence is luck."
+    "Scores drawn at random, others for other rows: every influence is luck."
 
     def fit(self, train, seed=0):
         self.lot_ = int(pd.util.hash_pandas_object(train, index=False).sum() >> 1), seed
@@ -340,7 +340,7 @@ def test_detection_agrees_with_doing_it_by_hand(simulated):
     assert (
         row.auc == pytest.approx(np.mean(areas))
         and row.precision == pytest.approx(np.mean(shares))
-        and row['by lot'] == 6 / 26
+        and row['by chance'] == 6 / 26
     )
     best = found.loc['careless'].drop('influence').auc
     assert (
