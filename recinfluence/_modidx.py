@@ -842,8 +842,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                     'recinfluence/data/splits.py'),
                                           'recinfluence.data.splits.Split.users': ( '02_data/splits.html#split.users',
                                                                                     'recinfluence/data/splits.py'),
-                                          'recinfluence.data.splits._check_share': ( '02_data/splits.html#_check_share',
-                                                                                     'recinfluence/data/splits.py'),
                                           'recinfluence.data.splits._checked': ( '02_data/splits.html#_checked',
                                                                                  'recinfluence/data/splits.py'),
                                           'recinfluence.data.splits.check_timed': ( '02_data/splits.html#check_timed',

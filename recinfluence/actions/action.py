@@ -98,6 +98,8 @@ class Trial:
 class Action(Shown):
     "Something done to users or items in doses."
 
+    made_by = 'leave_out(influence) makes it'
+
     name: str  # in words
     kind: str  # 'users' or 'items'
     doses: pd.Series  # by id: what each gets

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from .action import Action, ranked_units
+from ..core.arguments import checked
 from ..core.random import stream
 from ..data.splits import Split
 from ..decisions.comparison import Interval, mean_interval
@@ -24,6 +25,7 @@ __all__ = ['traits', 'cold_items', 'cold_traits', 'compare_means', 'trait_effect
            'newcomers', 'correlation_with_interval', 'popularity_audit', 'describe_group', 'group_audit']
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c007
+@checked
 def traits(
     split: Split,
     items: Iterable | None = None,  # ids; default: all of train
@@ -131,6 +133,7 @@ def seat_newcomers(
     return np.concatenate([closed_up, guest], 1)
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c029
+@checked
 def newcomers(
     influence: Influence,  # of items
     split: Split,
@@ -167,6 +170,7 @@ def correlation_with_interval(
     )
 
 # %% ../../nbs/11_actions/5_audits.ipynb #a757eab8
+@checked
 def popularity_audit(
     influence: Influence,  # of users or items
 ) -> pd.DataFrame:  # a row a question: value, low, high
@@ -199,6 +203,7 @@ def describe_group(
     return row
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c039
+@checked
 def group_audit(
     influence: Influence,  # of users
     by: pd.Series,  # user id -> group

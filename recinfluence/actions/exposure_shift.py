@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .action import Action, Trial, check_seeds, with_digits
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -130,6 +131,7 @@ def describe_catalogue(action: Action, split: Split, parts: int) -> pd.DataFrame
     return pd.DataFrame(about, pd.Index(split.items, name='item'))
 
 # %% ../../nbs/11_actions/6_exposure_shift.ipynb #c019
+@checked
 @accepts(Judging)
 def exposure_shift(
     action: Action,  # on items, such as `prune(influence, [id], retrain=True)`

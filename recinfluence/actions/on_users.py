@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .action import Action, Trial, choose_units, ranked_units
+from ..core.arguments import checked
 from ..core.units import Unit
 from ..data.splits import Split
 from ..influence.influence import Influence
@@ -36,6 +37,7 @@ def count_users(
     return counts
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c008
+@checked
 def leave_out(
     influence: Influence,  # of users
     users: int | Iterable = 30,  # how many of the worst, or their ids
@@ -53,6 +55,7 @@ def leave_out(
     return Action(f'{does} {whom}', 'users', doses, tuple(ranked.index), do, influence)
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #9ddcd5bc
+@checked
 def weigh(
     influence: Influence,  # of users
     strength: float = 0.5,  # of the weights; 0: all alike
@@ -96,6 +99,7 @@ def serve_by_halves(
     ]
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c022
+@checked
 def segment(
     influence: Influence,  # of users
 ) -> Action:
@@ -133,6 +137,7 @@ def genre_gaps(
     return pd.DataFrame(scores, users, split.items)
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c028
+@checked
 def enrichment_targets(
     influence: Influence,  # of users
     split: Split,
@@ -170,6 +175,7 @@ def train_on_reserve(
     return ranked
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c032
+@checked
 def enrich(
     influence: Influence,  # of users
     split: Split,  # what is trained on

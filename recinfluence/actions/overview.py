@@ -11,12 +11,14 @@ import pandas as pd
 from scipy import stats
 
 from .measured import VERDICTS, BesideRandom, Effect, verdict_of
+from ..core.arguments import checked
 from ..influence.influence import Influence
 
 # %% auto #0
 __all__ = ['AUDIENCES', 'BETTER', 'SAME', 'WORSE', 'PARTS', 'actions_table', 'part_of_page', 'action_page']
 
 # %% ../../nbs/11_actions/7_overview.ipynb #c005
+@checked
 def actions_table(
     measured: Iterable[tuple],  # (`Measured`, metric, judged)
 ) -> pd.DataFrame:
@@ -63,6 +65,7 @@ def part_of_page(
     return [f'### {title}', '', *(lines or ['- None.']), '']
 
 # %% ../../nbs/11_actions/7_overview.ipynb #c010
+@checked
 def action_page(
     audience: str,  # 'developers', 'product managers' or 'trust and safety'
     table: pd.DataFrame,  # lines of `actions_table`, those that concern the audience

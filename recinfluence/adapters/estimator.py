@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from ..core.arguments import checked
 from ..core.described import describe
 from ..core.machine import single_thread
 from ..core.patching import patch_to
@@ -21,6 +22,7 @@ from ..models.ids import encode, positions
 __all__ = ['ScikitLearn', 'numbers_of', 'Estimator']
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c005
+@checked
 class ScikitLearn(Recommender):
     "A scikit-learn-style estimator that predicts ratings from users and items."
 

@@ -209,13 +209,13 @@ def at_least(low: float) -> Callable:
 
     return check
 
-# %% ../../nbs/01_core/8_arguments.ipynb #0661592f
+# %% ../../nbs/01_core/8_arguments.ipynb #8593d1e0
 def above(low: float) -> Callable:
-    "A bound: more than this number."
+    "A bound: more than this number, and finite."
 
     def check(value):
-        if _is_number(value) and not value > low:
-            raise Unusable(f'a number above {low}')
+        if _is_number(value) and not low < value < math.inf:
+            raise Unusable(f'a finite number above {low}')
 
     return check
 

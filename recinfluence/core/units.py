@@ -69,6 +69,8 @@ def members(
 class Unit:
     "What is deleted: one user, one item, or a group of either; `Unit()` deletes nothing."
 
+    made_by = 'Unit(users=(1, 2))'
+
     users: tuple = ()  # user ids
     items: tuple = ()  # item ids
     name: str = ''  # for groups: what to call it

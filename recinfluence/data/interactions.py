@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from .columns import read_ids, read_numbers, read_times, refuse_rows
@@ -50,6 +51,8 @@ def check_scale(
 @dataclass(frozen=True, eq=False)
 class Interactions:
     "Ratings of items by users, in file order, with what is known about both."
+
+    made_by = 'load_interactions(frame) gives them'
 
     frame: pd.DataFrame  # columns user, item, rating, timestamp; one row an interaction
     name: str = 'interactions'  # shown in titles and stored with every result
@@ -333,6 +336,7 @@ def _table_of(data, columns, reading):
     return frame, list(table.notes)
 
 # %% ../../nbs/02_data/4_interactions.ipynb #5ac1b715
+@checked
 @accepts(Reading)
 def load_interactions(
     data: str | os.PathLike | pd.DataFrame,  # a file with a table, packed or not, or a frame
@@ -364,6 +368,7 @@ def load_interactions(
     )
 
 # %% ../../nbs/02_data/4_interactions.ipynb #c034
+@checked
 def summary(interactions: Interactions) -> pd.Series:
     "The eleven figures of Table 2 (and of Table 10), unrounded."
     frame = interactions.frame

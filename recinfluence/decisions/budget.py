@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..core.arguments import above, checked
 from ..core.files import write_atomic
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
@@ -241,6 +242,7 @@ def lay_out_stretched(
             given *= 1.1
 
 # %% ../../nbs/10_decisions/9_budget.ipynb #c021
+@checked(budget=above(0))
 @accepts(Terms, Judging, Work)
 def quote(
     recommender: Recommender,

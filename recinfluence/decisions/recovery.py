@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..core.settings import accepts, read_settings
@@ -98,6 +99,7 @@ def with_interval(
     return dict(zip((name, f'{name}_low', f'{name}_high'), map(float, values)))
 
 # %% ../../nbs/10_decisions/5_recovery.ipynb #c011
+@checked
 def recovery(
     scores: pd.DataFrame,  # users × methods, indexed by user id; higher is more suspect
     planted: Iterable,  # ids of the planted users
@@ -127,6 +129,7 @@ class Lead(NamedTuple):
     high: float
 
 # %% ../../nbs/10_decisions/5_recovery.ipynb #c016
+@checked
 def compare_with_baselines(
     scores: pd.DataFrame,  # as for `recovery`
     planted: Iterable,
@@ -155,6 +158,7 @@ BASELINES = {
 }
 
 # %% ../../nbs/10_decisions/5_recovery.ipynb #c021
+@checked
 def baselines(split: Split) -> pd.DataFrame:
     "For each user in train, by id: activity, popularity, deviation, rdma (see `BASELINES`)."
     train = split.train

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arguments import checked
 from ..core.units import Unit, plain_ids
 from ..data.splits import Split
 from .base import Design, register_design
@@ -36,6 +37,7 @@ def check_ids(
     return plain
 
 # %% ../../nbs/06_designs/2_single.ipynb #c2827395
+@checked
 def single_units(
     split: Split,
     kind: str,  # 'users' or 'items'

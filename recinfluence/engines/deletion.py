@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..core.units import Unit
 from ..designs.single import check_unit
@@ -116,6 +117,7 @@ class Replicate:
         )
 
 # %% ../../nbs/07_engines/1_deletion.ipynb #c016
+@checked
 def deletions(
     recommender: Recommender,
     evaluator: Evaluator,

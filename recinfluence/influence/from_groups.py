@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from ..core.arguments import at_least, checked, some
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..designs.random_groups import RandomGroups
@@ -180,6 +181,7 @@ def estimate(self: FromGroups, metric: str, part: Part) -> Estimates:
     return Estimates(frame, values.shape[1], reliability(values), placebo, table)
 
 # %% ../../nbs/09_influence/4_from_groups.ipynb #c016
+@checked(sweep=some, blocks=at_least(1), permute=at_least(0))
 def group_influence(
     sweep: Results | list[Results],  # of `RandomGroups`, or several over different seeds
     metric: str = 'map',

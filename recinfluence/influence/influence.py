@@ -103,6 +103,8 @@ class OfEstimates:
 class Influence(OfExperiment, OfEstimates):
     "Influence of units on one metric, over replicates."
 
+    made_by = "sweep.influence('ndcg') or load_results(path) gives it"
+
     frame: pd.DataFrame  # by unit key, best first: estimates, errors, parts, who it is
     metric: str
     part: Part

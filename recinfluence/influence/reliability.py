@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..core.arguments import checked
 from ..core.random import stream
 from ..metrics.recommended import varies
 
@@ -59,6 +60,7 @@ class Reliability:
         return f'{self.estimate:.2f} ({self.low:.2f} to {self.high:.2f})'
 
 # %% ../../nbs/09_influence/1_reliability.ipynb #9dcb04da
+@checked
 def reliability(
     table: np.ndarray,  # (units, replicates)
     confidence: float = 0.95,

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.files import resource
 from ..core.machine import processor
 from ..core.patching import patch_to
@@ -87,6 +88,7 @@ def about_file(
     return about | ({} if None in means.values() else {'first seed': means})
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c008
+@checked
 def save_results(
     influences: Iterable[Influence],  # of one sweep, one for each metric
     path: str | Path,  # '….parquet'
@@ -242,6 +244,7 @@ def open_results(
     return FromFile(snapshot, rows, about)
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c017
+@checked
 def load_results(
     source: str | Path,  # a file of `save_results`, or one of `shipped_results()` by name
     metric: str | None = 'map',  # None: the first of the file that can see the model
@@ -256,6 +259,7 @@ def load_results(
     return estimated_by(file, metric, known[metric]['part'])
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c019
+@checked
 def shipped_results() -> pd.DataFrame:
     "The files that come with the package: what each holds, and the command that makes them."
     folder = resource('data/shipped', 'README.md').parent

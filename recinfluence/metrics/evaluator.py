@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import between, checked
 from ..core.patching import patch_to
 from ..data.splits import Split
 from .metric import METRICS, RANKING, own_metrics
@@ -78,6 +79,7 @@ def table(self: Evaluation) -> pd.DataFrame:
     ).set_index('metric')
 
 # %% ../../nbs/03_metrics/7_evaluator.ipynb #a9faff2d
+@checked
 class Evaluator:
     "Evaluates models on one split at one list length over one candidate set."
 
@@ -301,6 +303,7 @@ def __call__(
     return Evaluation(*found, self.k, self.candidates, self.sees_model, self.metrics, ties)
 
 # %% ../../nbs/03_metrics/7_evaluator.ipynb #c041
+@checked(half=between(-1, 2))
 def on_half(
     split: Split,  # whole
     metric: str = 'map',  # one of `RANKING`

@@ -24,6 +24,8 @@ __all__ = ['UNPAIRED', 'CLIP', 'Recommender', 'row_weights', 'read_scale', 'scal
 class Recommender:
     "What deletion diagnostics ask of a model."
 
+    made_by = "NCF(); another library's model in its adapter: Surprise('SVD'), ScikitLearn(Ridge())"
+
     # True: `fit_without` shares with `fit` every random draw that does not belong to the unit
     paired: bool = False
     # True: `fit` heeds a column `weight` in train

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.units import Unit
 from ..data.simulated import planted_interactions
 from ..metrics.evaluator import scores_of
@@ -201,6 +202,7 @@ def check_pairing(trial):
     )
 
 # %% ../../nbs/04_models/3_conformance.ipynb #ad76acec
+@checked
 def conformance(
     recommender: Recommender,
     train: pd.DataFrame | None = None,  # default: planted tastes of 40 users for 24 items

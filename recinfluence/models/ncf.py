@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
 from ..core.units import Unit
@@ -28,6 +29,7 @@ from .ncf_network import EMBEDDINGS, ncf_logits, ncf_scores, one_thread
 __all__ = ['NCF', 'remaining_samples', 'batch_loss']
 
 # %% ../../nbs/04_models/7_ncf.ipynb #0261b872
+@checked
 @dataclass(repr=False)
 class NCF(Recommender):
     "NeuMF, GMF or MLP (He et al. 2017), with the paper's settings as defaults (section 4)."

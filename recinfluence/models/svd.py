@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import surprise
 
+from ..core.arguments import checked
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
 from .base import PredictsRatings, row_weights
@@ -20,6 +21,7 @@ from .ids import KeyedState, draw_rows, positions
 __all__ = ['SVD', 'draw_factors', 'Factors', 'weighted_sgd']
 
 # %% ../../nbs/04_models/8_svd.ipynb #025eaee8
+@checked
 @dataclass(repr=False)
 class SVD(PredictsRatings):
     "Biased matrix factorization by scikit-surprise, with the paper's settings (section 4.3)."

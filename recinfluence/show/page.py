@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib import style
 
 import recinfluence
+from ..core.arguments import at_least, checked
 from ..core.files import write_atomic
 from ..influence.estimates import Part
 from ..influence.influence import Influence, available_metrics, reliabilities
@@ -360,6 +361,7 @@ def page_html(
     )
 
 # %% ../../nbs/12_show/5_page.ipynb #c047
+@checked(n=at_least(1))
 def influence_report(
     source,  # a store's file, a `Store`, a `Sweep`, a file of `save_results`, or an `Influence`
     path: str | Path,  # of the page, '….html'

@@ -14,6 +14,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from ..core.arguments import at_least, checked
 from ..data.interactions import Interactions
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
@@ -43,6 +44,7 @@ def error_note(influence: Influence) -> str:
     return 'one replicate, no error bars'
 
 # %% ../../nbs/12_show/2_plots.ipynb #c006
+@checked(n=at_least(1))
 def influence_bars(
     influence: Influence,
     n: int = 10,  # how many of each end
@@ -72,6 +74,7 @@ def influence_bars(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c010
+@checked(n=at_least(1))
 def first_units(
     influence: Influence,
     n: int = 10,  # the first so many ids
@@ -94,6 +97,7 @@ def first_units(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c013
+@checked
 def rating_counts(
     interactions: Interactions,
     kind: str = 'user',  # or 'item'
@@ -119,6 +123,7 @@ def rating_counts(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c017
+@checked
 @at_column_width(2.6)
 def ranked_influence(
     influence: Influence,
@@ -201,6 +206,7 @@ def scale_for(
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,.5g}'))
 
 # %% ../../nbs/12_show/2_plots.ipynb #c029
+@checked
 @at_column_width(2.6)
 def influence_against(
     influence: Influence,
@@ -227,6 +233,7 @@ def influence_against(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c037
+@checked
 def seed_agreement(
     sweep: Results,  # a sweep or a store
     metric: str = 'map',
@@ -282,6 +289,7 @@ def draw_correlations(
     ax.tick_params('both', length=0)
 
 # %% ../../nbs/12_show/2_plots.ipynb #c042
+@checked
 @at_column_width(3)
 def replicate_agreement(
     influence: Influence,  # with two replicates or more

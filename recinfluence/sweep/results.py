@@ -67,6 +67,8 @@ def failed(
 class Results:
     "Finished retrainings of one experiment, read from an open store."
 
+    made_by = 'deletion_sweep(...) or Store(path) gives them'
+
     db: sqlite3.Connection
     experiment: Experiment
     keys: list[str] | None = None  # of these units alone; None: of all

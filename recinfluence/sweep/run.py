@@ -15,6 +15,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from ..core.arguments import at_least, checked
 from ..core.machine import log
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
@@ -296,6 +297,7 @@ def carry_out(request: Request, todo: Todo, store: Store):
             bar.update(sum(one.unit != NOTHING for one in answer.retrainings))
 
 # %% ../../nbs/08_sweep/9_run.ipynb #68bcf582
+@checked(replicates=at_least(1))
 @accepts(Judging, Work)
 def deletion_sweep(
     recommender: Recommender,
