@@ -170,5 +170,14 @@ def groups(
         seed: (np.frombuffer(total, '<f8'), np.frombuffer(count, '<i8'))
         for seed, total, count in self.db.execute(query, [metric])
     }
+    if not len(wide):
+        reasons = self.failures().reason
+        why = f' ({len(reasons):,} retrainings failed, the first: {reasons[0]})' * bool(
+            len(reasons)
+        )
+        raise ValueError(
+            f'no seed of random groups is finished{why}: there is nothing to estimate from. '
+            'Let the sweep go on, with retry_failed=True where it failed.'
+        )
     sums, counts = (np.stack([totals[seed][n] for seed in wide.index]) for n in (0, 1))
     return GroupScores(wide.index.to_numpy(), wide.to_numpy(), sums, counts)
