@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import read_argument
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..core.shown import Shown
@@ -31,11 +32,14 @@ def ranked_units(
     kind: str,  # 'users' or 'items'
 ) -> pd.DataFrame:
     "The influence's frame by id, best first, those with train rows only."
+    read_argument('influence', influence, Influence)
     ranked = influence.frame.set_index('id')
     ranked = ranked[ranked.n_train > 0]
-    found = ranked.kind.iloc[0]
-    if found + 's' != kind:
-        raise ValueError(f'the influence is of {found}s; this action needs one of {kind}.')
+    if influence.kind + 's' != kind:
+        raise ValueError(
+            f'the influence is of {influence.kind}s; this action needs one of {kind}: '
+            f"Influence.of(..., units='{kind}')."
+        )
     return ranked
 
 # %% ../../nbs/11_actions/1_action.ipynb #c010

@@ -81,7 +81,7 @@ def check_ranking(
     metric: str,
 ):
     "Refuse a ranking of something else, and one too short to have ends."
-    kind, on = ranked.frame.kind.iloc[0] + 's', ranked.experiment.split_hash
+    kind, on = ranked.kind + 's', ranked.experiment.split_hash
     if (kind, ranked.metric, on) != (units, metric, split.hash):
         raise ValueError(
             f'ranked= is a ranking of {kind} by {ranked.metric!r} on split {on[:8]}…, the quote '

@@ -14,14 +14,16 @@ from importlib import import_module
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import one_of, read_argument, shown
 from ..core.patching import patch_to
 from .reliability import Reliability, top_overlap
 from ..sweep.experiment import Experiment
 from ..sweep.results import NOTHING, Results, told_apart
 
 # %% auto #0
-__all__ = ['ESTIMATORS', 'SHIPPED', 'Part', 'as_part', 'NeedsReplicates', 'Estimates', 'worst_share', 'Snapshot', 'Estimator',
-           'name_stores', 'take_snapshot', 'join_snapshots', 'register_estimator', 'estimator_of']
+__all__ = ['ESTIMATORS', 'SHIPPED', 'Part', 'as_part', 'NeedsReplicates', 'Estimates', 'worst_share', 'say_left_out', 'Snapshot',
+           'plural_of', 'Estimator', 'name_stores', 'take_snapshot', 'join_snapshots', 'register_estimator',
+           'check_results', 'estimator_of']
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c005
 class Part(str, Enum):
@@ -33,9 +35,8 @@ class Part(str, Enum):
 # %% ../../nbs/09_influence/2_estimates.ipynb #c006
 def as_part(part: str | Part) -> Part:
     "The part that is meant."
-    if part not in [p.value for p in Part]:
-        raise ValueError(f'part={part!r}: choose one of {[p.value for p in Part]}.')
-    return Part(part)
+    words = one_of(*(each.value for each in Part))
+    return Part(read_argument('part', getattr(part, 'value', part), str, words))
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c009
 class NeedsReplicates(ValueError):
@@ -47,12 +48,13 @@ class Estimates:
     "Influence of units on one metric: estimates, errors, and what is known of their order."
 
     frame: pd.DataFrame  # by unit: estimate, se, low, high, p, q, shrunk, mechanical, training
-    replicates: int
+    replicates: int  # the most that a unit has; each unit's own: a column of the frame
     reliability: Reliability
     placebo: float  # half-width of the band that holds 95 % of units without influence
     single: pd.DataFrame | None = None  # units × replicates, whose row means are the estimates
     without_single: str = ''  # why there are none, and what to do
     kept: dict = field(default_factory=dict)  # then: 'agreement', and 'overlap' of the worst 5 %
+    left_out: dict[str, str] = field(default_factory=dict)  # unit key: why it has no estimate
 
     @property
     def table(self) -> pd.DataFrame:
@@ -82,9 +84,58 @@ def agreement(self: Estimates) -> float:
     "Mean Spearman correlation between pairs of replicates; NaN with one replicate."
     if self.single is None:
         return self.kept.get('agreement', np.nan)
-    between = self.single.corr('spearman').to_numpy()
+    gaps = self.single.isna().any(axis=None)
+    between = self.single.corr('spearman', min_periods=3 if gaps else 1).to_numpy()
     upper = between[np.triu_indices(len(between), 1)]
-    return float(np.nanmean(upper)) if len(upper) else np.nan
+    return float(np.nanmean(upper)) if np.isfinite(upper).any() else np.nan
+
+# %% ../../nbs/09_influence/2_estimates.ipynb #dea5be72
+@patch_to(Estimates, as_prop=True)
+def counts(self: Estimates) -> pd.Series:  # by unit key
+    "How many replicates each unit has."
+    if 'replicates' in self.frame:
+        return self.frame.replicates
+    return pd.Series(self.replicates, self.frame.index)
+
+# %% ../../nbs/09_influence/2_estimates.ipynb #8b58c1a2
+@patch_to(Estimates, as_prop=True)
+def replicates_text(self: Estimates) -> str:
+    "How many, in words."
+    least, most = self.counts.min(), self.replicates
+    if least < most:
+        return f'{least:,.0f} to {most:,} replicates'
+    return f'{most:,} replicate{"s" * (most != 1)}'
+
+# %% ../../nbs/09_influence/2_estimates.ipynb #f957a8ac
+@patch_to(Estimates, as_prop=True)
+def gaps(self: Estimates) -> str:
+    "Who has fewer replicates than others, who is left out and why; '': nobody."
+    counts, told = self.counts, []
+    if counts.nunique() > 1:
+        each = [f'{n:,} with {number}' for number, n in counts.value_counts().sort_index().items()]
+        one = ', of one with a single replicate the spread of the others' * bool(counts.min() < 2)
+        told.append(
+            f'Units have unequal replicates ({", ".join(each)}): each estimate is the mean of its '
+            f'own, with their spread{one}.'
+        )
+    if self.left_out:
+        told.append(say_left_out(self.left_out, len(self.frame)))
+    return ' '.join(told)
+
+# %% ../../nbs/09_influence/2_estimates.ipynb #297c5881
+def say_left_out(
+    left_out: dict[str, str],  # unit key: why
+    kept: int,  # units with an estimate
+) -> str:
+    "Who, and why, the reasons by the number of units."
+    reasons = pd.Series(left_out).groupby(left_out, sort=False)
+    parts = []
+    for reason, units in sorted(reasons, key=lambda pair: -len(pair[1])):
+        more = ', …' if len(units) > 3 else ''
+        parts.append(f'{", ".join(units.index[:3])}{more} ({reason})')
+    rest = f'; {len(parts) - 3} further reasons' if len(parts) > 3 else ''
+    total = kept + len(left_out)
+    return f'Left out, {len(left_out):,} of {total:,} units: {"; ".join(parts[:3])}{rest}.'
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c018
 @dataclass(frozen=True, eq=False)
@@ -99,6 +150,14 @@ class Snapshot:
     retrainings: int | None = None  # full models aside
     cost: float = np.nan  # processor seconds a retraining
     stores: tuple[tuple[str, str], ...] = ()  # of each: name, content hash
+    orphans: frozenset = frozenset()  # (unit key, seed) done whose full model is not
+
+# %% ../../nbs/09_influence/2_estimates.ipynb #25abbeb8
+def plural_of(
+    kind: str,  # of a unit
+) -> str:  # 'users', 'items' or 'groups'
+    "What units of this kind are called together."
+    return f'{kind}s' if kind in ('user', 'item') else 'groups'
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c020
 class Estimator(ABC):
@@ -122,6 +181,16 @@ class Estimator(ABC):
     def first_seed(self, metric: str) -> float | None:
         "Mean metric of the first seed's retrainings, for comparison; None: not kept."
         return None
+
+    def only(
+        self,
+        units: str,  # 'users', 'items' or 'groups'
+    ) -> Estimator:
+        "Of these units alone."
+        kinds = set(self.snapshot.units.kind.map(plural_of))
+        if kinds == {units}:
+            return self
+        raise ValueError(f'units={units!r}: there are {" and ".join(sorted(kinds)) or "none"}.')
 
     @abstractmethod
     def estimand(self, part: Part) -> str:
@@ -148,6 +217,7 @@ def take_snapshot(results: list[Results]) -> Snapshot:
     grouped = results[0].experiment.design.whole_seeds
     mine = {(u, s) for u, s in done if s in seeds and u != NOTHING and (grouped or u in keys)}
     full = pd.concat([one.full() for one in results])
+    orphans = frozenset() if grouped else frozenset(p for p in mine if (NOTHING, p[1]) not in done)
     return Snapshot(
         results[0].experiment,
         sorted(seeds),
@@ -157,22 +227,25 @@ def take_snapshot(results: list[Results]) -> Snapshot:
         len(mine),
         float(np.mean([one.cost() for one in results])),
         name_stores(results),
+        orphans,
     )
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c72eee30
 def join_snapshots(one: Snapshot, other: Snapshot) -> Snapshot:
-    "Of two runs over different seeds."
+    "Of two runs that share no retraining."
     units = pd.concat([one.units, other.units])
     failures = pd.concat([one.failures, other.failures])
+    full = pd.concat([one.full, other.full])
     return Snapshot(
         one.experiment,
         sorted({*one.seeds, *other.seeds}),
         told_apart(units[~units.index.duplicated()]),
-        pd.concat([one.full, other.full]),
+        full[~full.index.duplicated()].sort_index(),
         failures.drop_duplicates(['unit', 'seed']),
         one.retrainings + other.retrainings,
         float(np.mean([one.cost, other.cost])),
         tuple(dict.fromkeys([*one.stores, *other.stores])),
+        one.orphans | other.orphans,
     )
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c025
@@ -190,6 +263,25 @@ def register_estimator(
 
     return register
 
+# %% ../../nbs/09_influence/2_estimates.ipynb #6da652d2
+def check_results(results: list):
+    "Refuse what holds no retrainings, and retrainings of different experiments."
+    for one in results:
+        if not isinstance(one, Results):
+            raise TypeError(
+                f'results={shown(one)}: it holds no retrainings. Give what `deletion_sweep` '
+                'returns, a Store(path), or a list of these.'
+            )
+    if not results:
+        raise ValueError('results=[]: no sweep and no store. Give at least one.')
+    for other in results[1:]:
+        if found := results[0].experiment.difference(other.experiment):
+            key, first, second = found
+            raise ValueError(
+                f'not the same experiment: {key} is {first!r} in one and {second!r} in another. '
+                'Only runs that differ by their units or seeds add up.'
+            )
+
 # %% ../../nbs/09_influence/2_estimates.ipynb #c026
 SHIPPED = ('from_deletions', 'from_groups')  # modules that register those of the package
 
@@ -201,5 +293,6 @@ def estimator_of(
     for module in SHIPPED:
         import_module(f'recinfluence.influence.{module}')
     parts = list(results) if isinstance(results, (list, tuple)) else [results]
+    check_results(parts)
     name = parts[0].experiment.design.name
     return ESTIMATORS.get(name, ESTIMATORS['one at a time']).of(parts)

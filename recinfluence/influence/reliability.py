@@ -5,7 +5,7 @@
 # %% ../../nbs/09_influence/1_reliability.ipynb #71640560
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,8 @@ from ..core.random import stream
 from ..metrics.recommended import varies
 
 # %% auto #0
-__all__ = ['Reliability', 'reliability', 'top_overlap', 'summarise']
+__all__ = ['Reliability', 'reliability', 'Spread', 'additive_spread', 'unequal_reliability', 'halves_of', 'top_overlap',
+           'summarise', 'p_values', 'errors_of', 'summarise_unequal', 'shrink_unequal']
 
 # %% ../../nbs/09_influence/1_reliability.ipynb #d2ce3673
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Reliability:
     low: float
     high: float
     units: int
-    replicates: int
+    replicates: float  # of each unit; where they are unequal, the harmonic mean
 
     def project(
         self,
@@ -62,12 +63,14 @@ class Reliability:
 # %% ../../nbs/09_influence/1_reliability.ipynb #9dcb04da
 @checked
 def reliability(
-    table: np.ndarray,  # (units, replicates)
+    table: np.ndarray,  # (units, replicates); NaN: not measured
     confidence: float = 0.95,
 ) -> Reliability:
     "Of the row means of a table, with an interval; NaN with fewer than two units or replicates."
     values = np.asarray(table, float)
-    values = values[np.isfinite(values).all(1)]
+    values = values[np.isfinite(values).any(1)]
+    if not np.isfinite(values).all():
+        return unequal_reliability(values, confidence)
     units, replicates = values.shape
     unknown = Reliability(np.nan, np.nan, np.nan, units, replicates)
     if units < 2 or replicates < 2:
@@ -84,42 +87,121 @@ def reliability(
     high, low = 1 - stats.f.ppf([tail, 1 - tail], units - 1, freedom) / ratio
     return Reliability(1 - 1 / ratio, low, high, units, replicates)
 
+# %% ../../nbs/09_influence/1_reliability.ipynb #4d87bb7e
+@dataclass(frozen=True)
+class Spread:
+    "Of a table with gaps: what scatters, by an additive fit of units and replicates."
+
+    noise: float  # mean square of the residual
+    noise_freedom: int
+    level: float  # mean square of the replicates' levels, beyond the units'
+    level_freedom: int
+    per_level: float  # how many values more than units there are for each of them
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #87262f10
+def additive_spread(
+    values: np.ndarray,  # (units, replicates); NaN: not measured; no row without a value
+) -> Spread:
+    "Least squares with an effect for each unit and each replicate."
+    there = np.isfinite(values)
+    share = there / there.sum(1, keepdims=True)
+    mean = np.where(there, values, 0).sum(1) / there.sum(1)
+    within = np.where(there, values - mean[:, None], 0)
+    normal, of_level = np.diag(there.sum(0)) - there.T @ share, within.sum(0)
+    effect, _, rank, _ = np.linalg.lstsq(normal, of_level, rcond=1e-9)
+    spare = int(there.sum() - len(values))
+    freedom, explained = spare - int(rank), float(of_level @ effect)
+    left = max(float((within**2).sum()) - explained, 0.0)
+    return Spread(
+        left / freedom if freedom else np.nan,
+        freedom,
+        explained / rank if rank else 0.0,
+        int(rank),
+        spare / rank if rank else np.inf,
+    )
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #92719bbc
+def unequal_reliability(
+    values: np.ndarray,  # (units, replicates); NaN: not measured; no row without a value
+    confidence: float = 0.95,
+) -> Reliability:
+    "Of the means over the replicates that each unit has."
+    there = np.isfinite(values)
+    count, units = there.sum(1), len(values)
+    typical = float(1 / (1 / count).mean()) if units else 0
+    unknown = Reliability(np.nan, np.nan, np.nan, units, typical)
+    if units < 2 or count.max() < 2:
+        return unknown
+    spread, observed = additive_spread(values), np.nanmean(values, axis=1).var(ddof=1)
+    if not spread.noise_freedom or observed == 0:
+        return unknown
+    shared = (there / count[:, None]).var(0, ddof=1).sum() / spread.per_level
+    shared = shared if spread.level > spread.noise else 0.0  # no variance is negative
+    parts = np.array([(1 / typical - shared) * spread.noise, shared * spread.level])
+    noise = parts.sum()
+    if noise < 1e-24 * observed:
+        return Reliability(1.0, 1.0, 1.0, units, typical)
+    each = parts**2 / [spread.noise_freedom, max(spread.level_freedom, 1)]
+    ratio, tail = observed / noise, (1 - confidence) / 2
+    level = min(parts[1], observed)
+    own = observed**2 / ((observed - level) ** 2 / (units - 1) + level**2)
+    high, low = 1 - stats.f.ppf([tail, 1 - tail], own, noise**2 / each.sum()) / ratio
+    return Reliability(1 - 1 / ratio, low, high, units, typical)
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #ab50afc0
+def halves_of(
+    values: np.ndarray,  # (units, replicates); NaN: not measured
+    order: np.ndarray,  # (replicates,) in which they are dealt
+) -> list[np.ndarray]:  # two: (units,)
+    "Each unit's means over the first and the second half of its replicates, in this order."
+    if np.isfinite(values).all():
+        return [values[:, half].mean(1) for half in np.array_split(order, 2)]
+    there = np.isfinite(values[:, order])
+    turn, count = there.cumsum(1), there.sum(1, keepdims=True)
+    first = turn <= -(-count // 2)
+    return [
+        np.nanmean(np.where(there & half, values[:, order], np.nan), axis=1)
+        for half in (first, ~first)
+    ]
+
 # %% ../../nbs/09_influence/1_reliability.ipynb #c009
 def top_overlap(
-    table: np.ndarray,  # (units, replicates)
+    table: np.ndarray,  # (units, replicates); NaN: not measured
     k: int = 10,
     best: bool = True,  # False: the other end of the list
     splits: int = 100,  # random divisions of the replicates into halves
 ) -> float:
     "Share of one half's `k` best (or worst) that the other half names; NaN with one replicate."
     values = np.asarray(table, float) * (1 if best else -1)
+    if not np.isfinite(values).all():
+        values = values[np.isfinite(values).sum(1) > 1]
     replicates = values.shape[1]
-    if replicates < 2:
+    if replicates < 2 or not len(values):
         return np.nan
     rng, shares = stream(0, 'halves', replicates), []
     for _ in range(splits):
-        halves = np.array_split(rng.permutation(replicates), 2)
-        ends = [np.argsort(-values[:, half].mean(1), kind='stable')[:k] for half in halves]
+        means = halves_of(values, rng.permutation(replicates))
+        ends = [np.argsort(-mean, kind='stable')[:k] for mean in means]
         shares.append(len(np.intersect1d(*ends)) / min(k, len(values)))
     return float(np.mean(shares))
 
 # %% ../../nbs/09_influence/1_reliability.ipynb #c012
 def summarise(
-    table: np.ndarray,  # (units, replicates) influences
+    table: np.ndarray,  # (units, replicates) influences; NaN: not measured
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     "Estimate, standard error, interval, p- and q-value and shrunk estimate of each row."
     values = np.asarray(table, float)
     units, replicates = values.shape
+    if not np.isfinite(values).all():
+        return summarise_unequal(values, confidence)
     mean = values.mean(1) if replicates else np.full(units, np.nan)
     if replicates < 2:
         unknown = dict.fromkeys(('se', 'low', 'high', 'p', 'q', 'shrunk'), np.full(units, np.nan))
         return pd.DataFrame({'estimate': mean, **unknown})
     error = values.std(1, ddof=1) / np.sqrt(replicates)
     half = stats.t.ppf((1 + confidence) / 2, replicates - 1) * error
-    with np.errstate(divide='ignore', invalid='ignore'):
-        t = np.where(error > 0, mean / error, np.where(mean == 0, 0, np.inf))
-    p = 2 * stats.t.sf(np.abs(t), replicates - 1)
+    p = p_values(mean, error, replicates - 1)
     factor = np.clip(reliability(values).estimate, 0, 1)
     return pd.DataFrame(
         {
@@ -132,3 +214,64 @@ def summarise(
             'shrunk': mean.mean() + factor * (mean - mean.mean()),
         }
     )
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #75852816
+def p_values(
+    mean: np.ndarray,  # (units,)
+    error: np.ndarray,  # (units,) standard errors
+    freedom: np.ndarray | int,  # degrees
+) -> np.ndarray:  # (units,)
+    "Of a t test against zero; what has no error and is not zero is told from it."
+    with np.errstate(divide='ignore', invalid='ignore'):
+        t = np.where(error > 0, mean / error, np.where(mean == 0, 0, np.inf))
+    return 2 * stats.t.sf(np.abs(t), freedom)
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #751693c8
+def errors_of(
+    values: np.ndarray,  # (units, replicates); NaN: not measured
+) -> tuple[np.ndarray, np.ndarray]:  # (units,) twice
+    "Standard errors and degrees of freedom, each unit's own; where it has one replicate, pooled."
+    there = np.isfinite(values)
+    count = there.sum(1)
+    mean = np.where(there, values, 0).sum(1) / np.maximum(count, 1)
+    squares = (np.where(there, values - mean[:, None], 0) ** 2).sum(1)
+    freedom = np.maximum(count - 1, 0)
+    pooled = squares.sum() / freedom.sum() if freedom.sum() else np.nan
+    variance = np.where(freedom > 0, squares / np.maximum(freedom, 1), pooled)
+    error = np.sqrt(variance / np.where(count > 0, count, np.nan))
+    return error, np.where(freedom > 0, freedom, freedom.max(initial=0))
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #8e77771e
+def summarise_unequal(
+    values: np.ndarray,  # (units, replicates); NaN: not measured
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    "As `summarise`, each unit by the replicates it has."
+    there = np.isfinite(values)
+    count = np.where(there.any(1), there.sum(1), np.nan)
+    mean = np.where(there, values, 0).sum(1) / count
+    error, freedom = errors_of(values)
+    known = np.isfinite(error)
+    half, p, q = (np.full(len(values), np.nan) for _ in range(3))
+    half[known] = stats.t.ppf((1 + confidence) / 2, freedom[known]) * error[known]
+    p[known] = p_values(mean[known], error[known], freedom[known])
+    q[known] = stats.false_discovery_control(p[known])
+    out = {'estimate': mean, 'se': error, 'low': mean - half, 'high': mean + half, 'p': p, 'q': q}
+    shrunk = shrink_unequal(mean, count, reliability(values))
+    return pd.DataFrame(out | {'shrunk': shrunk})
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #57674598
+def shrink_unequal(
+    mean: np.ndarray,  # (units,)
+    count: np.ndarray,  # (units,) replicates of each; NaN: none
+    sure: Reliability,
+) -> np.ndarray:  # (units,)
+    "Towards the mean of all, each by the reliability of its number of replicates."
+    if not np.isfinite(sure.estimate):
+        return np.full(len(mean), np.nan)
+    factor = replace(sure, estimate=np.clip(sure.estimate, 0, 1)).project(count)
+    weight = np.nan_to_num(factor)
+    centre = np.nanmean(mean)
+    if weight.sum():
+        centre = (weight * np.nan_to_num(mean)).sum() / weight.sum()
+    return centre + factor * (mean - centre)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ..influence.estimates import Part
-from ..influence.influence import reliabilities
+from ..influence.every_metric import reliabilities
 from ..metrics.metric import METRICS
 from .paper import find_place
 from .verdicts import Verdict, VerdictKind

@@ -95,7 +95,7 @@ class Subject:
     @property
     def kind(self) -> str:
         "Of the units: 'user', 'item', …"
-        return self.units.kind.iloc[0]
+        return self.influence.kind
 
     def unit(self, keys: Iterable[str]) -> Unit:
         "All members of these units as one unit, each once."

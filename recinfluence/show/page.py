@@ -16,8 +16,9 @@ from matplotlib import style
 import recinfluence
 from ..core.arguments import at_least, checked
 from ..core.files import write_atomic
-from ..influence.estimates import Part
-from ..influence.influence import Influence, available_metrics, reliabilities
+from ..influence.estimates import Part, say_left_out
+from ..influence.every_metric import available_metrics, reliabilities
+from ..influence.influence import Influence
 from ..influence.reliability import Reliability
 from ..influence.saved import first_visible_metric, load_results
 from .html import CSS, HEAD, figure_svg, picture, table_html
@@ -113,7 +114,7 @@ def units_as_shown(influence: Influence) -> pd.DataFrame:
     "All units as the page shows them, best first."
     frame = influence.frame
     names, ids = frame.label.astype(str), frame.id.astype(str)
-    kind = frame.kind.iloc[0] if len(frame) else 'unit'
+    kind = influence.kind
     parts = frame.mechanical.notna().any()
     columns = [name for name in SHOWN_AS if parts or name != 'training']
     table = frame[columns].rename(columns=SHOWN_AS).dropna(axis=1, how='all')
@@ -192,8 +193,8 @@ def failure_sentences(influence: Influence, most: int = 50) -> list[str]:  # sen
     snapshot = influence.estimator.snapshot
     if snapshot.failures is None:
         return ['A file of results does not say what failed; the store that it was made from does.']
-    failed, units = len(snapshot.failures), len(snapshot.units)
-    lost = len(set(snapshot.units.index) - set(influence.frame.index))
+    failed, units = len(snapshot.failures), len(influence.frame)
+    left_out = influence.estimates.left_out
     sentences = []
     if failed:
         first = f', the first {most} are listed' * (failed > most)
@@ -202,10 +203,9 @@ def failure_sentences(influence: Influence, most: int = 50) -> list[str]:  # sen
             'The same sweep tries again what failed if it is called with --retry-failed, '
             'in Python retry_failed=True.'
         )
-    if lost:
+    if left_out:
         sentences.append(
-            f'{lost:,} of {units:,} units have no influence here, because a replicate of theirs '
-            'failed or is not done; the same sweep, called again, does what is not done.'
+            f'{say_left_out(left_out, units)} The same sweep, called again, does what is not done.'
         )
     return sentences or ['No retraining failed, and none is missing.']
 
@@ -255,7 +255,7 @@ def replicate_rows(influence: Influence) -> dict[str, str]:
     other = '' if about.version == here else f'; this page by {here}'
     return {
         'seeds': seeds_text(influence.seeds),
-        'replicates': f'{influence.replicates:,}{blocks}',
+        'replicates': influence.replicates_text.rpartition(' ')[0] + blocks,
         'units': f'{len(influence.frame):,}',
         'engine': about.engine,
         'version': f'recinfluence {about.version}{other}',

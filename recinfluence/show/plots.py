@@ -40,7 +40,7 @@ __all__ = ['TRAIN_RATINGS', 'error_note', 'influence_bars', 'first_units', 'rati
 def error_note(influence: Influence) -> str:
     "What the error bars are."
     if influence.replicates > 1:
-        return f'bars: two standard errors, {influence.replicates} replicates'
+        return f'bars: two standard errors, {influence.replicates_text}'
     return 'one replicate, no error bars'
 
 # %% ../../nbs/12_show/2_plots.ipynb #c006
@@ -89,7 +89,7 @@ def first_units(
     ax.set_xticks(x, [str(i) for i in rows.id])
     ax.axhline(0, color='black', lw=0.8)
     ax.set(
-        xlabel=f'{rows.kind.iloc[0]} id ({error_note(influence)})',
+        xlabel=f'{influence.kind} id ({error_note(influence)})',
         ylabel=f'influence on {influence.label}\n(positive: it helps)',
         title=influence.source,
     )
@@ -143,7 +143,7 @@ def ranked_influence(
     if influence.replicates > 1:
         order = f'reliability of the order {influence.reliability}'
     ax.set(
-        xlabel=f'{rows.kind.iloc[0]}s in order of influence',
+        xlabel=f'{influence.kind}s in order of influence',
         ylabel=f'influence on {influence.label}',
         ylim=(rows.estimate.min() - pad, rows.estimate.max() + pad),
         title=wrap_title(f'{influence.source}: {order}'),
@@ -217,7 +217,7 @@ def influence_against(
     "Influence against a cheap number; squares: means of eighths of the units with 95 % intervals."
     numbers = numbers_of(influence, by)
     rows = influence.frame.loc[numbers.index]
-    kind = influence.frame.kind.iloc[0]
+    kind = influence.kind
     draw_placebo(ax, influence.placebo)
     ax.axhline(0, **ZERO)
     draw_units(ax, numbers, rows.estimate, rows.q)

@@ -115,8 +115,7 @@ def unit_profile(
         )
     rows = each.loc[unit]
     draw_profile(ax, rows)
-    plural = '' if influence.replicates == 1 else 's'
-    replicates = f'{influence.replicates} replicate{plural}'
+    replicates = influence.replicates_text
     ax.set(
         xlabel='hurts  ←  influence / its typical size  →  helps',
         title=wrap_title(f'{rows.label.iloc[0]}: {influence.source}, {replicates}', 36),

@@ -97,6 +97,16 @@ class Results:
         "A row a task: retrainings, full models aside, and processor seconds, preparing included."
         return pd.read_sql('SELECT retrainings, seconds FROM costs', self.db)
 
+# %% ../../nbs/08_sweep/3_results.ipynb #bf53ef4c
+@patch_to(Results)
+def __reduce__(self: Results):
+    if self.path is None:
+        raise TypeError(
+            'a store in memory cannot be pickled or copied: it lives in this process. Pickle '
+            'sweep.influence(metric), or sweep with store=a file.'
+        )
+    return type(self), (self.path,)
+
 # %% ../../nbs/08_sweep/3_results.ipynb #40ff4f49
 @patch_to(Results)
 def recognise(self: Results, units: list[Unit]) -> list[Unit]:
@@ -197,5 +207,14 @@ def groups(
         seed: (np.frombuffer(total, '<f8'), np.frombuffer(count, '<i8'))
         for seed, total, count in self.db.execute(query, [metric])
     }
+    if not len(wide):
+        reasons = self.failures().reason
+        why = f' ({len(reasons):,} retrainings failed, the first: {reasons[0]})' * bool(
+            len(reasons)
+        )
+        raise ValueError(
+            f'no seed of random groups is finished{why}: there is nothing to estimate from. '
+            'Let the sweep go on, with retry_failed=True where it failed.'
+        )
     sums, counts = (np.stack([totals[seed][n] for seed in wide.index]) for n in (0, 1))
     return GroupScores(wide.index.to_numpy(), wide.to_numpy(), sums, counts)

@@ -81,6 +81,11 @@ class Sweep(Results):
             mine &= table.unit.isin([*self.units, NOTHING])
         return table[mine].reset_index(drop=True)
 
+# %% ../../nbs/08_sweep/9_run.ipynb #48e2211b
+@patch_to(Sweep)
+def __reduce__(self: Sweep):
+    return Sweep, (self.store, self.units, self.chosen)
+
 # %% ../../nbs/08_sweep/9_run.ipynb #c006
 @patch_to(Sweep)
 def influence(self: Sweep, metric: str = 'map', part: str = 'whole'):

@@ -96,7 +96,7 @@ class Store(Results):
         "Where it is, in words."
         return 'in memory' if self.path is None else str(self.path)
 
-# %% ../../nbs/08_sweep/4_store.ipynb #edd479ec
+# %% ../../nbs/08_sweep/4_store.ipynb #c007
 @patch_to(Store)
 def _open(self: Store, experiment: Experiment | None):
     "Open the file or make it, and compare it with what is wanted."
@@ -124,7 +124,8 @@ def connect(
 ) -> sqlite3.Connection:
     "A connection to the file, or to a place in memory."
     target = ':memory:' if path is None else f'{path.resolve().as_uri()}?mode={mode}'
-    db = sqlite3.connect(target, uri=path is not None, isolation_level=None, timeout=30)
+    look = dict(isolation_level=None, timeout=30, check_same_thread=False)  # read from any thread
+    db = sqlite3.connect(target, uri=path is not None, **look)
     try:
         db.execute('SELECT 1 FROM sqlite_master').fetchone()
     except sqlite3.OperationalError:

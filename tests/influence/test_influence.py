@@ -13,8 +13,8 @@ from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.influence.estimates import Estimates, Part
+from recinfluence.influence.every_metric import available_metrics, reliabilities
 from recinfluence.influence.from_groups import group_influence
-from recinfluence.influence.influence import available_metrics, reliabilities
 from recinfluence.influence.reliability import reliability, summarise, top_overlap
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.ncf import NCF
