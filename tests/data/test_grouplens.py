@@ -1,152 +1,203 @@
-"""MovieLens in all sizes, on made-up files in GroupLens' own forms."""
+"""Ratings, films and people in GroupLens' forms, against csv and str.split."""
 
 import csv
-import hashlib
 import io
-import zipfile
-from dataclasses import replace
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from movielens_on_disk import FILMS, FORMS, PEOPLE, films_text, ratings_text
 
-import recinfluence.data.grouplens as grouplens
-from recinfluence.data.grouplens import SIZES, find_movielens, load_variant
-from recinfluence.data.movielens import DataError, load_movielens
+from recinfluence.data.grouplens import (
+    AGES,
+    OCCUPATIONS,
+    VARIANTS,
+    find_variant,
+    line_blocks,
+    read_films,
+    read_people,
+    read_ratings,
+)
+from recinfluence.data.interactions import DataError
 
-FILMS = [
-    (11, 'American President, The (1995)', 'Comedy|Drama|Romance'),
-    (12, 'Misérables, Les (1995)', 'Drama|War'),
-    (7, 'The "Untitled" One', '(no genres listed)'),
-]
-PEOPLE = [(1, 'F', 1, 10, '48067'), (2, 'M', 56, 16, '06070')]
-
-
-def rows(variant):
-    step = 1 if variant.scale[0] == 1 else 0.5
-    rng, half = np.random.default_rng(0), int((5 - variant.scale[0]) / step) + 1
-    pairs = [(user, item) for user in (1, 2, 9) for item, _, _ in FILMS]
-    return [
-        (user, item, variant.scale[0] + step * int(rng.integers(half)), 964_982_703 + n)
-        for n, (user, item) in enumerate(pairs)
-    ]
-
-
-def number(value):
-    return f'{value:g}'
-
-
-def write_colons(table, variant):
-    lines = ['::'.join(number(v) if not isinstance(v, str) else v for v in row) for row in table]
-    return ('\n'.join(lines) + '\n').encode(variant.encoding)
+ROWS = st.lists(
+    st.tuples(
+        st.integers(1, 400_000),
+        st.integers(1, 300_000),
+        st.integers(1, 5),
+        st.integers(789_652_004, 2**31 - 1),
+    ),
+    min_size=1,
+    max_size=40,
+    unique_by=lambda row: row[:2],
+)
 
 
-def write_csv(table, names, end='\r\n'):
-    written = io.StringIO(newline='')
-    writer = csv.writer(written, lineterminator=end)
-    writer.writerow(names)
-    writer.writerows(table)
-    return written.getvalue().encode()
-
-
-def files_of(variant):
-    if variant.colons:
-        plain = [
-            (user, item, number(rating), str(time)) for user, item, rating, time in rows(variant)
-        ]
-        files = {
-            'ratings.dat': write_colons(plain, variant),
-            'movies.dat': write_colons(FILMS, variant),
-        }
-        if variant.name == '1m':
-            files['users.dat'] = write_colons(PEOPLE, variant)
-        return files
-    names = ['userId', 'movieId', 'rating', 'timestamp']
-    films = write_csv(FILMS, ['movieId', 'title', 'genres'])
-    return {'ratings.csv': write_csv(rows(variant), names), 'movies.csv': films}
-
-
-def archive_of(variant):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w') as archive:
-        for name, content in files_of(variant).items():
-            archive.writestr(f'{variant.folder}/{name}', content)
-    return buffer.getvalue()
-
-
-@pytest.fixture(params=SIZES)
-def variant(request, tmp_path, monkeypatch):
-    "As published, but for rows and checksum, which are those of the made-up file."
-    monkeypatch.setenv('RECINFLUENCE_CACHE', str(tmp_path / 'cache'))
-    made = replace(SIZES[request.param], rows=9)
-    if made.md5 is not None:
-        made = replace(made, md5=hashlib.md5(archive_of(made)).hexdigest())
-    monkeypatch.setitem(SIZES, request.param, made)
-    return made
-
-
-def check(data, variant):
-    assert [tuple(row) for row in data.frame.to_numpy()] == [
-        (user, item, float(rating), time) for user, item, rating, time in rows(variant)
-    ]
-    assert data.scale == variant.scale and data.timed
-    assert data.items.title.to_dict() == {item: title for item, title, _ in FILMS}
-    assert data.items.genres.to_dict() == {item: genres for item, _, genres in FILMS}
-    assert data.items.date.dt.year.fillna(0).astype(int).tolist() == [1995, 1995, 0]
-
-
-def test_folder_file_and_archive_give_what_was_written(variant, tmp_path):
-    inner = tmp_path / 'unpacked' / variant.folder
-    inner.mkdir(parents=True)
-    for name, content in files_of(variant).items():
-        (inner / name).write_bytes(content)
-    packed = tmp_path / f'ml-{variant.name}.zip'
-    packed.write_bytes(archive_of(variant))
-    ratings = inner / variant.file('ratings')
-    for path in (inner, inner.parent, ratings, packed):
-        check(load_movielens(f'ML-{variant.name}', path), variant)
-    data = load_movielens(variant.name, packed)
-    if variant.name == '1m':
-        assert data.users.occupation.tolist() == ['K-12 student', 'self-employed']
-        assert data.users.zip.tolist() == ['48067', '06070']
+def plain_ratings(name, content):
+    "The same file, read by csv or str.split."
+    text = content.decode()
+    if VARIANTS[name].separator == ',':
+        lines = list(csv.reader(io.StringIO(text, newline='')))[1:]
     else:
-        assert data.users is None
+        lines = [line.split(VARIANTS[name].separator) for line in text.splitlines()]
+    return [[int(u), int(i), float(r), int(t)] for u, i, r, t in lines]
 
 
-def test_the_cache_holds_what_was_fetched_and_verified(variant, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(grouplens, 'download', lambda url: asked.append(url) or archive_of(variant))
-    first, second = load_variant(variant), load_variant(variant)
-    check(second, variant)
-    assert asked == [variant.url] and first.hash == second.hash and 'cache' in second.source
+@settings(max_examples=200, deadline=None)
+@given(ROWS, st.sampled_from(list(VARIANTS)), st.booleans(), st.booleans(), st.integers(1, 300))
+def test_ratings_are_those_of_a_plain_reading(rows, name, crlf, end, size):
+    step = VARIANTS[name].step
+    rows = [(u, i, r - 0.5 if step == 0.5 and r % 2 else r, t) for u, i, r, t in rows]
+    content = ratings_text(name, rows, crlf, end)
+    kept = read_ratings(io.BytesIO(content), VARIANTS[name], 'a file', size)
+    assert kept.values.tolist() == plain_ratings(name, content)
+    assert [str(t) for t in kept.dtypes] == ['int64', 'int64', 'float64', 'int64']
 
 
-def test_what_is_not_whole_is_refused_and_not_kept(variant, tmp_path, monkeypatch):
-    monkeypatch.setattr(grouplens, 'download', lambda url: archive_of(variant)[:-40])
-    with pytest.raises(DataError, match='could not be fetched') as error:
-        load_variant(variant)
-    assert variant.url in str(error.value) and "path='ml-" in str(error.value)
-    assert not list(tmp_path.glob('cache/**/*.zip'))
-    name = variant.file('ratings')
-    (tmp_path / name).write_bytes(files_of(variant)[name].rpartition(b'\n')[0].rpartition(b'\n')[0])
-    with pytest.raises(DataError, match='truncated: 8 of 9 rows|truncated: 7 of 9 rows'):
-        load_variant(variant, tmp_path)
-    (tmp_path / name).write_bytes(b'no table')
-    with pytest.raises(DataError, match=name):
-        load_variant(variant, tmp_path)
+@pytest.mark.parametrize('name', VARIANTS)
+@pytest.mark.parametrize(
+    'harm, words',
+    [
+        (lambda line, sep: sep.join(line.split(sep)[:3]), '3 columns'),
+        (lambda line, sep: line + sep + '7', '5 columns'),
+        (lambda line, sep: '', None),  # an empty line is none
+        (lambda line, sep: line.replace('978300000', ''), "timestamp is ''"),
+        (lambda line, sep: line.replace('978300000', '97830O000'), "timestamp is '97830O000'"),
+        (lambda line, sep: line.replace('77', '99999999999'), "item is '99999999999'"),
+        (lambda line, sep: line.replace('77', 'tt'), "item is 'tt'"),
+        (lambda line, sep: re.sub(f'{sep}4(.0)?{sep}', f'{sep}5.5{sep}', line), "rating is '5.5'"),
+        (lambda line, sep: re.sub(f'{sep}4(.0)?{sep}', f'{sep}3.7{sep}', line), "rating is '3.7'"),
+        (lambda line, sep: re.sub(f'{sep}4(.0)?{sep}', f'{sep}0{sep}', line), "rating is '0'"),
+        (lambda line, sep: re.sub(f'{sep}4(.0)?{sep}', f'{sep}nan{sep}', line), "rating is 'nan'"),
+        (lambda line, sep: re.sub(f'{sep}4(.0)?{sep}', f'{sep}{sep}', line), "rating is ''"),
+        (lambda line, sep: line.replace('77', '"77"'), 'item is \'"77"\''),
+    ],
+)
+def test_a_bad_row_is_named(name, harm, words):
+    rows = [(u, i, 4, 978_300_000) for u in range(1, 5) for i in (10, 77)]
+    head, *lines = ratings_text(name, rows).decode().split('\n')
+    if VARIANTS[name].separator != ',':
+        lines, head = [head, *lines], None
+    lines[3] = harm(lines[3], VARIANTS[name].separator)
+    content = '\n'.join(lines if head is None else [head, *lines]).encode()
+    read = lambda: read_ratings(io.BytesIO(content), VARIANTS[name], 'the file')  # noqa: E731
+    if words is None:
+        assert len(read()) == len(rows) - 1
+        return
+    with pytest.raises(DataError, match=r'^the file, data row 4: .*fetch it again\.$') as error:
+        read()
+    assert words in str(error.value)
 
 
-def test_wrong_paths_say_what_to_name(variant, tmp_path):
-    for path in (tmp_path, tmp_path / 'nowhere', tmp_path / 'tags.csv'):
-        if path.name == 'tags.csv':
-            path.write_text('x')
-        with pytest.raises(DataError, match=f'ml-{variant.name}.zip'):
-            find_movielens(variant, path)
-    if variant.md5:
-        (tmp_path / 'other.zip').write_bytes(archive_of(replace(variant, folder='other')))
-        with pytest.raises(DataError, match='not the published archive'):
-            find_movielens(variant, tmp_path / 'other.zip')
+def test_half_stars_are_given_where_they_can_be():
+    rows = [(1, 2, 3.5, 978_300_000), (1, 3, 0.5, 978_300_001)]
+    for name in FORMS:
+        if name == '1m':
+            with pytest.raises(DataError, match="data row 1: the rating is '3.5'.*1 to 5 by 1"):
+                read_ratings(io.BytesIO(ratings_text(name, rows)), VARIANTS[name], 'x')
+        else:
+            read = read_ratings(io.BytesIO(ratings_text(name, rows)), VARIANTS[name], 'x')
+            assert read.rating.tolist() == [3.5, 0.5]
 
 
-def test_an_unknown_name_is_answered_with_those_there_are():
-    with pytest.raises(DataError, match="latest-small.*'1m'.*32m"):
-        load_movielens('2m')
+def test_a_pair_that_stands_twice_and_a_time_cut_off_are_refused():
+    rows = [(1, 2, 3, 978_300_000), (1, 3, 3, 978_300_000), (1, 2, 4, 978_300_009)]
+    with pytest.raises(DataError, match='data row 3: user 1 has rated film 2 before'):
+        read_ratings(io.BytesIO(ratings_text('1m', rows)), VARIANTS['1m'], 'x')
+    with pytest.raises(DataError, match='data row 2: the last row.*9783, before MovieLens began'):
+        read_ratings(io.BytesIO(ratings_text('1m', rows[:2])[:-6]), VARIANTS['1m'], 'x')
+
+
+@pytest.mark.parametrize(
+    'content', [b'', b'\n', b'user,film\n1,2\n', b'\x1f\x8b\x08\x00', b'1::2::3::978300760\n']
+)
+def test_what_is_no_csv_of_ratings_is_refused(content):
+    with pytest.raises(DataError, match='^the file: '):
+        read_ratings(io.BytesIO(content), VARIANTS['25m'], 'the file')
+
+
+def test_a_line_without_end_is_not_collected_for_ever():
+    sizes = [len(block) for block in line_blocks(io.BytesIO(b'x' * 1000), 10, longest=50)]
+    assert max(sizes) <= 60 and sum(sizes) == 1000
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 300_000),
+            st.text(
+                st.characters(min_codepoint=32, max_codepoint=255, exclude_characters='\x7f:\x85'),
+                min_size=1,
+            ),
+            st.sampled_from(['Drama', 'Drama|War', '(no genres listed)']),
+        ),
+        min_size=1,
+        unique_by=lambda film: film[0],
+    ),
+    st.sampled_from(FORMS),
+    st.booleans(),
+)
+def test_films_are_those_of_a_plain_reading(films, name, crlf):
+    table = read_films(films_text(name, films, crlf), VARIANTS[name], 'a file')
+    assert list(zip(table.index, table.title, table.genres)) == films
+    assert table.index.dtype == np.int64 and table.index.name == 'item'
+
+
+def test_titles_and_years():
+    for name in FORMS:
+        films = [film for film in FILMS if name != '1m' or '–' not in film[1]]
+        table = read_films(films_text(name, films), VARIANTS[name], 'a file')
+        assert table.title.tolist() == [title for _, title, _ in films]
+        years = table.date.dt.year.fillna(0).astype(int).tolist()
+        assert years == [1995, 1995, 1995, 1957, 0, 0, *([2006] * (name != '1m'))]
+        assert (table.date.dropna().dt.dayofyear == 1).all()
+
+
+def test_titles_in_other_encodings():
+    in_utf, in_latin = (films_text(name, FILMS[:3]) for name in ('10m', '1m'))
+    assert in_utf != in_latin
+    for content in (in_utf, in_latin, b'\xef\xbb\xbf' + in_utf):
+        assert read_films(content, VARIANTS['1m'], 'x').title[73] == 'Misérables, Les (1995)'
+    with pytest.raises(DataError, match=r'movies.dat: not in UTF-8.*byte \d+ is 0xe9'):
+        read_films(in_latin, VARIANTS['10m'], 'movies.dat')
+
+
+@pytest.mark.parametrize(
+    'content, words',
+    [
+        (b'', 'data row 1'),
+        (b'movieId,title,genres\n', 'data row 1'),
+        (b'movieId,title,genres\n1,Heat (1995),Drama\n2,American President, The,Drama\n', 'row 2'),
+        (b'movieId,title,genres\n1,Heat (1995),Drama\n1,Heat (1995),Drama\n', 'film 1 .*twice'),
+        (b'movieId,title,genres\ntt1,Heat (1995),Drama\n', 'data row 1: .tt1'),
+    ],
+)
+def test_films_that_are_none(content, words):
+    with pytest.raises(DataError, match=f'^movies.csv.*{words}'):
+        read_films(content, VARIANTS['25m'], 'movies.csv')
+
+
+def test_people_have_the_names_of_the_readme():
+    content = ''.join('::'.join(map(str, who)) + '\r\n' for who in PEOPLE).encode()
+    table = read_people(content, VARIANTS['1m'], 'users.dat')
+    assert table.loc[1].tolist() == ['Under 18', 'F', 'K-12 student', '48067']
+    assert table.loc[2].tolist() == ['56+', 'M', 'self-employed', '02108-1234']
+    assert table.loc[3].tolist() == ['25-34', 'M', 'writer', '70072']
+    assert len(OCCUPATIONS) == 21 and len(AGES) == 7
+    for wrong in (b'1::F::2::10::48067\n', b'1::F::1::21::48067\n', b'1::F::1::10\n'):
+        with pytest.raises(DataError, match='users.dat, data row 1: .*is not user, gender, age'):
+            read_people(wrong, VARIANTS['1m'], 'users.dat')
+
+
+@pytest.mark.parametrize('name', ['1m', 'ml-1m', 'ML-1M', 'ml_1m', 'MovieLens-1M'])
+def test_names(name):
+    assert find_variant(name) is VARIANTS['1m']
+
+
+@pytest.mark.parametrize('name', ['', '1', 'ml-latest', '100', None, 1, 'netflix'])
+def test_other_names_are_refused_with_a_list(name):
+    with pytest.raises(DataError, match="'100k', 'latest-small', '1m', '10m', '20m', '25m', '32m'"):
+        find_variant(name)
