@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..core.arguments import checked
 from ..core.files import cache_dir, write_atomic
 from ..core.patching import patch_to
 from .fetching import download_parts
@@ -379,7 +378,6 @@ def _read_cached(file):
         raise DataError(f'{error} It was taken out of the cache.') from None
 
 # %% ../../nbs/02_data/11_amazon.ipynb #c033
-@checked
 def load_amazon(
     category: str = 'Electronics',  # in titles; only Electronics is fetched
     path: str | os.PathLike | None = None,  # of any of `LAYOUTS`; None: cache, then download
