@@ -12,7 +12,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import read_argument
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..core.shown import Shown
@@ -32,7 +31,6 @@ def ranked_units(
     kind: str,  # 'users' or 'items'
 ) -> pd.DataFrame:
     "The influence's frame by id, best first, those with train rows only."
-    read_argument('influence', influence, Influence)
     ranked = influence.frame.set_index('id')
     ranked = ranked[ranked.n_train > 0]
     if influence.kind + 's' != kind:

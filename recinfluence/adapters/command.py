@@ -24,7 +24,7 @@ from ..models.ids import encode, positions
 __all__ = ['Command', 'last_words', 'run_program']
 
 # %% ../../nbs/05_adapters/7_command.ipynb #c005
-@checked
+@checked(arguments=None)
 class Command(Recommender):
     "Any program that reads a file of train rows and writes scores or ranked lists."
 

@@ -296,12 +296,13 @@ def _bind(function, signature, args, kwargs):
         hint = f'Did you mean {near[0]}?' if near else f'It takes: {", ".join(named) or "nothing"}.'
         raise ArgumentError(f'{function.__name__}: {error}. {hint}') from None
 
-# %% ../../nbs/01_core/8_arguments.ipynb #96707b62
+# %% ../../nbs/01_core/8_arguments.ipynb #99abb902
 def _read_bound(bound, signature, kinds, bounds):
     "Every argument read by its type."
     for name, value in bound.arguments.items():
         kind, form = kinds.get(name), signature.parameters[name].kind
-        if kind is None or value is signature.parameters[name].default:
+        own = name in bounds and bounds[name] is None
+        if own or kind is None or value is signature.parameters[name].default:
             continue
         if form is inspect.Parameter.VAR_POSITIONAL:
             value = tuple(read_argument(name, each, kind) for each in value)
@@ -309,7 +310,7 @@ def _read_bound(bound, signature, kinds, bounds):
             value = read_argument(name, value, kind, bounds.get(name))
         bound.arguments[name] = value
 
-# %% ../../nbs/01_core/8_arguments.ipynb #9b44d8d0
+# %% ../../nbs/01_core/8_arguments.ipynb #873945db
 def _held(function, bounds):
     "The function, its arguments read before it runs."
     signature, kinds = inspect.signature(function), {}
@@ -323,14 +324,16 @@ def _held(function, bounds):
                 kinds[name] = _kind_of(parameter.annotation, names)
         bound = _bind(function, signature, args, kwargs)
         _read_bound(bound, signature, kinds, bounds)
-        return function(*bound.args, **bound.kwargs)
+        read = {**bound.kwargs, **bound.arguments}
+        named = {name: read.get(name, value) for name, value in kwargs.items()}
+        return function(*bound.args[: len(args)], **named)
 
     return call
 
-# %% ../../nbs/01_core/8_arguments.ipynb #aadd5954
+# %% ../../nbs/01_core/8_arguments.ipynb #3a495eec
 def checked(
     thing: Callable | None = None,  # a function or a class; None: with bounds
-    **bounds: Callable,  # by argument, see `at_least`
+    **bounds: Callable | None,  # by argument, see `at_least`; None: the function reads it itself
 ) -> Callable:
     "Hold a public function, or the making of a class, to its signature."
     if thing is None:

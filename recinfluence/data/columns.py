@@ -55,8 +55,8 @@ def _from_floats(column, where, name):
     return column.astype('int64')
 
 # %% ../../nbs/02_data/3_columns.ipynb #582ecb92
-WHOLE = r'\s*(0|-?[1-9]\d{0,18})\s*'  # as Python writes a whole number of 64 bits
-WITH_POINT = r'\s*(0|-?[1-9]\d{0,15})(\.0+)?\s*'  # as programs write whole numbers beside gaps
+WHOLE = r'0|-?[1-9]\d{0,18}'  # as Python writes a whole number of 64 bits
+WITH_POINT = r'(0|-?[1-9]\d{0,14})(\.0+)?'  # as programs write whole numbers beside gaps
 
 
 def _from_texts(text, where, name, notes):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import at_least, between, checked
+from ..core.described import describe
 from ..core.patching import patch_to
 from .interactions import COLUMNS, DataError, Interactions, check_interactions
 
@@ -341,13 +341,7 @@ def make_split(
     **protocol,  # how the rows were divided
 ) -> Split:
     "A `Split` of two frames, checked, without the test rows that train knows nothing about."
-    try:
-        json.dumps(protocol)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f'how the rows were divided ({", ".join(protocol)}) has to survive json: {error}. '
-            'Say it in words and numbers.'
-        ) from None
+    protocol = describe(protocol, 'how the rows were divided')
     folds, given = read_folds(train, test), {'train': train, 'test': test}
     if interactions is not None:
         if not isinstance(interactions, Interactions):

@@ -131,7 +131,14 @@ class Stopped(Shown):
         return [self.reason, self.history, self.influence]
 
 # %% ../../nbs/10_decisions/7_stopping.ipynb #c012
-@checked(reliability=between(0, 1), se=above(0), replicates=at_least(1), budget=above(0))
+@checked(
+    units=None,
+    ids=None,
+    reliability=between(0, 1),
+    se=above(0),
+    replicates=at_least(1),
+    budget=above(0),
+)
 @accepts(Rules, Judging, Work)
 def sweep_until(
     recommender: Recommender,

@@ -37,7 +37,7 @@ def check_ids(
     return plain
 
 # %% ../../nbs/06_designs/2_single.ipynb #c2827395
-@checked
+@checked(ids=None)
 def single_units(
     split: Split,
     kind: str,  # 'users' or 'items'

@@ -21,7 +21,7 @@ from .ids import KeyedState, draw_rows, positions
 __all__ = ['SVD', 'draw_factors', 'Factors', 'weighted_sgd']
 
 # %% ../../nbs/04_models/8_svd.ipynb #025eaee8
-@checked
+@checked(rating_scale=None)
 @dataclass(repr=False)
 class SVD(PredictsRatings):
     "Biased matrix factorization by scikit-surprise, with the paper's settings (section 4.3)."

@@ -302,7 +302,7 @@ def carry_out(request: Request, todo: Todo, store: Store):
             bar.update(sum(one.unit != NOTHING for one in answer.retrainings))
 
 # %% ../../nbs/08_sweep/9_run.ipynb #68bcf582
-@checked(replicates=at_least(1))
+@checked(units=None, ids=None, replicates=at_least(1))
 @accepts(Judging, Work)
 def deletion_sweep(
     recommender: Recommender,

@@ -54,7 +54,7 @@ def test_traits_that_matter_are_found_and_used(halves):
     ).sort_values('estimate', ascending=False)
 
     class Fake:
-        metric, seeds, source = 'ndcg', [0], 'made up'
+        metric, seeds, source, kind = 'ndcg', [0], 'made up', 'item'
 
     fake = Fake()
     fake.frame = frame

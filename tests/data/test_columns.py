@@ -18,7 +18,7 @@ from recinfluence.data.interactions import DataError, load_interactions
         ([1.0, 2.0], [1, 2]),
         (['1', '2'], [1, 2]),
         (['1.0', '1', '2'], [1, 1, 2]),
-        ([' 1', '2 '], [1, 2]),
+        ([' 1', '2 '], [' 1', '2 ']),
         (['007', '7'], ['007', '7']),
         (['1', 'a'], ['1', 'a']),
         (pd.Categorical(['b', 'a']), ['b', 'a']),
