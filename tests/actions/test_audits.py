@@ -15,6 +15,7 @@ from recinfluence.actions.audits import (
 )
 from recinfluence.data.interactions import Interactions
 from recinfluence.data.splits import Split
+from recinfluence.influence.influence import Influence
 
 
 @pytest.mark.parametrize('seed', range(20))
@@ -53,11 +54,11 @@ def test_traits_that_matter_are_found_and_used(halves):
         }
     ).sort_values('estimate', ascending=False)
 
-    class Fake:
+    class Fake(Influence):
         metric, seeds, source, kind = 'ndcg', [0], 'made up', 'item'
 
-    fake = Fake()
-    fake.frame = frame
+    fake = object.__new__(Fake)
+    object.__setattr__(fake, 'frame', frame)
     effects = trait_effects(fake, split)
     assert (
         effects.index[0] == 'Noir'
