@@ -68,7 +68,7 @@ def test_traits_that_matter_are_found_and_used(halves):
     arrivals = newcomers(fake, split, 40)
     assert good[arrivals.doses.index].mean() > 0.95 and arrivals.size == 40
     other = frame.assign(estimate=rng.normal(size=n))
-    fake.frame = other
+    object.__setattr__(fake, 'frame', other)
     assert (
         abs(other.set_index('id').estimate[newcomers(fake, split, 40).doses.index].mean()) < 0.6
     )  # nothing to learn, nothing learned
