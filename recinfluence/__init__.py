@@ -33,7 +33,7 @@ _HOMES = {
     'adapters.surprise': ['Surprise'],
     'adapters.implicit': ['Implicit'],
     'adapters.lenskit': ['LensKit'],
-    'adapters.estimator': ['Estimator'],
+    'adapters.estimator': ['ScikitLearn', 'Estimator'],
     'adapters.command': ['Command'],
     'designs.single': ['single_units'],
     'designs.random_groups': ['RandomGroups'],

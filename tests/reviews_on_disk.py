@@ -31,6 +31,26 @@ def write_reviews(folder, layout, rows, packed=False, end=True):
             + '\n'
             for u, i, r, t in rows
         )
+    elif layout == 'jsonl':
+        text = ''.join(
+            json.dumps(
+                {
+                    'rating': float(r),
+                    'title': 'It\'s "five"',
+                    'text': 'a, "b"\n\\ "user_id": \u2028',
+                    'images': [{'small_image_url': 'https://x', 'attachment_type': 'IMAGE'}],
+                    'asin': f'V{i}',
+                    'parent_asin': i,
+                    'user_id': u,
+                    'timestamp': 1000 * t,
+                    'helpful_vote': 0,
+                    'verified_purchase': True,
+                },
+                ensure_ascii=False,
+            )
+            + '\n'
+            for u, i, r, t in rows
+        )
     elif layout == 'old json':
         text = ''.join(
             repr(
@@ -58,7 +78,7 @@ def write_reviews(folder, layout, rows, packed=False, end=True):
         )
     data = (text if end else text.rstrip('\n')).encode()
     path = folder / (
-        {'json': 'r.json', 'old json': 'r.json'}.get(layout)
+        {'json': 'r.json', 'old json': 'r.json', 'jsonl': 'r.jsonl'}.get(layout)
         or f'{layout}.{"txt" if layout in ("train", "test") else "csv"}'
     )
     if packed:
@@ -75,7 +95,7 @@ def plain_rows(rows, layout):
             (USERS.index(u), ITEMS.index(i), r, n)
             for n, (u, i, r, _) in enumerate(rows[::2] + rows[1::2])
         ]
-    if layout == '2023':
+    if layout in ('2023', 'jsonl'):
         rows = [(u, i, r, 1000 * t) for u, i, r, t in rows]
     best = {}
     for n, (u, i, _, t) in enumerate(rows):

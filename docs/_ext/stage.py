@@ -151,7 +151,7 @@ def actions(path: Path) -> str:
         'measured': '{metric}, {judged}',
         'before': '{before}',
         'effect (95 %)': '{effect (95 %)}',
-        'by lot (95 %)': '{by lot (95 %)}',
+        'at random (95 %)': '{at random (95 %)}',
         'verdict': '{verdict}',
     }
     parts = (

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import read_argument
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..core.shown import Shown
@@ -31,11 +32,14 @@ def ranked_units(
     kind: str,  # 'users' or 'items'
 ) -> pd.DataFrame:
     "The influence's frame by id, best first, those with train rows only."
+    read_argument('influence', influence, Influence)
     ranked = influence.frame.set_index('id')
     ranked = ranked[ranked.n_train > 0]
-    found = ranked.kind.iloc[0]
-    if found + 's' != kind:
-        raise ValueError(f'the influence is of {found}s; this action needs one of {kind}.')
+    if influence.kind + 's' != kind:
+        raise ValueError(
+            f'the influence is of {influence.kind}s; this action needs one of {kind}: '
+            f"Influence.of(..., units='{kind}')."
+        )
     return ranked
 
 # %% ../../nbs/11_actions/1_action.ipynb #c010
@@ -98,6 +102,8 @@ class Trial:
 class Action(Shown):
     "Something done to users or items in doses."
 
+    made_by = 'leave_out(influence) makes it'
+
     name: str  # in words
     kind: str  # 'users' or 'items'
     doses: pd.Series  # by id: what each gets
@@ -133,6 +139,7 @@ def at_random(
     seed: int = 0,
 ) -> list[pd.Series]:
     "The same doses, given to random ids of the pool."
+    # the stream's name decides what is drawn: it stays as it first was
     rng, pool = stream(seed, 'by lot', self.name), np.array(self.pool)
     return [
         pd.Series(self.doses.to_numpy(), pool[rng.choice(len(pool), self.size, replace=False)])

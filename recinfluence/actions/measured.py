@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from .action import Action, Trial, check_seeds, with_digits
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -46,9 +47,9 @@ class Effect(str, Enum):
 class BesideRandom(str, Enum):
     "How it compares with the same action at random."
 
-    SAME = 'no different from by lot'
-    BETTER = 'better than by lot'
-    WORSE = 'worse than by lot'
+    SAME = 'no different from chance'
+    BETTER = 'better than chance'
+    WORSE = 'worse than chance'
 
 # %% ../../nbs/11_actions/2_measured.ipynb #c007
 MOVES_NOTHING = 'moves nothing'
@@ -194,7 +195,7 @@ def conclusion(self: Measured, metric: str | None = None, judged: str = 'everyon
     return (
         f'{self.action.name} ({row["size"]}), {row["metric"]} among {judged}: '
         f'{row["effect"]:+.3g} ({row["low"]:+.3g} to {row["high"]:+.3g}; positive is better); '
-        f'by lot {row["random"]:+.3g} ({row["random_low"]:+.3g} to {row["random_high"]:+.3g}). '
+        f'at random {row["random"]:+.3g} ({row["random_low"]:+.3g} to {row["random_high"]:+.3g}). '
         f'Verdict: {row["verdict"]}. Measured on {len(self.seeds)} seeds that the choice never '
         f'saw, {SEEN[self.unseen]}.{unpaired}'
     )
@@ -277,6 +278,7 @@ def measured_of(
     )
 
 # %% ../../nbs/11_actions/2_measured.ipynb #c031
+@checked
 @accepts(Judging)
 def measure(
     actions: Action | Iterable[Action],  # one, or several that share the full models
@@ -295,7 +297,7 @@ def measure(
     (judging,) = read_settings({'metrics': tuple(EXPOSURE), **settings}, Judging)
     if n_random < 3:
         raise ValueError(
-            f'n_random={n_random}: how much actions by lot differ cannot be told from fewer than 3.'
+            f'n_random={n_random}: how much random actions differ cannot be told from fewer than 3.'
         )
     if replicates < 1:
         raise ValueError(f'replicates={replicates}: at least one seed.')

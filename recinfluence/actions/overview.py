@@ -11,12 +11,14 @@ import pandas as pd
 from scipy import stats
 
 from .measured import VERDICTS, BesideRandom, Effect, verdict_of
+from ..core.arguments import checked
 from ..influence.influence import Influence
 
 # %% auto #0
 __all__ = ['AUDIENCES', 'BETTER', 'SAME', 'WORSE', 'PARTS', 'actions_table', 'part_of_page', 'action_page']
 
 # %% ../../nbs/11_actions/7_overview.ipynb #c005
+@checked
 def actions_table(
     measured: Iterable[tuple],  # (`Measured`, metric, judged)
 ) -> pd.DataFrame:
@@ -56,13 +58,14 @@ def part_of_page(
     chosen = table[[VERDICTS[verdict] in PARTS[title] for verdict in table.verdict]]
     lines = [
         f'- **{action}** ({row["size"]}, {row.model}): {row.metric} among {row.judged} '
-        f'{row.effect:+.3g} ({row.low:+.3g} to {row.high:+.3g}), by lot {row.random:+.3g} '
+        f'{row.effect:+.3g} ({row.low:+.3g} to {row.high:+.3g}), at random {row.random:+.3g} '
         f'({row.random_low:+.3g} to {row.random_high:+.3g}); {row.verdict}.'
         for action, row in chosen.iterrows()
     ]
     return [f'### {title}', '', *(lines or ['- None.']), '']
 
 # %% ../../nbs/11_actions/7_overview.ipynb #c010
+@checked
 def action_page(
     audience: str,  # 'developers', 'product managers' or 'trust and safety'
     table: pd.DataFrame,  # lines of `actions_table`, those that concern the audience

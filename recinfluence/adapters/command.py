@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .exchange import Form, ScoreTable, Writes, read_written, write_rows
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..models.base import Recommender
 from ..models.ids import encode, positions
@@ -23,6 +24,7 @@ from ..models.ids import encode, positions
 __all__ = ['Command', 'last_words', 'run_program']
 
 # %% ../../nbs/05_adapters/7_command.ipynb #c005
+@checked
 class Command(Recommender):
     "Any program that reads a file of train rows and writes scores or ranked lists."
 

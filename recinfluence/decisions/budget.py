@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..core.arguments import above, checked
 from ..core.files import write_atomic
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
@@ -40,8 +41,8 @@ from ..sweep.run import deletion_sweep
 from ..sweep.work import Work
 
 # %% auto #0
-__all__ = ['Order', 'candidate_scores', 'check_ranking', 'keep_ranking', 'Quote', 'Terms', 'find_price', 'lay_out_stretched',
-           'quote', 'Study', 'conclude_study']
+__all__ = ['Order', 'candidate_scores', 'check_ranking', 'keep_ranking', 'Quote', 'without_names', 'Terms', 'find_price',
+           'lay_out_stretched', 'quote', 'Study', 'conclude_study']
 
 # %% ../../nbs/10_decisions/9_budget.ipynb #c005
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ def check_ranking(
     metric: str,
 ):
     "Refuse a ranking of something else, and one too short to have ends."
-    kind, on = ranked.frame.kind.iloc[0] + 's', ranked.experiment.split_hash
+    kind, on = ranked.kind + 's', ranked.experiment.split_hash
     if (kind, ranked.metric, on) != (units, metric, split.hash):
         raise ValueError(
             f'ranked= is a ranking of {kind} by {ranked.metric!r} on split {on[:8]}…, the quote '
@@ -152,16 +153,24 @@ def conclusion(self: Quote) -> str:
         f'{refined}.{unpaired}'
     )
 
-# %% ../../nbs/10_decisions/9_budget.ipynb #c014
+# %% ../../nbs/10_decisions/9_budget.ipynb #6b2bdaa3
 @patch_to(Order, as_prop=True)
 def request(self: Order) -> str:
     "Everything that a kept quote has to agree with, as text."
     evaluator = self.judging.evaluator(self.split)
-    about = Experiment.of(self.recommender, evaluator, self.engine, OneAtATime()).to_dict()
+    asked = self.recommender, evaluator, self.engine, OneAtATime()
+    about = Experiment.of(*asked, taken={}).to_dict()  # the stores beside it compare behaviour
     about.pop('version')
     return json.dumps({**asdict(self.asked), **about}, sort_keys=True, default=str)
 
-# %% ../../nbs/10_decisions/9_budget.ipynb #c015
+# %% ../../nbs/10_decisions/9_budget.ipynb #123a894c
+def without_names(
+    request: str,  # as `Order.request` is
+) -> dict:
+    "What counts of a request: a data set may be renamed, and a split told otherwise."
+    return {key: v for key, v in json.loads(request).items() if key not in ('data', 'split')}
+
+# %% ../../nbs/10_decisions/9_budget.ipynb #91a1125d
 @patch_to(Order)
 def read_quote(self: Order) -> Quote | None:
     "The quote in its folder; None: there is none."
@@ -169,7 +178,7 @@ def read_quote(self: Order) -> Quote | None:
     if kept is None or not kept.exists():
         return None
     old = json.loads(kept.read_text())
-    if old['request'] != self.request:
+    if without_names(old['request']) != without_names(self.request):
         raise ValueError(
             f'{kept} is a quote for something else. Name another folder, or delete this one.'
         )
@@ -233,6 +242,7 @@ def lay_out_stretched(
             given *= 1.1
 
 # %% ../../nbs/10_decisions/9_budget.ipynb #c021
+@checked(budget=above(0))
 @accepts(Terms, Judging, Work)
 def quote(
     recommender: Recommender,

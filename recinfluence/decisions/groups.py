@@ -31,11 +31,12 @@ def ranked_ids(
     split: Split,
 ) -> tuple[str, list]:  # 'users' or 'items', and ids, the best first
     "Whom a ranking ranks, where they have train rows."
-    kind = ranking.frame.kind.iloc[0] + 's'
+    kind = ranking.kind + 's'
     if kind not in ('users', 'items'):
+        what = 'units of several kinds' if kind == 'units' else f'{kind[:-1]}, groups themselves'
         raise ValueError(
-            f'the influence is of {kind[:-1]}, groups themselves: validate one of single users '
-            'or items, or name the groups.'
+            f'the influence is of {what}: validate one of single users or items, as '
+            "Influence.of(..., units='users') gives it, or name the groups."
         )
     there = set(train_rows(split, kind).index)
     return kind, [i for i in ranking.frame.id if i in there]

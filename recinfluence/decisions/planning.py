@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import above, between, checked
 from ..core.machine import cores
 from ..core.shown import Shown
 from ..influence.estimates import NeedsReplicates, Part
@@ -48,7 +49,7 @@ def say_duration(
 def retrainings(influence: Influence) -> int:
     "How many retrainings stand behind it, full models aside."
     if not influence.experiment.design.whole_seeds:
-        return influence.table.size
+        return int(influence.table.notna().to_numpy().sum())
     number = influence.estimator.snapshot.retrainings
     if number is None:
         raise NeedsReplicates(influence.estimates.without_single)
@@ -64,7 +65,7 @@ def describe_design(influence: Influence) -> str:
         what = ', '.join([design.name, *told])
     else:
         training = ', training part' if influence.part is Part.TRAINING else ''
-        what = f'one {influence.frame.kind.iloc[0]} at a time{training}'
+        what = f'one {influence.kind} at a time{training}'
     return what if influence.paired else f'{what}, not paired'
 
 # %% ../../nbs/10_decisions/6_planning.ipynb #c012
@@ -96,6 +97,12 @@ class Pilot:
 # %% ../../nbs/10_decisions/6_planning.ipynb #c013
 def read_pilot(influence: Influence) -> Pilot:
     "The pilot that an influence is."
+    if not len(influence.frame):
+        reason = f' {influence.estimates.gaps}' * bool(influence.estimates.left_out)
+        raise ValueError(
+            'the pilot has no unit with a finished retraining, so that it says nothing about noise '
+            f'or cost.{reason} Look at its .failures(), put right what fails, and pilot again.'
+        )
     if influence.replicates < 2:
         raise ValueError(
             'the pilot has one replicate, which says nothing about noise. Pilot with two or more.'
@@ -176,6 +183,7 @@ def check_question(
         raise ValueError('a plan needs a pilot: deletion_sweep(...).influence(metric).')
 
 # %% ../../nbs/10_decisions/6_planning.ipynb #c019
+@checked(reliability=between(0, 1), budget=above(0))
 def plan(
     *pilots: Influence,  # of one metric; one for each design to choose from
     reliability: float | None = None,  # asked for: how many retrainings?

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..core.arguments import above, at_least, between, checked
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -130,6 +131,7 @@ class Stopped(Shown):
         return [self.reason, self.history, self.influence]
 
 # %% ../../nbs/10_decisions/7_stopping.ipynb #c012
+@checked(reliability=between(0, 1), se=above(0), replicates=at_least(1), budget=above(0))
 @accepts(Rules, Judging, Work)
 def sweep_until(
     recommender: Recommender,
@@ -249,6 +251,7 @@ class Screened(Shown):
 SHOWN = ['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']
 
 
+@checked(n_units=at_least(1), replicates=at_least(1))
 @accepts(Race, Judging, Work)
 def screen(
     recommender: Recommender,

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..core.arguments import at_least, checked, some
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -312,6 +313,7 @@ def shown(self: Validation) -> list:
     return [self.headline, rows, self.conclusion()]
 
 # %% ../../nbs/10_decisions/3_validation.ipynb #c030
+@checked(sizes=some, n_random=at_least(0), replicates=at_least(1))
 @accepts(Judging, Work)
 def validate(
     recommender: Recommender,

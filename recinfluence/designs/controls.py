@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import at_least, checked, one_of, some
 from ..core.random import stream
 from ..core.units import Unit
 from ..data.splits import Split
@@ -77,6 +78,7 @@ def as_units(
     return [Unit(**{kind: tuple(sorted(ids[row].tolist()))}) for row in places]
 
 # %% ../../nbs/06_designs/5_controls.ipynb #c014
+@checked(n=at_least(1))
 def matched_controls(
     group: Unit,  # users or items with train rows
     split: Split,
@@ -97,6 +99,7 @@ def matched_controls(
     return as_units(kind, rest.index.to_numpy(), places)
 
 # %% ../../nbs/06_designs/5_controls.ipynb #c016
+@checked(kind=one_of('users', 'items'), size=at_least(1), n=at_least(1), among=some)
 def random_controls(
     kind: str,  # 'users' or 'items'
     size: int,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..core.units import Unit
@@ -82,7 +83,7 @@ def balanced(
 def stratified(
     design: RandomGroups, activity: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:  # (retrainings, users) True: deleted
-    "Neighbours in activity, in random order within tens, are dealt out evenly."
+    "Neighbours in activity, in random order within tens, are divided evenly."
     users = len(activity)
     out = np.empty((design.per_seed, users), bool)
     for row in out:
@@ -104,6 +105,7 @@ def every(
     return (np.arange(2**users)[:, None] >> np.arange(users)) % 2 == 1
 
 # %% ../../nbs/06_designs/3_random_groups.ipynb #c016
+@checked
 @register_design
 @dataclass(frozen=True)
 class RandomGroups(Design):

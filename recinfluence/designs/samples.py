@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..core.arguments import checked
 from ..core.random import stream
 from ..core.units import Unit
 from ..data.splits import Split
@@ -50,7 +51,7 @@ def shares(
     sizes: list[int],  # of the parts that share it
     rng: np.random.Generator,
 ) -> np.ndarray:  # (parts,) integers whose sum is n
-    "`n` dealt out in proportion to the sizes."
+    "`n` divided in proportion to the sizes."
     exact = n * np.array(sizes) / sum(sizes)
     whole = np.floor(exact + 1e-9).astype(int)
     order = rng.permutation(len(sizes))
@@ -74,6 +75,7 @@ def draw_active(rows: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarra
     return np.argsort(-rows, kind='stable')[:n]
 
 # %% ../../nbs/06_designs/4_samples.ipynb #c015
+@checked
 def sample_units(
     split: Split,
     units: str = 'users',  # or 'items'

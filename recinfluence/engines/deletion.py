@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.patching import patch_to
 from ..core.units import Unit
 from ..designs.single import check_unit
@@ -76,13 +77,15 @@ def table(self: Deletion) -> pd.DataFrame:
     }
     return pd.DataFrame.from_dict(rows, orient='index').rename_axis('metric')
 
-# %% ../../nbs/07_engines/1_deletion.ipynb #c010
+# %% ../../nbs/07_engines/1_deletion.ipynb #b80c4c97
 class Replicate:
     "One seed's full model, evaluated; deletions are compared with it."
 
     def __init__(self, recommender: Recommender, evaluator: Evaluator, seed: int = 0):
-        self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
-        self.model = recommender.fresh().fit(evaluator.split.train, seed)
+        self.recommender = recommender.for_split(evaluator.split)
+        self.evaluator, self.seed = evaluator, seed
+        evaluator.split.check_unchanged()
+        self.model = self.recommender.fresh().fit(evaluator.split.copy_of_train(), seed)
         self._ranked, self._longer = evaluator.rank(self.model), 0
         self.full = evaluator(self._ranked)
 
@@ -100,10 +103,9 @@ class Replicate:
         if not unit.rows(self.evaluator.split.train).any():
             without = held
         else:
-            without = self.evaluator(
-                self.recommender.fresh().fit_without(self.evaluator.split.train, unit, self.seed),
-                unit,
-            ).metrics
+            rows = self.evaluator.split.copy_of_train()
+            model = self.recommender.fresh().fit_without(rows, unit, self.seed)
+            without = self.evaluator(model, unit).metrics
         return Deletion(
             unit,
             self.seed,
@@ -115,6 +117,7 @@ class Replicate:
         )
 
 # %% ../../nbs/07_engines/1_deletion.ipynb #c016
+@checked
 def deletions(
     recommender: Recommender,
     evaluator: Evaluator,

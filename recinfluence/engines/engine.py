@@ -20,7 +20,7 @@ from ..models.base import Recommender, row_weights
 # %% auto #0
 __all__ = ['LIBRARIES', 'ENGINES', 'Engine', 'ReplicateEngine', 'fit_weighted', 'fit_left_out', 'register_engine']
 
-# %% ../../nbs/07_engines/2_engine.ipynb #c005
+# %% ../../nbs/07_engines/2_engine.ipynb #c30e8d53
 LIBRARIES = 0.45  # GiB that a process holds once its libraries are loaded
 
 
@@ -31,7 +31,9 @@ class Engine(ABC):
     lanes = 1  # how many units it likes to be given at a time
 
     def __init__(self, recommender: Recommender, evaluator: Evaluator, seed: int):
-        self.recommender, self.evaluator, self.seed = recommender, evaluator, seed
+        self.recommender = recommender.for_split(evaluator.split)
+        self.evaluator, self.seed = evaluator, seed
+        evaluator.split.check_unchanged()
         self.prepare()
 
     def prepare(self):
@@ -95,18 +97,19 @@ def reweighted(
     fit = fit_weighted if self.recommender.weighted else fit_left_out
     return [self.evaluator.rank(fit(self, count), longer) for count in counts.T]
 
-# %% ../../nbs/07_engines/2_engine.ipynb #c010
+# %% ../../nbs/07_engines/2_engine.ipynb #63021db4
 def fit_weighted(
     engine: Engine,
     count: np.ndarray,  # (users,)
 ) -> Recommender:
     "The model in whose training each user's rows count so much."
-    train, split = engine.evaluator.split.train, engine.evaluator.split
+    split = engine.evaluator.split
+    train = split.copy_of_train()
     rows = row_weights(train)
     weight = count[split.codes(train)[0]] * (1 if rows is None else rows)
     return engine.recommender.fresh().fit(train.assign(weight=weight), engine.seed)
 
-# %% ../../nbs/07_engines/2_engine.ipynb #c011
+# %% ../../nbs/07_engines/2_engine.ipynb #16881c3c
 def fit_left_out(
     engine: Engine,
     count: np.ndarray,  # (users,) 0 or 1
@@ -119,7 +122,7 @@ def fit_left_out(
             'or 0 where they are left out. Take a recommender that declares weighted = True.'
         )
     gone = Unit(users=tuple(split.users[count == 0].tolist()))
-    return recommender.fresh().fit_without(split.train, gone, engine.seed)
+    return recommender.fresh().fit_without(split.copy_of_train(), gone, engine.seed)
 
 # %% ../../nbs/07_engines/2_engine.ipynb #c013
 ENGINES: dict[type[Recommender], list[type[Engine]]] = {}  # by family, the fastest first

@@ -137,7 +137,7 @@ def fit_without(
     ids = split.users[u], split.items[i]
     return model.fresh().set_fitted(*ids, pu[u], qi[i], bu[u], bi[i], visits.mean)
 
-# %% ../../nbs/07_engines/6_fast_svd.ipynb #c014
+# %% ../../nbs/07_engines/6_fast_svd.ipynb #e44afe79
 @patch_to(FastSVD)
 def rank(
     self: FastSVD,
@@ -153,7 +153,7 @@ def rank(
         return judge.rank(model, longer + int((~judge.keep(unit)[1]).sum()))
     scores = model.score(judge.split.users, judge.split.items)
     top = top_k(scores, *judge.seen, *judge.keep(unit), judge.k + longer)
-    return Ranked(top, scores[judge.test_user, judge.test_item])
+    return Ranked(top, model.as_ratings(scores[judge.test_user, judge.test_item]))
 
 # %% ../../nbs/07_engines/6_fast_svd.ipynb #c015
 @patch_to(FastSVD, cls_method=True)

@@ -100,11 +100,11 @@ def deletion_of(
     known, paired = self.evaluator.metrics, self.recommender.paired
     return Deletion(unit, self.seed, self.full, held, without, known, paired)
 
-# %% ../../nbs/07_engines/4_lanes.ipynb #c012
+# %% ../../nbs/07_engines/4_lanes.ipynb #36661059
 @patch_to(ManyAtOnce, cls_method=True)
 def warm(cls, recommender: Recommender):
     "Compile the kernels for this architecture, or find them on disk."
     small = recommender.fresh()
-    small.n_epochs = 1
+    small.n_epochs, small.rating_scale = 1, None  # as the rows below have it
     rows = chrono_split(Interactions(planted_interactions(), 'planted'))
     cls(small, Evaluator(rows), 0)

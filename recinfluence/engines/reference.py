@@ -17,7 +17,7 @@ from ..models.base import Recommender
 # %% auto #0
 __all__ = ['ReferenceEngine']
 
-# %% ../../nbs/07_engines/3_reference.ipynb #c005
+# %% ../../nbs/07_engines/3_reference.ipynb #c5d56f17
 class ReferenceEngine(ReplicateEngine):
     "One retraining after another; works with any recommender."
 
@@ -43,7 +43,8 @@ class ReferenceEngine(ReplicateEngine):
         return [self.evaluator(self.fit_without(unit), unit) for unit in units]
 
     def fit_without(self, unit: Unit) -> Recommender:
-        return self.recommender.fresh().fit_without(self.evaluator.split.train, unit, self.seed)
+        rows = self.evaluator.split.copy_of_train()
+        return self.recommender.fresh().fit_without(rows, unit, self.seed)
 
     def train_many(self, units: list[Unit], longer: int) -> list[Ranked]:
         out = []

@@ -5,26 +5,29 @@
 # %% ../../nbs/09_influence/3_from_deletions.ipynb #c002
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..core.patching import patch_to
 from recinfluence.influence.estimates import (
     Estimates,
     Estimator,
     Part,
     Snapshot,
     join_snapshots,
+    plural_of,
     register_estimator,
     take_snapshot,
 )
-from .reliability import reliability, summarise
+from .reliability import errors_of, reliability, summarise
 from ..sweep.results import NOTHING, Results
 
 # %% auto #0
-__all__ = ['COLUMN', 'placebo_band', 'FromDeletions']
+__all__ = ['ONE', 'COLUMN', 'placebo_band', 'unequal_band', 'unite', 'reasons', 'check_disjoint', 'of_table', 'FromDeletions']
 
 # %% ../../nbs/09_influence/3_from_deletions.ipynb #c005
 def placebo_band(
@@ -35,6 +38,84 @@ def placebo_band(
     if replicates < 2:
         return np.nan
     return float(stats.t.ppf(0.975, replicates - 1) * np.sqrt((errors**2).mean()))
+
+# %% ../../nbs/09_influence/3_from_deletions.ipynb #c437ec4d
+def unequal_band(
+    values: np.ndarray,  # (units, replicates); NaN: not measured
+) -> float:
+    "The same where units have different numbers of replicates."
+    error, freedom = errors_of(values)
+    known = np.isfinite(error)
+    if not known.any():
+        return np.nan
+    half = stats.t.ppf(0.975, freedom[known]) * error[known]
+    return float(np.sqrt((half**2).mean()))
+
+# %% ../../nbs/09_influence/3_from_deletions.ipynb #a1f279ff
+ONE = ['unit', 'seed', 'metric']  # what a row of `Results.frame` is about
+
+
+def unite(
+    frames: list[pd.DataFrame],  # as `Results.frame`
+) -> pd.DataFrame:
+    "The rows of all, each retraining once."
+    if len(frames) == 1:
+        return frames[0]
+    rows = pd.concat(frames, ignore_index=True).drop_duplicates([*ONE, 'full', 'held', 'without'])
+    if (twice := rows.duplicated(ONE, keep=False)).any():
+        first, second = rows[twice].sort_values(ONE, kind='stable').iloc[:2].itertuples()
+        raise ValueError(
+            f'{first.unit}, seed {first.seed}: retrained twice with different results '
+            f'({first.metric} {first.without!r} and {second.without!r}), so that they cannot be '
+            'put together. Keep one of the two, or use the same engine and machine for both.'
+        )
+    return rows
+
+# %% ../../nbs/09_influence/3_from_deletions.ipynb #e5d4049d
+def reasons(
+    snapshot: Snapshot,
+    rows: pd.DataFrame,  # of one metric, as `Results.frame`
+    kept: Iterable[str],  # keys of the units that have an estimate
+) -> dict[str, str]:
+    "By unit key, of those that have none."
+    failed = dict(zip(snapshot.failures.unit, snapshot.failures.reason))
+    measured, orphans = set(rows.unit), {unit for unit, _ in snapshot.orphans}
+    out = {}
+    for key in snapshot.units.index.difference(kept, sort=False):
+        if key in measured:
+            out[key] = 'the metric is not a number without it'
+        elif key in orphans:
+            out[key] = 'the full model of its seed is missing'
+        elif key in failed:
+            out[key] = f'failed: {failed[key]}'
+        else:
+            out[key] = 'not done yet'
+    return out
+
+# %% ../../nbs/09_influence/3_from_deletions.ipynb #7e3c9e14
+def check_disjoint(one: pd.DataFrame, other: pd.DataFrame):  # as `Results.frame`
+    "Refuse to count a retraining twice."
+    pairs = [set(zip(rows.unit, rows.seed)) for rows in (one, other)]
+    if both := sorted(pairs[0] & pairs[1], key=lambda pair: pair[::-1]):
+        raise ValueError(
+            f'seed {both[0][1]} is in both: the same retrainings would count twice '
+            f'({len(both):,}, the first without {both[0][0]}). Run one of them over other '
+            'seeds, or other units.'
+        )
+
+# %% ../../nbs/09_influence/3_from_deletions.ipynb #09280052
+def of_table(
+    frame: pd.DataFrame,  # by unit: estimates, errors and parts
+    table: pd.DataFrame,  # units × replicates; NaN: not measured
+    left_out: dict[str, str],
+) -> Estimates:
+    "What is known of the order besides."
+    values, count = table.to_numpy(), table.notna().sum(axis=1)
+    most = int(count.max()) if len(count) else 0
+    whole = np.isfinite(values).all()
+    band = placebo_band(frame.se.to_numpy(), most) if whole else unequal_band(values)
+    frame, sure = frame.assign(replicates=count), reliability(values)
+    return Estimates(frame, most, sure, band, table, left_out=left_out)
 
 # %% ../../nbs/09_influence/3_from_deletions.ipynb #c007
 COLUMN = {Part.WHOLE: 'influence', Part.TRAINING: 'training'}  # of `Results.frame`
@@ -51,7 +132,7 @@ class FromDeletions(Estimator):
     @classmethod
     def of(cls, results: list[Results]) -> FromDeletions:
         "Of sweeps, or stores, of one experiment."
-        frame = pd.concat([one.frame() for one in results])
+        frame = unite([one.frame() for one in results])
         return cls(take_snapshot(results), frame[frame.unit != NOTHING])
 
     def estimand(self, part: Part) -> str:
@@ -59,14 +140,37 @@ class FromDeletions(Estimator):
         return self.snapshot.experiment.design.estimand + less
 
     def combine(self, other: FromDeletions) -> FromDeletions:
-        frame = pd.concat([self.frame, other.frame])
+        check_disjoint(self.frame, other.frame)
+        frame = unite([self.frame, other.frame])
         return FromDeletions(join_snapshots(self.snapshot, other.snapshot), frame)
 
     def estimate(self, metric: str, part: Part) -> Estimates:
         rows = self.frame[self.frame.metric == metric]
-        table = rows.pivot(index='unit', columns='seed', values=COLUMN[part]).dropna()
+        table = rows.pivot(index='unit', columns='seed', values=COLUMN[part])
+        table = table.dropna(how='all').dropna(how='all', axis=1)
         frame = summarise(table.to_numpy()).set_index(table.index)
         frame = frame.join(rows.groupby('unit')[['mechanical', 'training']].mean())
-        replicates = table.shape[1]
-        band = placebo_band(frame.se.to_numpy(), replicates)
-        return Estimates(frame, replicates, reliability(table.to_numpy()), band, table)
+        return of_table(frame, table, reasons(self.snapshot, rows, table.index))
+
+# %% ../../nbs/09_influence/3_from_deletions.ipynb #746a513f
+@patch_to(FromDeletions)
+def only(self: FromDeletions, units: str) -> FromDeletions:
+    "Of users, items or groups alone."
+    about = self.snapshot.units
+    if units not in set(named := about.kind.map(plural_of)):
+        raise ValueError(
+            f'units={units!r}: there are {" and ".join(sorted(set(named))) or "none"}.'
+        )
+    keys = about.index[named == units]
+    failures = self.snapshot.failures
+    failures = failures[failures.unit.isin([*keys, NOTHING])]
+    frame = self.frame[self.frame.unit.isin(keys)]
+    pairs = frame[['unit', 'seed']].drop_duplicates()
+    snapshot = replace(
+        self.snapshot,
+        units=about.loc[keys],
+        failures=failures,
+        seeds=sorted(set(frame.seed.tolist())),
+        retrainings=len(pairs),
+    )
+    return FromDeletions(snapshot, frame)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from ..core.arguments import at_least, checked, some
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..designs.random_groups import RandomGroups
@@ -19,6 +20,7 @@ from recinfluence.influence.estimates import (
     Estimator,
     Part,
     Snapshot,
+    check_results,
     join_snapshots,
     register_estimator,
     take_snapshot,
@@ -27,7 +29,7 @@ from .reliability import reliability, summarise
 from ..sweep.results import GroupScores, Results
 
 # %% auto #0
-__all__ = ['SeedContrast', 'GroupReader', 'block_contrasts', 'estimate_blocks', 'FromGroups', 'group_influence']
+__all__ = ['SeedContrast', 'GroupReader', 'block_contrasts', 'estimate_blocks', 'check_seeds', 'FromGroups', 'group_influence']
 
 # %% ../../nbs/09_influence/4_from_groups.ipynb #c006
 @dataclass(frozen=True)
@@ -122,6 +124,15 @@ def estimate_blocks(
     top, bottom = block_contrasts(reader, block, known)
     return known + top / bottom
 
+# %% ../../nbs/09_influence/4_from_groups.ipynb #17a8e245
+def check_seeds(seeds: list[int]):
+    "Refuse to count a seed twice."
+    if twice := sorted(seed for seed in set(seeds) if seeds.count(seed) > 1):
+        raise ValueError(
+            f'seed {twice[0]} is in both: the same retrainings would count twice. '
+            'Run one of them over other seeds.'
+        )
+
 # %% ../../nbs/09_influence/4_from_groups.ipynb #c013
 @register_estimator('random groups')
 @dataclass(frozen=True, eq=False)
@@ -138,6 +149,7 @@ class FromGroups(Estimator):
         ranking = [name for name, metric in results[0].metrics.items() if metric.ranking]
         each = [{name: one.groups(name) for name in ranking} for one in results]
         first, *others = each
+        check_seeds([seed for one in results for seed in one.seeds])
         for other in others:
             first = {name: first[name] + other[name] for name in ranking}
         return cls(take_snapshot(results), first)
@@ -152,6 +164,7 @@ class FromGroups(Estimator):
         return float(np.nanmean(self.scores[metric].scores[0]))
 
     def combine(self, other: FromGroups) -> FromGroups:
+        check_seeds([*self.snapshot.seeds, *other.snapshot.seeds])
         scores = {name: own + other.scores[name] for name, own in self.scores.items()}
         return FromGroups(join_snapshots(self.snapshot, other.snapshot), scores)
 
@@ -180,6 +193,7 @@ def estimate(self: FromGroups, metric: str, part: Part) -> Estimates:
     return Estimates(frame, values.shape[1], reliability(values), placebo, table)
 
 # %% ../../nbs/09_influence/4_from_groups.ipynb #c016
+@checked(sweep=some, blocks=at_least(1), permute=at_least(0))
 def group_influence(
     sweep: Results | list[Results],  # of `RandomGroups`, or several over different seeds
     metric: str = 'map',
@@ -188,4 +202,10 @@ def group_influence(
 ) -> np.ndarray:  # (users, blocks)
     "Influence of each user on the others, a column a block of seeds."
     results = list(sweep) if isinstance(sweep, (list, tuple)) else [sweep]
+    check_results(results)
+    if not results[0].experiment.design.whole_seeds:
+        raise ValueError(
+            f'sweep=: its design is {results[0].experiment.design.name!r}. '
+            'Give one of RandomGroups, or take `sweep.influence(metric)`.'
+        )
     return FromGroups.of(results).blocks(metric, blocks, permute)

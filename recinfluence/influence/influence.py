@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ..core.arguments import at_least, between, one_of, read_argument
 from ..core.patching import patch_to
 from ..core.random import stream
 from recinfluence.influence.estimates import (
@@ -29,8 +30,8 @@ from ..sweep.experiment import Experiment
 from ..sweep.results import Results
 
 # %% auto #0
-__all__ = ['SHOWN', 'OfExperiment', 'OfEstimates', 'Influence', 'ranked_frame', 'estimated_by', 'conclude', 'conclude_order',
-           'Ranking', 'as_ranking']
+__all__ = ['SHOWN', 'OfExperiment', 'OfEstimates', 'Influence', 'ranked_frame', 'estimated_by', 'kinds', 'conclude',
+           'conclude_order', 'Ranking', 'as_ranking']
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c005
 class OfExperiment:
@@ -57,6 +58,12 @@ class OfExperiment:
         return self.metrics[self.metric].label
 
     @property
+    def kind(self) -> str:
+        "What one of its units is: 'user', 'item', ...; 'unit' where there are several kinds."
+        kinds = self.frame.kind.unique()
+        return kinds[0] if len(kinds) == 1 else 'unit'
+
+    @property
     def paired(self) -> bool:
         "False: a retraining differs by more than the deletion."
         return self.experiment.paired
@@ -72,8 +79,13 @@ class OfEstimates:
 
     @property
     def replicates(self) -> int:
-        "How many estimates of each unit there are."
+        "How many estimates of each unit there are, at most."
         return self.estimates.replicates
+
+    @property
+    def replicates_text(self) -> str:
+        "How many, in words: '4 replicates', or '2 to 4 replicates' where they are unequal."
+        return self.estimates.replicates_text
 
     @property
     def table(self) -> pd.DataFrame:
@@ -102,6 +114,8 @@ class OfEstimates:
 @dataclass(frozen=True, eq=False)
 class Influence(OfExperiment, OfEstimates):
     "Influence of units on one metric, over replicates."
+
+    made_by = "sweep.influence('ndcg') or load_results(path) gives it"
 
     frame: pd.DataFrame  # by unit key, best first: estimates, errors, parts, who it is
     metric: str
@@ -133,7 +147,7 @@ def ranked_frame(
     units: pd.DataFrame,  # by key, as stores keep them
 ) -> pd.DataFrame:
     "Best first."
-    table = estimates.frame.assign(replicates=estimates.replicates).join(units)
+    table = estimates.frame.assign(replicates=estimates.counts).join(units)
     members = zip(table.index, table.kind, table.users, table['items'])
     table['id'] = [
         (json.loads(users) + json.loads(items))[0] if kind in ('user', 'item') else key
@@ -149,9 +163,7 @@ def estimated_by(
     part: str | Part = 'whole',
 ) -> Influence:
     "Influence on a metric, as an estimator gives it."
-    known = estimator.snapshot.experiment.metrics
-    if metric not in known:
-        raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
+    read_argument('metric', metric, str, one_of(*estimator.snapshot.experiment.metrics))
     given = estimator.part(as_part(part))
     estimates = estimator.estimate(metric, given)
     frame = ranked_frame(estimates, estimator.snapshot.units)
@@ -164,9 +176,11 @@ def of(
     results: Results | list[Results],  # a sweep or a store, or several over different seeds
     metric: str = 'map',
     part: str | Part = 'whole',  # 'training': without the mechanical part
+    units: str | None = None,  # 'users', 'items' or 'groups' alone; default: all there are
 ) -> Influence:
-    "From retrainings; units that failed in some replicate are left out."
-    return estimated_by(estimator_of(results), metric, part)
+    "From retrainings; each unit by the replicates it has, those without any are left out."
+    estimator = estimator_of(results)
+    return estimated_by(estimator if units is None else estimator.only(units), metric, part)
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c014
 @patch_to(Influence)
@@ -202,15 +216,19 @@ def estimand(self: Influence) -> str:
 def ranks(self: Influence, confidence: float = 0.95) -> pd.DataFrame:
     "Each unit's rank (1: helps most) with the interval of its true rank; indexed by id."
     units = len(self.frame)
+    read_argument('confidence', confidence, float, between(0, 1))
+    index = pd.Index(self.frame.id, name='id')
+    if not np.isfinite(self.frame.estimate).any():
+        return pd.DataFrame(np.nan, index, ['rank', 'low', 'high'])
     sure = np.clip(np.nan_to_num(self.reliability.estimate), 0, 1)
     rng = stream(0, 'ranks', units)
     centre = self.frame.estimate.to_numpy() * sure
-    spread = np.sqrt(sure * (1 - sure)) * self.frame.estimate.std() or float(sure < 1)
+    typical = self.frame.estimate.std() if units > 1 else 0.0
+    spread = np.sqrt(sure * (1 - sure)) * typical or float(sure < 1)
     drawn = [stats.rankdata(-(centre + rng.normal(0, spread, units))) for _ in range(400)]
     ends = [(1 - confidence) / 2, (1 + confidence) / 2]
     low, high = np.quantile(np.stack(drawn), ends, axis=0).round().astype(int)
     rank = self.frame.estimate.rank(ascending=False, method='min').astype(int).to_numpy()
-    index = pd.Index(self.frame.id, name='id')
     return pd.DataFrame({'rank': rank, 'low': low, 'high': high}, index=index)
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c023
@@ -220,7 +238,20 @@ def caution(self: Influence) -> str:
     unpaired = ''
     if not self.paired:
         unpaired = f'Deletions are {UNPAIRED}, which only an average over replicates takes out. '
-    return unpaired + conclude(self)
+    return ' '.join(filter(None, [unpaired + conclude(self), self.estimates.gaps, kinds(self)]))
+
+# %% ../../nbs/09_influence/5_influence.ipynb #3b706819
+def kinds(influence: Influence) -> str:
+    "How many units of each kind stand in one order; '': they are all of one kind."
+    about = influence.estimator.snapshot.units.kind
+    number = about[about.index.isin(influence.frame.index)].value_counts(sort=False)
+    if len(number) < 2:
+        return ''
+    each = [f'{n:,} {kind}{"" if kind.endswith("s") else "s"}' for kind, n in number.items()]
+    return (
+        f'Units of several kinds stand in one order: {", ".join(each)}. One kind alone: '
+        "Influence.of(store, units='users')."
+    )
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c024
 def conclude(influence: Influence) -> str:
@@ -233,10 +264,10 @@ def conclude(influence: Influence) -> str:
         )
     if not units:
         return (
-            'No unit has a finished retraining in every replicate: there is nothing to conclude. '
+            'No unit has a finished retraining: there is nothing to conclude. '
             'Look at the failures of the sweep, or let it go on.'
         )
-    if sure.replicates < 2:
+    if influence.replicates < 2:
         return (
             'One replicate: no error bar can be given, and the order of the units may be noise '
             'alone. Ask for more replicates.'
@@ -297,7 +328,10 @@ def as_ranking(
     rows: pd.DataFrame,  # of its frame
 ) -> Ranking:
     "Some of its units, with the sentence below."
-    table = rows.reset_index()[SHOWN].set_index('id').dropna(axis=1, how='all')
+    columns = [*SHOWN, 'kind'] if influence.frame.kind.nunique() > 1 else [*SHOWN]
+    if influence.estimates.counts.nunique() > 1:
+        columns.append('replicates')
+    table = rows.reset_index()[columns].set_index('id').dropna(axis=1, how='all')
     ranking = Ranking(table)
     ranking.caution = influence.caution
     return ranking
@@ -306,13 +340,13 @@ def as_ranking(
 @patch_to(Influence)
 def top(self: Influence, n: int = 10) -> Ranking:
     "The units that help most."
-    return as_ranking(self, self.frame.head(n))
+    return as_ranking(self, self.frame.head(read_argument('n', n, int, at_least(1))))
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c030
 @patch_to(Influence)
 def bottom(self: Influence, n: int = 10) -> Ranking:
     "The units that hurt most, the worst first."
-    return as_ranking(self, self.frame.iloc[::-1].head(n))
+    return as_ranking(self, self.frame.iloc[::-1].head(read_argument('n', n, int, at_least(1))))
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c031
 @patch_to(Influence, as_prop=True)
@@ -320,22 +354,28 @@ def headline(self: Influence) -> str:
     "What was estimated, of which model on which data, from how much."
     parts = self.experiment.design.splits_parts
     what = 'Training part of the influence' if parts and self.part is Part.TRAINING else 'Influence'
-    plural = 's' * (self.replicates != 1)
+    kept, left_out = len(self.frame), len(self.estimates.left_out)
+    some = f', {kept:,} of {kept + left_out:,} units' if left_out else ''
     return (
-        f'{what} on {self.label}, {self.source}, {self.replicates} replicate{plural}; '
+        f'{what} on {self.label}, {self.source}, {self.replicates_text}{some}; '
         f'positive: it helps. Estimated: {self.estimand}.'
     )
 
-# %% ../../nbs/09_influence/5_influence.ipynb #c036
+# %% ../../nbs/09_influence/5_influence.ipynb #d32b5146
 @patch_to(Influence)
 def __add__(self: Influence, other: Influence) -> Influence:
-    "What one run over the seeds of both would have given."
-    mine, theirs = self.experiment.to_dict(), other.experiment.to_dict()
-    differ = sorted(key for key in {**mine, **theirs} if mine.get(key) != theirs.get(key))
+    "What one run over the units and seeds of both would have given."
+    if not isinstance(other, Influence):
+        raise TypeError(
+            f'an influence and a {type(other).__name__} do not add up. Add another influence.'
+        )
+    differ = sorted(key for key, *_ in self.experiment.all_differences(other.experiment))
+    if changed := self.experiment.compare_behaviour(other.experiment).differ:
+        differ.append(f'behaviour ({changed})')
     if differ:
         raise ValueError(
             f'not the same experiment: {", ".join(differ)} differ. '
-            'Only runs that differ by their seeds add up.'
+            'Only runs that differ by their units or seeds add up.'
         )
     if (self.metric, self.part) != (other.metric, other.part):
         raise ValueError(
@@ -343,9 +383,4 @@ def __add__(self: Influence, other: Influence) -> Influence:
             'do not add up.'
         )
     combined = self.estimator.combine(other.estimator)
-    if both := sorted(set(self.seeds) & set(other.seeds)):
-        raise ValueError(
-            f'seed {both[0]} is in both: the same retrainings would count twice. '
-            'Run one of them over other seeds.'
-        )
     return estimated_by(combined, self.metric, self.part)

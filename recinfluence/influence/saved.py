@@ -13,16 +13,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked, read_argument
 from ..core.files import resource
 from ..core.machine import processor
 from ..core.patching import patch_to
 from .estimates import Estimates, Estimator, Part, Snapshot, worst_share
 from .influence import Influence, estimated_by
-from .reliability import Reliability, summarise
+from .reliability import Reliability, shrink_unequal, summarise
 from ..sweep.experiment import Experiment
 
 # %% auto #0
-__all__ = ['NUMBERS', 'saved_rows', 'about_metric', 'about_file', 'save_results', 'FromFile', 'statistics_from',
+__all__ = ['NUMBERS', 'saved_rows', 'about_metric', 'about_file', 'check_saved', 'save_results', 'FromFile', 'statistics_from',
            'first_visible_metric', 'units_of_file', 'open_results', 'load_results', 'shipped_results']
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c005
@@ -47,6 +48,8 @@ def saved_rows(influence: Influence) -> pd.DataFrame:
             'n_train': frame.n_train,
         }
     )
+    if influence.estimates.counts.nunique() > 1:
+        rows = rows.assign(replicates=influence.estimates.counts.reindex(frame.index))
     return rows.sort_values('id', kind='stable')
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c006
@@ -74,6 +77,7 @@ def about_file(
 ) -> dict:
     "What belongs to the file as a whole."
     first = influences[0]
+    left_out = {one.metric: one.estimates.left_out for one in influences}
     about = {
         'identity': first.experiment.to_dict(),
         'seeds': first.seeds,
@@ -84,9 +88,30 @@ def about_file(
         'metrics': {influence.metric: about_metric(influence) for influence in influences},
     }
     means = {one.metric: one.estimator.first_seed(one.metric) for one in influences}
+    if any(left_out.values()):
+        about['left out'] = left_out
     return about | ({} if None in means.values() else {'first seed': means})
 
+# %% ../../nbs/09_influence/6_saved.ipynb #c1e3f88a
+def check_saved(influences: list):
+    "Refuse what a file cannot keep."
+    if not influences:
+        raise ValueError('influences=[]: nothing to save. Give one for each metric.')
+    for one in influences:
+        read_argument('influences', one, Influence)
+        if one.kind == 'unit' and len(one.frame):
+            raise ValueError(
+                f'the influence on {one.label} is of several kinds of units, a file of one: '
+                "take Influence.of(..., units='users') and save each kind."
+            )
+        if one.experiment != influences[0].experiment:
+            raise ValueError(
+                f'{influences[0].source} and {one.source}: two experiments, a file is of one. '
+                'Save them apart.'
+            )
+
 # %% ../../nbs/09_influence/6_saved.ipynb #c008
+@checked
 def save_results(
     influences: Iterable[Influence],  # of one sweep, one for each metric
     path: str | Path,  # '….parquet'
@@ -97,6 +122,7 @@ def save_results(
     import pyarrow.parquet as pq
 
     influences, path = list(influences), Path(path)
+    check_saved(influences)
     rows = pd.concat([saved_rows(influence) for influence in influences], ignore_index=True)
     types = dict.fromkeys(NUMBERS, 'float32') | {'n_ratings': 'int32', 'n_train': 'int32'}
     rows = rows.astype(types | dict.fromkeys(('unit', 'kind', 'metric'), 'category'))
@@ -148,19 +174,23 @@ class FromFile(Estimator):
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c012
 def statistics_from(
-    estimate: pd.Series,
-    error: pd.Series,  # standard errors
-    replicates: int,
+    rows: pd.DataFrame,  # by unit: estimate, se and, where they are unequal, replicates
+    replicates: int,  # the most that a unit has
     sure: Reliability,
 ) -> pd.DataFrame:
     "What `summarise` computes from a table, from estimates and errors alone."
-    mean, error = np.asarray(estimate, float), np.nan_to_num(np.asarray(error, float))
+    mean, error = np.asarray(rows.estimate, float), np.nan_to_num(np.asarray(rows.se, float))
     if replicates < 2:
-        return summarise(mean[:, None]).set_axis(estimate.index)
-    half = error * np.sqrt(replicates * (replicates - 1) / 2)
+        return summarise(mean[:, None]).set_axis(rows.index)
+    count = rows.replicates.to_numpy() if 'replicates' in rows else np.full(len(rows), replicates)
+    half = error * np.sqrt(count * (count - 1) / 2)
     table = np.zeros((len(mean), replicates))
     table[:, 0], table[:, 1] = half, -half
-    out = summarise(table + mean[:, None]).set_axis(estimate.index)
+    table[np.arange(replicates) >= count[:, None]] = np.nan
+    out = summarise(table + mean[:, None]).set_axis(rows.index)
+    if 'replicates' in rows:
+        shrunk = shrink_unequal(mean, count.astype(float), sure)
+        return out.assign(shrunk=shrunk, replicates=count)
     factor = np.clip(np.nan_to_num(sure.estimate), 0, 1)
     return out.assign(shrunk=mean.mean() + factor * (mean - mean.mean()))
 
@@ -176,13 +206,17 @@ def estimate(self: FromFile, metric: str, part: Part) -> Estimates:
     kept = about[part.value]
     sure = Reliability(**kept['reliability'])
     rows = self.rows[self.rows.metric == metric]
-    columns = {Part.WHOLE: ('estimate', 'se'), Part.TRAINING: ('training', 'se_training')}[part]
-    frame = statistics_from(*(rows[column] for column in columns), replicates, sure)
+    asked = rows
+    if part is Part.TRAINING:
+        asked = rows.assign(estimate=rows.training, se=rows.se_training)
+    frame = statistics_from(asked, replicates, sure)
     whole = self.snapshot.experiment.design.splits_parts
     mechanical = rows.estimate.astype(float) - rows.training if whole else np.nan
     frame = frame.assign(mechanical=mechanical, training=rows.training)
     numbers = {'overlap': kept['overlap'], 'agreement': about['agreement']}
-    return Estimates(frame, replicates, sure, kept['placebo'], None, self.missing, numbers)
+    left_out = self.about.get('left out', {}).get(metric, {})
+    known = (sure, kept['placebo'], None, self.missing, numbers, left_out)
+    return Estimates(frame, replicates, *known)
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c014
 def first_visible_metric(
@@ -200,18 +234,26 @@ def units_of_file(
 ) -> pd.DataFrame:
     "Who the units are, as stores keep them."
     units = rows[~rows.index.duplicated()]
-    kind = str(units.kind.iloc[0])
-    ids = [json.dumps([one]) for one in units.id.tolist()]
-    none = ['[]'] * len(units)
-    users, items = (ids, none) if kind == 'user' else (none, ids)
-    table = units[['kind', 'n_ratings', 'n_train']].assign(
-        users=users, items=items, label=units.index, mean_rating=np.nan, std_rating=np.nan
+    kinds = units.kind.astype(str)
+    members = {
+        kind: [json.dumps([i]) if k == kind else '[]' for k, i in zip(kinds, units.id.tolist())]
+        for kind in ('user', 'item')
+    }
+    table = units[['n_ratings', 'n_train']].assign(
+        users=members['user'],
+        items=members['item'],
+        label=units.index,
+        mean_rating=np.nan,
+        std_rating=np.nan,
+        kind=kinds,
     )
-    if interactions is not None:
-        profile = interactions.profile(kind).reindex(units.id)
-        table['label'] = [interactions.label(kind, one) for one in units.id]
-        table['mean_rating'] = profile.mean_rating.to_numpy()
-        table['std_rating'] = profile.std_rating.to_numpy()
+    for kind in {'user', 'item'} & set(kinds) if interactions is not None else ():
+        mine = (kinds == kind).to_numpy()
+        ids = units.id[mine]
+        profile = interactions.profile(kind).reindex(ids)
+        table.loc[mine, 'label'] = [interactions.label(kind, one) for one in ids]
+        table.loc[mine, 'mean_rating'] = profile.mean_rating.to_numpy()
+        table.loc[mine, 'std_rating'] = profile.std_rating.to_numpy()
     return table
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c016
@@ -242,6 +284,7 @@ def open_results(
     return FromFile(snapshot, rows, about)
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c017
+@checked
 def load_results(
     source: str | Path,  # a file of `save_results`, or one of `shipped_results()` by name
     metric: str | None = 'map',  # None: the first of the file that can see the model
@@ -256,6 +299,7 @@ def load_results(
     return estimated_by(file, metric, known[metric]['part'])
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c019
+@checked
 def shipped_results() -> pd.DataFrame:
     "The files that come with the package: what each holds, and the command that makes them."
     folder = resource('data/shipped', 'README.md').parent

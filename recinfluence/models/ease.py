@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.arguments import checked
 from .base import Recommender
 from .ids import encode, positions
 
@@ -16,6 +17,7 @@ from .ids import encode, positions
 __all__ = ['EASE']
 
 # %% ../../nbs/04_models/9_ease.ipynb #c005
+@checked
 @dataclass(repr=False)
 class EASE(Recommender):
     "Item-item linear model with an exact solution, on who has rated what (Steck 2019)."

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
 from ..core.units import Unit
@@ -27,7 +28,8 @@ from .ncf_network import EMBEDDINGS, ncf_logits, ncf_scores, one_thread
 # %% auto #0
 __all__ = ['NCF', 'remaining_samples', 'batch_loss']
 
-# %% ../../nbs/04_models/7_ncf.ipynb #c005
+# %% ../../nbs/04_models/7_ncf.ipynb #0261b872
+@checked
 @dataclass(repr=False)
 class NCF(Recommender):
     "NeuMF, GMF or MLP (He et al. 2017), with the paper's settings as defaults (section 4)."
@@ -45,7 +47,7 @@ class NCF(Recommender):
     dtype: str = 'float32'  # 'float64' where results must not depend on rounding
     device: str = 'cpu'  # or 'cuda'
 
-    paired = weighted = True
+    paired = weighted = loads_slowly = True
 
     def __post_init__(self):
         self.layer_sizes = tuple(self.layer_sizes)

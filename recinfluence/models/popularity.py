@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.random import stream
 from .base import Recommender, row_weights
 
@@ -28,6 +29,7 @@ class Popularity(Recommender):
         return np.tile(self.counts_.reindex(items, fill_value=0).to_numpy(float), (len(users), 1))
 
 # %% ../../nbs/04_models/4_popularity.ipynb #c010
+@checked
 class ItemMean(Recommender):
     "Predicts the mean train rating of the item, the same for everyone."
 

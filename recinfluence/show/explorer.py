@@ -39,7 +39,7 @@ from ..sweep.experiment import Experiment
 __all__ = ['COMPARED', 'NO_MODEL', 'PICK_ONE', 'EMPTY_GROUP', 'MOST', 'sweep_settings', 'Subject', 'read_subject', 'head_html',
            'found_html', 'picked_html', 'deletion_html', 'members_html', 'Explorer']
 
-# %% ../../nbs/12_show/10_explorer.ipynb #c007
+# %% ../../nbs/12_show/10_explorer.ipynb #2ffe5713
 COMPARED = ('data_hash', 'split_hash', 'recommender', 'metrics')  # of an experiment
 
 
@@ -60,9 +60,11 @@ def sweep_settings(
         )
     judging = Judging(about.k, about.candidates, (*given.values(), *left))
     judge = judging.evaluator(split)
-    wanted = Experiment.of(recommender, judge, about.engine, about.design).to_dict()
-    held = about.to_dict()
-    if differ := [key for key in COMPARED if wanted.get(key) != held.get(key)]:
+    wanted = Experiment.of(recommender, judge, about.engine, about.design)
+    differ = [key for key, *_ in wanted.all_differences(about) if key in COMPARED]
+    if wanted.compare_behaviour(about).differ:
+        differ.append('behaviour')
+    if differ:
         raise ValueError(
             f'not the experiment of this sweep: {", ".join(differ)} differ. '
             'Give the recommender, the split and the metrics that the sweep was made with.'
@@ -93,7 +95,7 @@ class Subject:
     @property
     def kind(self) -> str:
         "Of the units: 'user', 'item', …"
-        return self.units.kind.iloc[0]
+        return self.influence.kind
 
     def unit(self, keys: Iterable[str]) -> Unit:
         "All members of these units as one unit, each once."

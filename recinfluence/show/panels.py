@@ -208,7 +208,7 @@ def changes_html(
         )
         for row in unit.itertuples()
     ]
-    mean = f'mean of {replicates_text(influence.replicates)}; positive: it helps'
+    mean = f'mean of {influence.replicates_text}; positive: it helps'
     columns = ['metric', 'influence', '95 % interval', 'mechanical', 'training', 'it']
     return figure, panel_table(f'Influence of {label}, {mean}', columns, rows)
 
@@ -279,7 +279,8 @@ def for_whom_html(
 def describe_group(members: pd.DataFrame) -> str:
     "A group in a few words."
     if len(members) > 1:
-        return f'the {len(members)} {members.kind.iloc[0]}s'
+        kinds = members.kind.unique()
+        return f'the {len(members)} {kinds[0] if len(kinds) == 1 else "unit"}s'
     return str(members.label.iloc[0])
 
 # %% ../../nbs/12_show/8_panels.ipynb #c036

@@ -14,6 +14,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from ..core.arguments import at_least, checked
 from ..data.interactions import Interactions
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
@@ -39,10 +40,11 @@ __all__ = ['TRAIN_RATINGS', 'error_note', 'influence_bars', 'first_units', 'rati
 def error_note(influence: Influence) -> str:
     "What the error bars are."
     if influence.replicates > 1:
-        return f'bars: two standard errors, {influence.replicates} replicates'
+        return f'bars: two standard errors, {influence.replicates_text}'
     return 'one replicate, no error bars'
 
 # %% ../../nbs/12_show/2_plots.ipynb #c006
+@checked(n=at_least(1))
 def influence_bars(
     influence: Influence,
     n: int = 10,  # how many of each end
@@ -72,6 +74,7 @@ def influence_bars(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c010
+@checked(n=at_least(1))
 def first_units(
     influence: Influence,
     n: int = 10,  # the first so many ids
@@ -86,7 +89,7 @@ def first_units(
     ax.set_xticks(x, [str(i) for i in rows.id])
     ax.axhline(0, color='black', lw=0.8)
     ax.set(
-        xlabel=f'{rows.kind.iloc[0]} id ({error_note(influence)})',
+        xlabel=f'{influence.kind} id ({error_note(influence)})',
         ylabel=f'influence on {influence.label}\n(positive: it helps)',
         title=influence.source,
     )
@@ -94,6 +97,7 @@ def first_units(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c013
+@checked
 def rating_counts(
     interactions: Interactions,
     kind: str = 'user',  # or 'item'
@@ -119,6 +123,7 @@ def rating_counts(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c017
+@checked
 @at_column_width(2.6)
 def ranked_influence(
     influence: Influence,
@@ -138,7 +143,7 @@ def ranked_influence(
     if influence.replicates > 1:
         order = f'reliability of the order {influence.reliability}'
     ax.set(
-        xlabel=f'{rows.kind.iloc[0]}s in order of influence',
+        xlabel=f'{influence.kind}s in order of influence',
         ylabel=f'influence on {influence.label}',
         ylim=(rows.estimate.min() - pad, rows.estimate.max() + pad),
         title=wrap_title(f'{influence.source}: {order}'),
@@ -201,6 +206,7 @@ def scale_for(
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f'{value:,.5g}'))
 
 # %% ../../nbs/12_show/2_plots.ipynb #c029
+@checked
 @at_column_width(2.6)
 def influence_against(
     influence: Influence,
@@ -211,7 +217,7 @@ def influence_against(
     "Influence against a cheap number; squares: means of eighths of the units with 95 % intervals."
     numbers = numbers_of(influence, by)
     rows = influence.frame.loc[numbers.index]
-    kind = influence.frame.kind.iloc[0]
+    kind = influence.kind
     draw_placebo(ax, influence.placebo)
     ax.axhline(0, **ZERO)
     draw_units(ax, numbers, rows.estimate, rows.q)
@@ -227,6 +233,7 @@ def influence_against(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c037
+@checked
 def seed_agreement(
     sweep: Results,  # a sweep or a store
     metric: str = 'map',
@@ -282,6 +289,7 @@ def draw_correlations(
     ax.tick_params('both', length=0)
 
 # %% ../../nbs/12_show/2_plots.ipynb #c042
+@checked
 @at_column_width(3)
 def replicate_agreement(
     influence: Influence,  # with two replicates or more

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
+from ..core.arguments import checked
 from ..data.splits import Split
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
@@ -97,6 +98,7 @@ def draw_profile(
     ax.set_xlim(-1.6 * widest, 1.6 * widest)
 
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c017
+@checked
 @at_column_width(lambda influence: 0.8 + 0.3 * len(influence.metrics))
 def unit_profile(
     influence: Influence,  # on any metric
@@ -113,8 +115,7 @@ def unit_profile(
         )
     rows = each.loc[unit]
     draw_profile(ax, rows)
-    plural = '' if influence.replicates == 1 else 's'
-    replicates = f'{influence.replicates} replicate{plural}'
+    replicates = influence.replicates_text
     ax.set(
         xlabel='hurts  ←  influence / its typical size  →  helps',
         title=wrap_title(f'{rows.label.iloc[0]}: {influence.source}, {replicates}', 36),
@@ -171,6 +172,7 @@ def draw_effects(
     draw_intervals(ax, y, scaled, beyond_random(scaled), BESIDE_RANDOM, size=24)
 
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c034
+@checked
 @at_column_width(lambda effects: max(2.6, 1.1 + 0.3 * len(effects)))
 def action_effects(
     effects: pd.DataFrame,  # a row a metric or an action: `EFFECT_COLUMNS`; positive: better
@@ -225,6 +227,7 @@ def show_time(
         ax.set_xlabel('timestamp')
 
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c042
+@checked
 @at_column_width(1.8)
 def ratings_over_time(
     split: Split,

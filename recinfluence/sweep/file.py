@@ -15,10 +15,10 @@ from pathlib import Path
 
 # %% auto #0
 __all__ = ['SCHEMA', 'CHECKS', 'PAGE', 'READING', 'run_statements', 'StoreError', 'explain', 'Transaction', 'digest',
-           'create_tables', 'checksums', 'verify', 'readable_rows', 'table_names', 'rows_by_halves',
-           'restore_first_page']
+           'create_tables', 'keep_behaviour', 'kept_behaviour', 'checksums', 'verify', 'readable_rows', 'table_names',
+           'rows_by_halves', 'restore_first_page']
 
-# %% ../../nbs/08_sweep/2_file.ipynb #c005
+# %% ../../nbs/08_sweep/2_file.ipynb #b36edcb2
 SCHEMA = """
 CREATE TABLE identity (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE units (unit TEXT PRIMARY KEY, kind TEXT NOT NULL, users TEXT NOT NULL,
@@ -36,6 +36,7 @@ CHECKS = """
 CREATE TABLE IF NOT EXISTS checks (name TEXT NOT NULL, seed INTEGER NOT NULL,
                                    digest TEXT NOT NULL, PRIMARY KEY (name, seed));
 CREATE TABLE IF NOT EXISTS spare (identity TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS behaviour (found TEXT NOT NULL, digest TEXT NOT NULL);
 """
 PAGE = 4096  # bytes of a page, SQLite's own choice
 READING = sqlite3.DatabaseError, UnicodeDecodeError  # what reading a damaged file may raise
@@ -125,6 +126,24 @@ def create_tables(
     db.executemany('INSERT INTO identity VALUES (?, ?)', rows)
     checks = [(f'identity {key}', digest(key, value)) for key, value in rows]
     db.executemany('INSERT INTO checks VALUES (?, 0, ?)', checks)
+
+# %% ../../nbs/08_sweep/2_file.ipynb #50eb55c5
+def keep_behaviour(
+    db: sqlite3.Connection,
+    behaviour: dict,  # as `Experiment.behaviour`
+):
+    "Keep what the model did, in place of what is kept; within a transaction."
+    text = json.dumps(behaviour, sort_keys=True)
+    db.execute('DELETE FROM behaviour')
+    db.execute('INSERT INTO behaviour VALUES (?, ?)', (text, digest(text)))
+
+# %% ../../nbs/08_sweep/2_file.ipynb #bb9ee561
+def kept_behaviour(
+    rows: list[tuple],  # of the table `behaviour`
+) -> dict | None:  # None: nothing is kept, or it is not what was written
+    "What the model did when the store was made."
+    whole = [row[0] for row in rows if len(row) == 2 and digest(row[0]) == row[1]]
+    return json.loads(whole[0]) if whole else None
 
 # %% ../../nbs/08_sweep/2_file.ipynb #c017
 def checksums(

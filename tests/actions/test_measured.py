@@ -261,4 +261,4 @@ def test_what_is_printed_has_four_digits_in_consoles_and_notebooks_alike(users, 
         f'<p>{measured.conclusion()}</p>'
     )
     for text in (repr(measured), html):
-        assert f'{effect:.4g}' in text and 'helps; better than by lot' in text
+        assert f'{effect:.4g}' in text and 'helps; better than chance' in text

@@ -29,7 +29,7 @@ def test_leaving_out_the_harmful_helps_and_others_do_not(weight, users, halves):
     for judged in ('everyone', 'the others') if weight == 0 else ('the others',):
         row = measured.row('mae', judged)
         assert (
-            row['verdict'] == 'helps; better than by lot'
+            row['verdict'] == 'helps; better than chance'
             and row['random_low'] < 0 < row['random_high'] < row['effect']
         )
     wrong = measure(leave_out(users, range(30, 39), weight), noisy_mean(), halves[1], k=3, **QUICK)
@@ -40,7 +40,7 @@ def test_weighing_by_influence_helps_and_the_same_weights_at_random_do_not(users
     action = weigh(users, 1.0)
     measured = measure(action, noisy_mean(), halves[1], k=3, **QUICK)
     row = measured.row('mae')
-    assert row['verdict'] == 'helps; better than by lot' and measured.judged == ['everyone']
+    assert row['verdict'] == 'helps; better than chance' and measured.judged == ['everyone']
     assert (
         action.doses[users.frame.id.iloc[0]] > 1 > action.doses[users.frame.id.iloc[-1]]
         and action.size == 90

@@ -24,7 +24,7 @@ def test_a_table_and_three_pages(users, items, halves):
     table = actions_table(made)
     assert (
         len(table) == 3
-        and table.verdict.iloc[0] == 'helps; better than by lot'
+        and table.verdict.iloc[0] == 'helps; better than chance'
         and {'effect', 'low', 'high', 'random', 'random_low', 'random_high', 'q', 'size'}
         <= set(table)
     )

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from recinfluence.adapters.estimator import Estimator
+import recinfluence
+from recinfluence.adapters.estimator import ScikitLearn
 from recinfluence.models.conformance import PAIRING, conformance
 
 
@@ -22,7 +23,7 @@ def test_estimator_is_least_squares_on_indicators(tiny):
         (features - centre).T @ (y - y.mean()),
     )
     wanted = w[:n, None] + w[n:] + y.mean() - centre @ w
-    model = Estimator(Ridge(solver='lsqr', tol=1e-12), paired=True).fit(tiny.train)
+    model = ScikitLearn(Ridge(solver='lsqr', tol=1e-12), paired=True).fit(tiny.train)
     assert np.allclose(model.score(tiny.users, tiny.items), wanted) and np.allclose(
         model.score(np.array([10**6]), np.array([10**6])), y.mean() - centre @ w
     )
@@ -34,7 +35,7 @@ def test_estimator_takes_features_and_knows_them(tiny):
     items = pd.DataFrame({'odd': tiny.items % 2}, index=tiny.items)
     users = pd.DataFrame({'odd': tiny.users % 2}, index=tiny.users)
     users['same'] = 0.0
-    model = Estimator(LinearRegression(), users, items)
+    model = ScikitLearn(LinearRegression(), users, items)
     scores = model.fit(tiny.train).score(tiny.users, tiny.items)
     features = np.column_stack(
         [np.ones(len(tiny.train)), tiny.train.user % 2, tiny.train['item'] % 2]
@@ -43,8 +44,8 @@ def test_estimator_takes_features_and_knows_them(tiny):
     assert np.allclose(scores, w[0] + w[1] * (tiny.users % 2)[:, None] + w[2] * (tiny.items % 2))
     assert (
         model.config()
-        != Estimator(LinearRegression(), users, 2 * items).config()
-        != Estimator(LinearRegression()).config()
+        != ScikitLearn(LinearRegression(), users, 2 * items).config()
+        != ScikitLearn(LinearRegression()).config()
         and json.loads(json.dumps(model.config())) == model.config()
     )
 
@@ -55,8 +56,16 @@ def test_estimators_that_draw_are_not_paired():
     from sklearn.pipeline import make_pipeline
 
     assert (
-        Estimator(LinearRegression()).paired
-        and not Estimator(make_pipeline(RandomForestRegressor(3))).paired
+        ScikitLearn(LinearRegression()).paired
+        and not ScikitLearn(make_pipeline(RandomForestRegressor(3))).paired
     )
-    report = conformance(Estimator(make_pipeline(RandomForestRegressor(3))))
+    report = conformance(ScikitLearn(make_pipeline(RandomForestRegressor(3))))
     assert report.passed.drop(PAIRING).all() and not report.passed[PAIRING]
+
+
+def test_the_name_that_the_package_gave_it_first_goes_on_working():
+    from sklearn.linear_model import LinearRegression
+
+    former, model = recinfluence.Estimator(LinearRegression()), ScikitLearn(LinearRegression())
+    assert isinstance(former, recinfluence.ScikitLearn) and former.paired
+    assert former.config() == model.config() and repr(former) == repr(model)

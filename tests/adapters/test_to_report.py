@@ -10,7 +10,7 @@ from shared import Page
 from sklearn.linear_model import LinearRegression
 
 from recinfluence.adapters.command import Command
-from recinfluence.adapters.estimator import Estimator
+from recinfluence.adapters.estimator import ScikitLearn
 from recinfluence.adapters.implicit import Implicit
 from recinfluence.adapters.lenskit import LensKit
 from recinfluence.adapters.surprise import Surprise
@@ -27,7 +27,7 @@ MODELS = {
     'implicit items': lambda: Implicit('CosineRecommender'),
     'implicit bpr': lambda: Implicit('BayesianPersonalizedRanking', factors=4, iterations=10),
     'lenskit': lambda: LensKit('ImplicitMFScorer', embedding_size=4, epochs=3),
-    'estimator': lambda: Estimator(LinearRegression()),
+    'estimator': lambda: ScikitLearn(LinearRegression()),
     'command': lambda: Command(['awk', MEANS, '{train}'], paired=True),
 }
 

@@ -22,6 +22,17 @@ del held
 print(before, during, peak_memory())
 """
 
+LOADS_MORE_AND_MORE = """
+import os
+os.environ.update({lib + '_NUM_THREADS': '2' for lib in ('OMP', 'MKL', 'OPENBLAS')})
+from threadpoolctl import threadpool_info
+from recinfluence.core.machine import single_thread
+for name in ('json', 'numpy', 'sklearn.cluster'):
+    __import__(name)
+    with single_thread():
+        print(*[pool['num_threads'] for pool in threadpool_info()], sep=',')
+"""
+
 
 def run(program):
     "What a process of its own prints."
@@ -73,6 +84,11 @@ def test_a_processor_has_the_name_of_its_first_core(monkeypatch):
     about = 'model name\t: Fast One\nmodel name\t: Slow One\n'
     monkeypatch.setattr(machine.Path, 'read_text', lambda path, **_: about)
     assert processor().startswith('Fast One, ')
+
+
+def test_libraries_compute_on_one_thread_also_those_that_are_loaded_later():
+    nothing, numpy, more = run(LOADS_MORE_AND_MORE).splitlines()
+    assert nothing == '' and len(numpy) < len(more) and set(numpy + more) == {'1', ','}
 
 
 def test_peak_memory_rises_with_what_is_held_and_stays():

@@ -65,10 +65,10 @@ def test_files_of_every_kind_give_the_same_interactions(tmp_path):
 @pytest.mark.parametrize(
     'name, content, words',
     [
-        ('empty.csv', b'', ['cannot be read', 'written to its end']),
-        ('short.csv.gz', None, ['cannot be read', 'written to its end']),
-        ('no.parquet', b'PAR1 nonsense', ['cannot be read']),
-        ('ratings.xls', b'x', ['.csv, .tsv or .parquet']),
+        ('empty.csv', b'', ['nothing in it', 'written to its end']),
+        ('short.csv.gz', None, ['packed, and cut off or damaged', 'Fetch it again']),
+        ('no.parquet', b'PAR1 nonsense', ['parquet, and cut off or damaged']),
+        ('ratings.xls', b'\xd0\xcf\x11\xe0 x', ['Excel workbook', 'as csv']),
     ],
 )
 def test_broken_files_are_refused(tmp_path, name, content, words):

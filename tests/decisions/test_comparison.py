@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from recinfluence.core.units import Unit
-from recinfluence.decisions.comparison import compare_with_controls, control_spread
+from recinfluence.decisions.comparison import compare_with_controls, control_spread, mean_interval
 from recinfluence.designs.controls import matched_controls
 
 
@@ -93,3 +93,12 @@ def test_a_chance_is_never_zero():
         compare_with_controls(np.full(4, 2.0), others)['chance'] == 1 / 9
         and compare_with_controls(np.ones(4), others)['chance'] == 1
     )
+
+
+def test_a_mean_has_the_interval_that_scipy_gives_it():
+    values = np.random.default_rng(3).normal(2, 1, 7)
+    ends = stats.t.interval(0.95, 6, values.mean(), stats.sem(values))
+    for given in (values, pd.Series(values), iter(values)):
+        assert tuple(mean_interval(given)) == pytest.approx((values.mean(), *ends), rel=1e-12)
+    alone, nothing = mean_interval([3]), mean_interval([])
+    assert alone.value == 3 and np.isnan(alone[1:]).all() and np.isnan(nothing).all()

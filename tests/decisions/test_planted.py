@@ -221,7 +221,7 @@ def test_a_segment_nuke_hates_one_popular_item_among_what_one_user_likes(simulat
         assert any(liked - hated == loved for liked in likes)
         assert len({frozenset(f['item'][f.rating == 1]) for f in fs}) > 1 and all(
             1 < (f.rating == 1).sum() <= 2 + len(loved) for f in fs
-        )  # fillers by lot, at most as many as favourites
+        )  # fillers at random, at most as many as favourites
 
 
 def test_every_push_has_its_nuke(simulated):

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from recinfluence.core.random import stream
 from recinfluence.data.interactions import Interactions, load_interactions
 from recinfluence.data.simulated import low_rank_interactions, planted_interactions
-from recinfluence.data.splits import chrono_split, make_split
+from recinfluence.data.splits import Split, chrono_split
 from recinfluence.decisions.planted import plant
 from recinfluence.decisions.recovery import (
     BASELINES,
@@ -111,7 +111,7 @@ def test_baselines_by_hand():
         [(1, 10, 5.0), (1, 11, 1.0), (2, 10, 3.0), (3, 10, 1.0), (3, 12, 4.0)],
         columns=['user', 'item', 'rating'],
     ).assign(timestamp=0)
-    found = baselines(make_split(frame, frame[:1], Interactions(frame)))
+    found = baselines(Split(frame, frame[:0], Interactions(frame), {}))
     assert list(found) == list(BASELINES) and found.index.tolist() == [1, 2, 3]
     assert np.allclose(
         found.to_numpy(), [[2, 2, 1, 1 / 3], [1, 3, 0, 0], [2, 2, 1, 1 / 3]]
@@ -186,7 +186,8 @@ def test_careless_and_informative_do_what_they_are_meant_to(simulated):
     whole = run(
         [planting.unit('careless'), planting.unit('informative')], replicates=3, seed=50
     ).frame
-    assert whole.high['users all careless'] < 0 < whole.low['users all informative']
+    keys = [planting.unit(kind).key for kind in ('careless', 'informative')]
+    assert whole.high[keys[0]] < 0 < whole.low[keys[1]]
     estimates = run(replicates=1).frame.set_index('id')[['estimate']]
     careless, informative = (
         planting.users.index[planting.users.kind == k] for k in ('careless', 'informative')
@@ -198,7 +199,7 @@ def test_careless_and_informative_do_what_they_are_meant_to(simulated):
 
 
 class Lottery(Recommender):
-    "Scores by lot, another lot for other rows: every influence is luck."
+    "Scores drawn at random, others for other rows: every influence is luck."
 
     def fit(self, train, seed=0):
         self.lot_ = int(pd.util.hash_pandas_object(train, index=False).sum() >> 1), seed
@@ -339,7 +340,7 @@ def test_detection_agrees_with_doing_it_by_hand(simulated):
     assert (
         row.auc == pytest.approx(np.mean(areas))
         and row.precision == pytest.approx(np.mean(shares))
-        and row['by lot'] == 6 / 26
+        and row['by chance'] == 6 / 26
     )
     best = found.loc['careless'].drop('influence').auc
     assert (

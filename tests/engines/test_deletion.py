@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from recinfluence.core.units import Unit
-from recinfluence.data.splits import make_split
+from recinfluence.data.interactions import DataError, load_interactions
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import chrono_split, make_split
 from recinfluence.designs.single import check_unit, single_units
 from recinfluence.engines.deletion import Replicate, deletions
 from recinfluence.metrics.evaluator import Evaluator
@@ -13,6 +15,7 @@ from recinfluence.metrics.metric import METRICS
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
+from recinfluence.sweep.run import deletion_sweep
 
 MODELS = [
     Popularity(),
@@ -165,3 +168,80 @@ def test_ids_may_be_numpys(tiny, tmp_path):
         ).store.content_hash()
 
     assert run(np.array([1, 2, 3])) == run(pd.Series([1, 2, 3])) == run([1, 2, 3])
+
+
+def centre(train):
+    train['rating'] -= train.rating.mean()
+
+
+def overwrite(train):
+    train['user'].to_numpy()[:] = 0
+
+
+def sort(train):
+    train.sort_values('item', inplace=True, ignore_index=True)
+
+
+def drop(train):
+    train.drop(train.index[::2], inplace=True)
+
+
+def weigh(train):
+    train['weight'] = 0.0
+
+
+def rename(train):
+    train.rename(columns={'rating': 'stars'}, inplace=True)
+
+
+HARM = [centre, overwrite, sort, drop, weigh, rename]
+
+
+class Harmful(Popularity):
+    "The count of ratings, which then does something to the rows and the ids it was given."
+
+    def __init__(self, harm):
+        self.harm = harm
+
+    def config(self):
+        return {'recommender': 'Harmful', 'harm': self.harm.__name__}
+
+    def fit(self, train, seed=0):
+        super().fit(train, seed)
+        self.harm(train)
+        return self
+
+    def score(self, users, items):
+        scores = super().score(users, items)
+        users[:], items[:] = 0, items[::-1].copy()
+        return scores
+
+
+@pytest.mark.parametrize('harm', HARM)
+def test_a_fit_that_changes_its_rows_harms_nobody(harm):
+    split = chrono_split(load_interactions(planted_interactions(), name='planted'))
+    asked = dict(replicates=2, jobs=1, progress=False, k=3)
+    expected = deletion_sweep(Popularity(), split, **asked).frame()
+    pd.testing.assert_frame_equal(deletion_sweep(Harmful(harm), split, **asked).frame(), expected)
+    split.check_unchanged()
+    units, judge = single_units(split, 'items', [3, 4]), Evaluator(split, 3)
+    by_hand = [d.influence('ndcg') for d in deletions(Harmful(harm), judge, units)]
+    assert by_hand == [d.influence('ndcg') for d in deletions(Popularity(), judge, units)]
+    split.check_unchanged()
+
+
+@pytest.mark.parametrize('harm', HARM)
+def test_a_split_that_was_changed_by_hand_is_noticed(harm):
+    split = chrono_split(load_interactions(planted_interactions(), name='planted'))
+    judge, plain = Evaluator(split, 3), Popularity().fit(split.copy_of_train())
+    expected = judge(plain).metrics
+    Harmful(harm).fit(split.train)
+    assert judge(plain).metrics == expected  # what was prepared before is not hurt
+    for use in (
+        lambda: Evaluator(split),
+        lambda: deletion_sweep(Popularity(), split, jobs=1, progress=False),
+        lambda: Replicate(Popularity(), judge),
+        split.halve_test,
+    ):
+        with pytest.raises(DataError, match='have been changed since it was made'):
+            use()

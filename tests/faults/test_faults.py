@@ -3,24 +3,30 @@
 The fault table with zeros where it must have them, and the faults that a real system makes.
 """
 
+import ast
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import recinfluence
 from recinfluence.data.interactions import load_interactions
 from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.metrics.metric import METRICS
 from recinfluence.models.popularity import Popularity
 from recinfluence.reproduction.sections import run_experiment
+from recinfluence.sweep import store
 from recinfluence.sweep.results import Retraining, Status
 from recinfluence.sweep.run import deletion_sweep
 from recinfluence.sweep.store import Store, StoreError
@@ -43,11 +49,70 @@ def run(split, recommender=None, **kw):
     )
 
 
+TESTS = Path(__file__).parents[1]
+RANDOM = 'rounds at random'  # of the faults above it
+QUICK = {  # each kind of the fault table: the quick test that holds one of it
+    'a retraining raises': 'faults/test_faults.py::'
+    'test_a_failure_is_kept_shown_and_retried_on_request_alone',
+    'a retraining ends the program': 'faults/test_faults.py::'
+    'test_where_the_full_model_fails_its_replicate_does',
+    'a retraining hangs': 'faults/test_faults.py::test_what_is_ended_from_outside_costs_itself',
+    'a retraining takes all memory': 'faults/test_faults.py::'
+    'test_what_is_ended_from_outside_costs_itself',
+    'a retraining returns NaN': 'faults/test_faults.py::'
+    'test_where_the_full_model_fails_its_replicate_does',
+    'a retraining kills its process': 'faults/test_faults.py::'
+    'test_what_is_ended_from_outside_costs_itself',
+    "a retraining's worker dies once": 'faults/test_faults.py::'
+    'test_what_is_ended_from_outside_costs_itself',
+    'the full model raises': 'faults/test_faults.py::'
+    'test_where_the_full_model_fails_its_replicate_does',
+    'the full model hangs': 'faults/test_faults.py::test_what_is_ended_from_outside_costs_itself',
+    'a worker is killed': 'sweep/test_pools.py::'
+    'test_a_child_keeps_to_its_pipe_and_ends_with_its_owner',
+    'the sweep is killed': 'sweep/test_run.py::test_kill_9_at_random_moments_loses_nothing',
+    'Ctrl-C': 'sweep/test_run.py::test_ctrl_c_stops_cleanly_and_goes_on',
+    'the disk is full': 'faults/test_faults.py::test_a_store_that_cannot_be_written_to_keeps_all',
+    'the store is read-only': 'faults/test_faults.py::'
+    'test_a_store_that_cannot_be_written_to_keeps_all',
+    'a store of other data': 'sweep/test_run.py::test_a_store_refuses_another_split',
+    'a store of another split': 'faults/test_faults.py::'
+    'test_a_store_of_another_split_or_version_is_refused',
+    'a store of another version': 'faults/test_faults.py::'
+    'test_a_store_of_another_split_or_version_is_refused',
+    'two sweeps on one store': 'sweep/test_run.py::test_two_sweeps_cannot_write_to_one_store',
+    'a result arrives twice': 'faults/test_faults.py::'
+    'test_done_stays_done_and_a_result_that_comes_out_differently_is_said',
+    'a page is damaged': 'faults/test_faults.py::'
+    'test_whichever_page_is_damaged_the_store_is_rescued',
+    'a Dask worker is killed': 'sweep/test_pools.py::'
+    'test_dask_with_a_worker_killed_midway_and_one_that_joins_late',
+}
+
+
+def kinds_of(table):
+    "The kinds of fault in a fault table, without their mixture and their sum."
+    return {kind for kind in table.index if RANDOM not in kind and kind != 'all'}
+
+
+def test_a_quick_test_holds_each_kind_of_the_fault_table():
+    kept = pd.read_csv(TESTS.parent / 'docs/measured/faults.csv', index_col='fault')
+    assert set(QUICK) == kinds_of(kept)
+    for kind, place in QUICK.items():
+        path, name = place.split('::')
+        tree = ast.parse((TESTS / path).read_text(encoding='utf-8'))
+        found = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        assert name in found, f'{kind}: there is no {place}'
+        marks = [ast.unparse(mark) for mark in found[name].decorator_list]
+        assert not any('slow' in mark for mark in marks), f'{kind}: {place} is slow'
+
+
 @pytest.mark.slow
 def test_the_fault_table_has_zeros_where_it_must(tmp_path):
     run_experiment('faults', tmp_path, rounds=3, seed=3, ids=6, jobs=1, dask=False)
     table = pd.read_csv(tmp_path / 'tables/faults.csv', index_col='fault')
     assert (table[['lost', 'duplicated', 'changed']] == 0).all(axis=None)
+    assert kinds_of(table) == set(QUICK) - {'a Dask worker is killed'}
     made = json.loads((tmp_path / 'provenance/faults.json').read_text())
     assert (
         made['data_hash'] == load_interactions(planted_interactions()).hash
@@ -133,6 +198,96 @@ def test_where_the_full_model_fails_its_replicate_does(tiny, fault, said):
         .reason.str.startswith('the full model failed: ')
         .all()
     )
+
+
+class Ended(Popularity):
+    "Hangs, dies or takes all memory for one unit, while a file in its folder says so."
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def fit(self, train, seed=0):
+        return self.suffer('nothing', super().fit(train, seed))
+
+    def fit_without(self, train, unit, seed=0):
+        return self.suffer(unit.key, super().fit(unit.remaining(train), seed))
+
+    def suffer(self, key, fitted):
+        plan = Path(self.folder) / 'plan'
+        chosen, what = plan.read_text().split(', ') if plan.exists() else ('', '')
+        if key != chosen:
+            return fitted
+        if what == 'hang':
+            time.sleep(1000)
+        if what == 'memory':
+            np.ones(2 << 30)
+        if what == 'die once':
+            plan.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    'key, what, said',
+    [
+        ('user 1', 'hang', 'stopped after its time limit of 1 s'),
+        ('user 1', 'memory', 'MemoryError'),
+        ('user 1', 'die', 'its process died'),
+        ('user 1', 'die once', None),
+        ('nothing', 'hang', 'stopped after its time limit of 1 s'),
+    ],
+)
+def test_what_is_ended_from_outside_costs_itself(tiny, tmp_path, key, what, said):
+    "In a process of its own, under a time limit and a memory limit."
+    (tmp_path / 'plan').write_text(f'{key}, {what}')
+    ids = range(1 if key == 'nothing' else 3)
+    asked = dict(ids=ids, replicates=1, store=tmp_path / 's.db')
+    sweep = run(tiny, Ended(tmp_path), **asked, time_limit=1, memory_limit=4)
+    reasons = sweep.failures().set_index('unit').reason
+    lost = [key] if key != 'nothing' else ['nothing', 'user 0']
+    assert set(reasons.index) == (set(lost) if said else set())
+    assert not said or reasons[key].startswith(said)
+    (tmp_path / 'plan').unlink(missing_ok=True)
+    healed = run(tiny, Ended(tmp_path), **asked, retry_failed=True)
+    calm = run(tiny, Ended(tmp_path), ids=ids, replicates=1)
+    assert not len(healed.failures())
+    assert healed.store.content_hash() == calm.store.content_hash()
+
+
+def test_a_store_that_cannot_be_written_to_keeps_all(tiny, tmp_path, monkeypatch):
+    "By SQLite's own errors, so that no disk need be mounted for it."
+    path, plain = tmp_path / 's.db', store.connect
+
+    def full(path, mode):
+        db = plain(path, mode)
+        if mode != 'ro':
+            pages = db.execute('PRAGMA page_count').fetchone()[0]
+            db.execute(f'PRAGMA max_page_count = {pages + 1}')
+        return db
+
+    run(tiny, ids=range(4), store=path)
+    for connect, said in (
+        (full, 'the disk is full'),
+        (lambda path, mode: plain(path, 'ro'), 'cannot be written to'),
+    ):
+        with monkeypatch.context() as patch, pytest.raises(StoreError, match=said):
+            patch.setattr(store, 'connect', connect)
+            run(tiny, ids=None, replicates=10, store=path)
+        assert len(Store(path).done()) >= 10
+    assert run(tiny, store=path).store.failures().empty
+    whole = run(tiny).frame().set_index(['unit', 'seed', 'metric'])
+    held = Store(path).frame().set_index(['unit', 'seed', 'metric'])
+    assert held.loc[whole.index].equals(whole)
+
+
+def test_a_store_of_another_split_or_version_is_refused(tiny, tmp_path, monkeypatch):
+    path = tmp_path / 's.db'
+    before = run(tiny, store=path).store.content_hash()
+    with pytest.raises(StoreError, match="its split has {'train': 0.75}, this one has"):
+        run(chrono_split(tiny.interactions, train=0.6), store=path)
+    monkeypatch.setattr(recinfluence, '__version__', '99.0')
+    with pytest.raises(StoreError, match="this one has '99.0'"):
+        run(tiny, store=path)
+    assert Store(path).content_hash() == before
 
 
 def test_random_groups_of_a_seed_fail_together(tiny):

@@ -58,7 +58,7 @@ def bought(model, split, units, budget):
 def small(model):
     return SVD(
         n_factors=4, n_epochs=20, start='keyed' if model.paired else 'surprise'
-    )  # whose actions by lot differ in every metric
+    )  # whose actions at random differ in every metric
 
 
 def both(made):

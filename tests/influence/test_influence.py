@@ -13,6 +13,7 @@ from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.influence.estimates import Estimates, Part
+from recinfluence.influence.every_metric import available_metrics, reliabilities
 from recinfluence.influence.from_groups import group_influence
 from recinfluence.influence.reliability import reliability, summarise, top_overlap
 from recinfluence.metrics.evaluator import Evaluator
@@ -351,6 +352,31 @@ def planted(strength, n=200, k=6, seed=0):
     rng = np.random.default_rng(seed)
     truth = strength * rng.normal(0, 1, n)
     return truth, truth[:, None] + rng.normal(0, 1, (n, k))
+
+
+def test_every_metric_has_the_reliability_that_its_own_influence_has(tiny):
+    sweep = deletion_sweep(Popularity(), tiny, replicates=2, k=3, jobs=1, progress=False)
+    for part in Part:
+        influence = sweep.influence('ndcg', part)
+        for name in available_metrics(influence):
+            assert reliabilities(influence, name) == {
+                p: sweep.influence(name, p).reliability for p in Part
+            }
+    assert available_metrics(influence) == list(influence.metrics)
+
+
+@pytest.mark.parametrize(
+    'table, why',
+    [
+        (np.full((3, 2), np.nan), 'no unit has a number'),
+        (np.arange(3.0)[:, None], 'one replicate'),
+        (np.ones((1, 2)), 'one unit'),
+        (np.ones((3, 2)), 'all alike'),
+        (np.arange(6.0).reshape(3, 2), ''),
+    ],
+)
+def test_where_there_is_no_reliability_it_says_why(table, why):
+    assert reliability(table).missing == why
 
 
 def test_rank_intervals_cover_the_true_rank(tiny):

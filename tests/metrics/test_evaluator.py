@@ -1,5 +1,7 @@
 """Metrics against the public reference implementation, and on reduced splits."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,14 @@ from recommenders.evaluation import python_evaluation as peer
 from shared import Table, random_problem
 
 from recinfluence.core.units import Unit
-from recinfluence.data.splits import make_split
+from recinfluence.data.interactions import load_interactions
+from recinfluence.data.simulated import planted_interactions
+from recinfluence.data.splits import make_split, random_split
 from recinfluence.metrics.evaluator import Evaluator, on_half
 from recinfluence.metrics.metric import METRICS, RANKING
+from recinfluence.metrics.recommended import Metric
+from recinfluence.models.popularity import ItemMean, Popularity
+from recinfluence.sweep.run import deletion_sweep
 
 
 def by_peer(split, scores, k, candidates):
@@ -137,3 +144,41 @@ def test_on_half_is_what_the_halved_split_says(seed):
             assert {m: judge[f'{m}_half_{half}'] for m in RANKING} == pytest.approx(
                 {m: apart[m] for m in RANKING}, abs=1e-15
             )
+
+
+@pytest.mark.parametrize('value', [0.7, 0.1, 1 / 3, 1e-9, 1e9 + 0.1, 0.0, -0.7, 1e-300])
+def test_equal_ratings_have_no_variance_to_explain(value, tiny):
+    "Also where the computed variance is some 1e-32: 0.7 is no binary number."
+    rows = tiny.interactions.frame
+    split = random_split(load_interactions(rows.assign(rating=value)))
+    evaluation = Evaluator(split)(ItemMean().fit(split.train))
+    assert np.isnan(evaluation['explained_variance'])
+    assert not evaluation.sees_model['explained_variance']
+    assert evaluation['mae'] == pytest.approx(0, abs=1e-15 * max(1, abs(value)))
+
+
+def test_ratings_that_are_equal_after_a_deletion():
+    rows = planted_interactions()
+    varied = np.where(rows.user == 3, rows.rating / 10, 0.7)
+    split = random_split(load_interactions(rows.assign(rating=varied)))
+    sweep = deletion_sweep(ItemMean(), split, ids=[3, 4], replicates=2, jobs=1, progress=False)
+    table = sweep.frame().query("metric == 'explained_variance'").set_index('unit')
+    assert table.influence.loc['user 3'].isna().all() and table.full.notna().all()
+    assert (table.influence.loc['user 4'].abs() < 1).all()
+
+
+def test_a_metric_that_changes_what_it_is_given_hurts_nobody(tiny):
+    def greedy(seen):
+        for field in fields(seen):
+            getattr(seen, field.name)[:] = 0
+        return 0.0
+
+    def calm(seen):
+        return seen.hit.mean() + seen.train_rows.mean() + seen.rating.mean()
+
+    both = [Metric('greedy', 'Greedy', 1, False, greedy), Metric('calm', 'Calm', 1, False, calm)]
+    asked = dict(ids=range(5), jobs=1, progress=False, k=3)
+    hurt = deletion_sweep(Popularity(), tiny, metrics=both, **asked).frame()
+    alone = deletion_sweep(Popularity(), tiny, metrics=both[1:], **asked).frame()
+    left = hurt[hurt.metric != 'greedy'].reset_index(drop=True)
+    pd.testing.assert_frame_equal(left, alone)

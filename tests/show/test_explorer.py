@@ -196,7 +196,7 @@ def test_groups_named_units_and_random_groups_can_be_explored(split):
         progress=False,
     )
     made = Explorer(sweep.influence('map'), Popularity(), split)
-    made.finder.list.value = ('users pair', 'user 3')
+    made.finder.list.value = (Unit(users=(1, 2), name='pair').key, 'user 3')
     made.finder.add.click()
     assert made.subject.unit(made.group) == Unit(users=(1, 2, 3))
     made = Explorer(

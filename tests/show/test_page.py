@@ -221,7 +221,7 @@ def test_names_are_escaped_and_failures_and_pairing_are_said(odd, tmp_path, unit
     )
     assert (
         '6 retrainings failed.' in text
-        and '3 of 8 units have no influence here' in text
+        and 'Left out, 3 of 8 units' in text
         and '--retry-failed' in text
         and sum('singular <matrix> & "more"' in r[-1] for r in page.rows) == 6
     )

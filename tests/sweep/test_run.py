@@ -20,6 +20,7 @@ from recinfluence.metrics.metric import METRICS
 from recinfluence.models.ncf import NCF
 from recinfluence.models.popularity import Popularity
 from recinfluence.models.svd import SVD
+from recinfluence.sweep import run as sweep_run
 from recinfluence.sweep.run import deletion_sweep
 from recinfluence.sweep.store import Store, StoreError
 
@@ -77,7 +78,7 @@ def test_processes_order_and_resumption_do_not_matter(tiny, tmp_path):
 
 def test_a_second_call_computes_nothing(tiny, tmp_path, monkeypatch):
     first = run(tiny, store=tmp_path / 's.db').store.content_hash()
-    monkeypatch.setattr(NCF, 'fit_without', lambda *a: pytest.fail('trained again'))
+    monkeypatch.setattr(sweep_run, 'carry_out', lambda *a: pytest.fail('trained again'))
     assert run(tiny, store=tmp_path / 's.db').store.content_hash() == first
 
 
@@ -87,6 +88,7 @@ from recinfluence.data.interactions import load_interactions
 from recinfluence.data.simulated import planted_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.models.svd import SVD
+from recinfluence.sweep import run as sweep_run
 from recinfluence.sweep.run import deletion_sweep
 split = chrono_split(load_interactions(planted_interactions(), name='planted'))
 asked = dict(jobs=int(sys.argv[2]), store=sys.argv[1], progress=False, engine=sys.argv[3])
@@ -284,7 +286,7 @@ def test_groups_and_items_share_a_store(tiny, tmp_path):
     sweep = run(tiny, units='items', ids=[4, 5], store=tmp_path / 's.db')
     assert set(Store(tmp_path / 's.db').units_table().index) == {
         'nothing',
-        'users trio',
+        group.key,
         'item 4',
         'item 5',
     } and set(sweep.frame().unit) == {'item 4', 'item 5'}
