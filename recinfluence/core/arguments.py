@@ -101,10 +101,10 @@ READERS = {
     np.ndarray: _array,
 }
 
-# %% ../../nbs/01_core/8_arguments.ipynb #dcb3f7c9
+# %% ../../nbs/01_core/8_arguments.ipynb #9c1eaab6
 def _instance(value, kind):
     "The value, if it is of this class."
-    if isinstance(value, kind):
+    if isinstance(value, kind) or kind.__name__ in {c.__name__ for c in type(value).__mro__}:
         return value
     if isinstance(value, type) and issubclass(value, kind):
         raise Unusable(f'{value.__name__}(...), which the class makes, not the class itself')
