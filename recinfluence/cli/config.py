@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from .subcommands import Subcommand
+from .subcommands import Subcommand, declare_options
+from ..core.settings import suggest
 
 try:
     import tomllib
@@ -21,24 +21,23 @@ except ModuleNotFoundError:  # Python 3.10
 __all__ = ['options_of', 'exclusive', 'read_config', 'with_config']
 
 # %% ../../nbs/14_cli/5_config.ipynb #d569af85
+def _parser_of(command):
+    parser = argparse.ArgumentParser(add_help=False)
+    declare_options(parser, command)
+    return parser
+
+
 def options_of(command: Subcommand) -> dict[str, argparse.Action]:
     "What a command takes, by the name that a file of settings uses."
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument('--json', action='store_true')
-    if command.options:
-        command.options(parser)
     return {
         (action.option_strings[0] if action.option_strings else action.dest).lstrip('-'): action
-        for action in parser._actions
+        for action in _parser_of(command)._actions
     }
 
 # %% ../../nbs/14_cli/5_config.ipynb #d466753f
 def exclusive(command: Subcommand) -> list[set[str]]:
     "Names of options of which only one may be given."
-    parser = argparse.ArgumentParser(add_help=False)
-    if command.options:
-        command.options(parser)
-    groups = parser._mutually_exclusive_groups
+    groups = _parser_of(command)._mutually_exclusive_groups
     return [
         {option.lstrip('-') for action in group._group_actions for option in action.option_strings}
         for group in groups
@@ -62,8 +61,7 @@ def read_config(
     known = {name for command in commands for name in options_of(command)} - {'config'}
     for name in kept:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f'Did you mean {near[0]}?' if near else f'There are: {", ".join(sorted(known))}.'
+            hint = suggest(name, sorted(known))
             raise ValueError(f'--config {path}: no command has the setting {name!r}. {hint}')
     return kept
 

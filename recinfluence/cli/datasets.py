@@ -9,12 +9,12 @@ import argparse
 import sys
 
 import recinfluence
-from .inputs import PAPER_MODELS
+from .inputs import PAPER_MODELS, refuse_given
 from ..data.movielens import VARIANTS
 
 # %% auto #0
-__all__ = ['SEPARATORS', 'PUBLISHED', 'READING', 'SPLITS', 'read_separator', 'read_columns', 'add_dataset', 'refuse_given',
-           'tell', 'read_dataset', 'add_split', 'default_split', 'make_split']
+__all__ = ['SEPARATORS', 'PUBLISHED', 'READING', 'SPLITS', 'read_separator', 'read_columns', 'add_dataset', 'tell',
+           'read_dataset', 'add_split', 'default_split', 'make_split']
 
 # %% ../../nbs/14_cli/2_datasets.ipynb #da53fb4e
 SEPARATORS = {
@@ -112,17 +112,6 @@ def _add_reading(group):
 
 # %% ../../nbs/14_cli/2_datasets.ipynb #8369523d
 READING = ('columns', 'separator', 'header', 'encoding', 'rating_scale', 'repeated')
-
-
-def refuse_given(
-    args: argparse.Namespace,
-    names: tuple[str, ...],  # options that would do nothing
-    why: str,  # and what to do
-) -> None:
-    "Refuse the first of these options that was given."
-    for name in names:
-        if getattr(args, name, None) not in (None, False):
-            raise ValueError(f'--{name.replace("_", "-")}: {why}')
 
 # %% ../../nbs/14_cli/2_datasets.ipynb #f09d6ab4
 def _load_amazon(path):

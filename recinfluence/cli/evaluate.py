@@ -5,12 +5,13 @@
 # %% ../../nbs/14_cli/7_evaluate.ipynb #5d70567a
 from __future__ import annotations
 
-from .datasets import add_dataset, add_split, make_split, read_dataset, refuse_given
+from .datasets import add_dataset, add_split, make_split, read_dataset
 from recinfluence.cli.inputs import (
     PAPER_MODELS,
     make_model,
     print_answer,
     read_metrics,
+    refuse_given,
 )
 from .options import add_judging, add_model
 from .subcommands import subcommand

@@ -14,7 +14,19 @@ from dataclasses import dataclass, field
 import recinfluence
 
 # %% auto #0
-__all__ = ['AS_PUBLISHED', 'PAPER_MODELS', 'PaperModel', 'make_model', 'read_metrics', 'read_ids', 'plain_values', 'print_answer']
+__all__ = ['AS_PUBLISHED', 'PAPER_MODELS', 'refuse_given', 'PaperModel', 'make_model', 'read_metrics', 'read_ids', 'plain_values',
+           'print_answer']
+
+# %% ../../nbs/14_cli/1_inputs.ipynb #rev163996
+def refuse_given(
+    args: argparse.Namespace,
+    names: tuple[str, ...],  # options that would do nothing
+    why: str,  # and what to do
+) -> None:
+    "Refuse the first of these options that was given."
+    for name in names:
+        if getattr(args, name, None) not in (None, False):
+            raise ValueError(f'--{name.replace("_", "-")}: {why}')
 
 # %% ../../nbs/14_cli/1_inputs.ipynb #3e578a9b
 @dataclass(frozen=True)
@@ -46,9 +58,8 @@ def make_model(
 
         words, form = shlex.split(args.program), args.form or 'tsv'
         return Command(words, args.writes or 'scores', form, args.paired, args.limit)
-    for name in ('writes', 'form', 'limit', 'paired'):
-        if getattr(args, name, None) not in (None, False):
-            raise ValueError(f'--{name}: is for a program of your own, after --command.')
+    of_programs = ('writes', 'form', 'limit', 'paired')
+    refuse_given(args, of_programs, 'is for a program of your own, after --command.')
     if known := PAPER_MODELS.get(args.model):
         return getattr(recinfluence, known.model)(**(known.settings if paper else {}))
     from recinfluence.adapters.names import by_name

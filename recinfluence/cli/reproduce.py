@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .datasets import add_dataset, read_dataset, refuse_given
-from .inputs import print_answer
+from .datasets import add_dataset, read_dataset
+from .inputs import print_answer, refuse_given
 from .options import add_work, at_least_one
 from .subcommands import subcommand
 

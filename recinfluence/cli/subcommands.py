@@ -14,8 +14,8 @@ from importlib import import_module
 import recinfluence.cli
 
 # %% auto #0
-__all__ = ['REGISTERED', 'SubcommandGroup', 'Subcommand', 'subcommand', 'subcommands', 'WideHelp', 'add_subcommand',
-           'add_subcommands']
+__all__ = ['REGISTERED', 'SubcommandGroup', 'Subcommand', 'subcommand', 'subcommands', 'WideHelp', 'declare_options',
+           'add_subcommand', 'add_subcommands']
 
 # %% ../../nbs/14_cli/4_subcommands.ipynb #c005
 @dataclass(frozen=True)
@@ -71,6 +71,26 @@ class WideHelp(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog):
         super().__init__(prog, max_help_position=32, width=110)
 
+# %% ../../nbs/14_cli/4_subcommands.ipynb #rev030069
+def declare_options(
+    parser: argparse.ArgumentParser,
+    made: Subcommand,
+) -> None:
+    "What the command takes: every command has `--json` and `--config`."
+    parser.add_argument(
+        '--json',
+        action='store_true',
+        help='one JSON object on standard output, nothing else there',
+    )
+    parser.add_argument(
+        '--config',
+        metavar='FILE.toml',
+        help='options from a file, under their names: dataset = "own.csv"; what stands here goes '
+        'before what stands there',
+    )
+    if made.options:
+        made.options(parser)
+
 # %% ../../nbs/14_cli/4_subcommands.ipynb #bcb0d529
 def add_subcommand(
     parsers,  # what `add_subparsers` returned
@@ -85,19 +105,7 @@ def add_subcommand(
         formatter_class=WideHelp,
     )
     parser.set_defaults(run=made.run)
-    parser.add_argument(
-        '--json',
-        action='store_true',
-        help='one JSON object on standard output, nothing else there',
-    )
-    parser.add_argument(
-        '--config',
-        metavar='FILE.toml',
-        help='options from a file, under their names: dataset = "own.csv"; what stands here goes '
-        'before what stands there',
-    )
-    if made.options:
-        made.options(parser)
+    declare_options(parser, made)
 
 # %% ../../nbs/14_cli/4_subcommands.ipynb #c014
 def add_subcommands(

@@ -7,11 +7,24 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 # %% auto #0
-__all__ = ['read_settings', 'accepts']
+__all__ = ['suggest', 'read_settings', 'accepts']
+
+# %% ../../nbs/01_core/6_settings.ipynb #rev153916
+def suggest(
+    name: str,  # that nothing has
+    known: Iterable[str],  # that there are
+    all_of_them: str = 'There are',
+) -> str:
+    "The nearest name as a question, or all names."
+    known = list(known)
+    near = difflib.get_close_matches(name, known, 1)
+    return (
+        f'Did you mean {near[0]}?' if near else f'{all_of_them}: {", ".join(known) or "nothing"}.'
+    )
 
 # %% ../../nbs/01_core/6_settings.ipynb #c005
 def read_settings(
@@ -22,9 +35,7 @@ def read_settings(
     known = {f.name: kind for kind in kinds for f in fields(kind)}
     for name in given:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f'Did you mean {near[0]}?' if near else f'There are: {", ".join(known)}.'
-            raise TypeError(f'{name}={given[name]!r}: no such setting. {hint}')
+            raise TypeError(f'{name}={given[name]!r}: no such setting. {suggest(name, known)}')
     return [kind(**{n: v for n, v in given.items() if known[n] is kind}) for kind in kinds]
 
 # %% ../../nbs/01_core/6_settings.ipynb #c011

@@ -79,7 +79,7 @@ def split_rows(
     notes: list[str],  # what is decided is added
 ) -> tuple[list[list[str]], list[int]]:  # the rows, and the line at which each begins
     "The fields of each row; empty lines have none."
-    lines = text.splitlines() if '\x0b' not in text and '\x0c' not in text else _plain_lines(text)
+    lines = _plain_lines(text)
     plain = _fields(lines, separator), list(range(1, len(lines) + 1))
     if '"' not in text or len(separator) > 1 or separator == ' ':
         return plain

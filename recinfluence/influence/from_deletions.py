@@ -158,9 +158,7 @@ def only(self: FromDeletions, units: str) -> FromDeletions:
     "Of users, items or groups alone."
     about = self.snapshot.units
     if units not in set(named := about.kind.map(plural_of)):
-        raise ValueError(
-            f'units={units!r}: there are {" and ".join(sorted(set(named))) or "none"}.'
-        )
+        return Estimator.only(self, units)  # which says what there is
     keys = about.index[named == units]
     failures = self.snapshot.failures
     failures = failures[failures.unit.isin([*keys, NOTHING])]

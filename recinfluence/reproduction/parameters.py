@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import types
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..core.arguments import Unusable, read_value
 from ..core.files import resource
+from ..core.settings import suggest
 
 # %% auto #0
 __all__ = ['EngineName', 'UnitKind', 'SampleName', 'Named', 'First', 'READERS', 'ParameterError', 'Parameter', 'parameters_of',
@@ -90,18 +91,11 @@ def parameters_of(
 def _whole(value):
     if isinstance(value, str):
         value = float(value) if '.' in value or 'e' in value.lower() else int(value)
-    if isinstance(value, bool) or value != int(value):
-        raise ValueError
-    return int(value)
+    return read_value(value, int)
 
 
 def _number(value):
-    if isinstance(value, bool):
-        raise ValueError
-    number = float(value)
-    if number != number:
-        raise ValueError
-    return number
+    return read_value(float(value) if isinstance(value, str) else value, float)
 
 
 def _truth(value):
@@ -179,7 +173,7 @@ def read_parameter(
             if kind is str and parameter.words and found not in parameter.words:
                 continue
             return found
-        except (ValueError, TypeError, KeyError, SyntaxError, OverflowError):
+        except (Unusable, ValueError, TypeError, KeyError, SyntaxError):
             continue
     said = READERS | {str: (_text, ' or '.join(map(repr, parameter.words)) or 'a text')}
     wanted = ' or '.join(said[kind][1] for kind in said if kind in parameter.kinds)
@@ -197,9 +191,7 @@ def check_names(
     known = parameters_of(experiment)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f'Did you mean {near[0]}?' if near else f'There are: {", ".join(known)}.'
-            raise ParameterError(f'{experiment} has no parameter {name!r}. {hint}')
+            raise ParameterError(f'{experiment} has no parameter {name!r}. {suggest(name, known)}')
 
 # %% ../../nbs/13_reproduction/5_parameters.ipynb #11177fcd
 def read_parameters(
