@@ -6,7 +6,8 @@ __version__ = "0.1.0"
 _HOMES = {
     'core.random': ['stream'],
     'core.units': ['Unit'],
-    'data.interactions': ['Interactions', 'DataError', 'load_interactions', 'summary'],
+    'data.texts': ['DataError'],
+    'data.interactions': ['Interactions', 'load_interactions', 'summary'],
     'data.movielens': ['load_movielens'],
     'data.splits': [
         'Split',

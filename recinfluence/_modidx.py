@@ -391,6 +391,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                         'recinfluence.cli.sweep.sweep': ('14_cli/sweep.html#sweep', 'recinfluence/cli/sweep.py')},
             'recinfluence.core.arguments': { 'recinfluence.core.arguments.ArgumentError': ( '01_core/arguments.html#argumenterror',
                                                                                             'recinfluence/core/arguments.py'),
+                                             'recinfluence.core.arguments.NotAmong': ( '01_core/arguments.html#notamong',
+                                                                                       'recinfluence/core/arguments.py'),
                                              'recinfluence.core.arguments.Unusable': ( '01_core/arguments.html#unusable',
                                                                                        'recinfluence/core/arguments.py'),
                                              'recinfluence.core.arguments._alternatives': ( '01_core/arguments.html#_alternatives',

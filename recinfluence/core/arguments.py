@@ -22,8 +22,8 @@ import pandas as pd
 from .settings import suggest
 
 # %% auto #0
-__all__ = ['READERS', 'GROUPS', 'EVERYWHERE', 'ArgumentError', 'shown', 'Unusable', 'read_value', 'at_least', 'above', 'between',
-           'some', 'one_of', 'a_seed', 'read_argument', 'checked']
+__all__ = ['READERS', 'GROUPS', 'EVERYWHERE', 'ArgumentError', 'shown', 'Unusable', 'NotAmong', 'read_value', 'at_least', 'above',
+           'between', 'some', 'one_of', 'a_seed', 'read_argument', 'checked']
 
 # %% ../../nbs/01_core/8_arguments.ipynb #23dbc41f
 class ArgumentError(ValueError, TypeError):
@@ -40,11 +40,19 @@ def shown(value: object) -> str:
         text = f'a {type(value).__name__}'
     return text if len(text) <= 60 else f'{text[:57]}...'
 
-# %% ../../nbs/01_core/8_arguments.ipynb #379c28b7
+# %% ../../nbs/01_core/8_arguments.ipynb #97267500
 class Unusable(Exception):
     "Raised by a reader; its text is what would be needed."
 
+    verb = 'give'
 
+# %% ../../nbs/01_core/8_arguments.ipynb #4c303858
+class NotAmong(Unusable):
+    "None of the words that there are."
+
+    verb = 'choose'
+
+# %% ../../nbs/01_core/8_arguments.ipynb #425b29f7
 def _whole(value):
     wanted = 'a whole number'
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
@@ -236,7 +244,7 @@ def some(value: object) -> None:
     if hasattr(value, '__len__') and len(value) == 0:
         raise Unusable('at least one')
 
-# %% ../../nbs/01_core/8_arguments.ipynb #228dc0df
+# %% ../../nbs/01_core/8_arguments.ipynb #be03d67f
 def one_of(*words: str) -> Callable:
     "A bound: one of these words."
 
@@ -244,7 +252,7 @@ def one_of(*words: str) -> Callable:
         if value not in words:
             near = difflib.get_close_matches(str(value), words, 1)
             hint = f' (did you mean {near[0]!r}?)' if near else ''
-            raise Unusable(' or '.join(map(repr, words)) + hint)
+            raise NotAmong(f'one of {list(words)}{hint}')
 
     return check
 
@@ -257,7 +265,7 @@ def a_seed(value: int) -> None:
 
 EVERYWHERE = {'seed': a_seed}  # bounds by name
 
-# %% ../../nbs/01_core/8_arguments.ipynb #63dacfba
+# %% ../../nbs/01_core/8_arguments.ipynb #480c50e0
 def read_argument(
     name: str,
     value: object,
@@ -271,7 +279,7 @@ def read_argument(
             bound(value)
         return value
     except Unusable as error:
-        raise ArgumentError(f'{name}={shown(value)}: give {error}.') from None
+        raise ArgumentError(f'{name}={shown(value)}: {error.verb} {error}.') from None
 
 # %% ../../nbs/01_core/8_arguments.ipynb #b3463a3a
 def _kind_of(annotation, names):

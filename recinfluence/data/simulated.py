@@ -48,7 +48,7 @@ def careless_interactions(
     return pd.DataFrame(out, columns=COLUMNS)
 
 # %% ../../nbs/02_data/12_simulated.ipynb #c011
-@checked(n_users=at_least(1), n_items=at_least(1), rank=at_least(1), rows=at_least(1))
+@checked(n_users=at_least(1), n_items=at_least(1), rank=at_least(1))
 def low_rank_interactions(
     n_users: int = 300,
     n_items: int = 200,

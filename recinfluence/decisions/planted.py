@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import at_least, checked, some
+from ..core.arguments import checked, some
 from ..core.random import stream
 from ..core.units import Unit
 from ..data.interactions import Interactions
@@ -287,7 +287,7 @@ def grown(
     )
 
 # %% ../../nbs/10_decisions/4_planted.ipynb #c035
-@checked(kinds=some, n=at_least(1))
+@checked(kinds=some)
 def plant(
     split: Split,
     kinds: str | Iterable[str],  # of `KINDS`

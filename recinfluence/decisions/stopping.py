@@ -258,7 +258,7 @@ class Screened(Shown):
 SHOWN = ['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']
 
 
-@checked(n_units=at_least(1), replicates=at_least(1))
+@checked(replicates=at_least(1))
 @accepts(Race, Judging, Work)
 def screen(
     recommender: Recommender,

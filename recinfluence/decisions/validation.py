@@ -313,7 +313,7 @@ def shown(self: Validation) -> list:
     return [self.headline, rows, self.conclusion()]
 
 # %% ../../nbs/10_decisions/3_validation.ipynb #c030
-@checked(sizes=some, n_random=at_least(0), replicates=at_least(1))
+@checked(sizes=some, replicates=at_least(1))
 @accepts(Judging, Work)
 def validate(
     recommender: Recommender,

@@ -316,8 +316,6 @@ def deletion_sweep(
 ) -> Sweep:
     "Retrain without each unit in each replicate, resuming a store (paper, Algorithms 1 and 2)."
     judging, work = read_settings(settings, Judging, Work)
-    if replicates < 1:
-        raise ValueError(f'replicates={replicates}: at least one.')
     design, evaluator = as_design(units, ids), judging.evaluator(split)
     described = design.described(split)
     seeds = list(range(seed, seed + replicates))

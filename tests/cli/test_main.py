@@ -86,7 +86,7 @@ from recinfluence.cli import subcommands
         ),
         (
             ['evaluate', '--dataset', 'OWN', '--path', 'x', '--model', 'svd'],
-            'is for ml-100k',
+            'amazon-electronics. Name a file of your own',
         ),
         (['reproduce', '4.4', '--out', 'out'], 'invalid choice'),
         (['data', 'summary', 'BROKEN'], 'data row 2'),

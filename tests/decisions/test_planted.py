@@ -95,7 +95,7 @@ def test_planted_ids_that_are_taken_are_refused(simulated):
     'kinds, n, message',
     [
         ('bots', 3, "kind='bots': choose from"),
-        ('careless', 0, 'n=0: give a number of at least 1'),
+        ('careless', 0, 'n=0: at least 1'),
         ('careless', 10**6, 'at most as many'),
     ],
 )

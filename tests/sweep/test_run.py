@@ -308,7 +308,7 @@ def test_influence_is_mean_and_standard_error_over_seeds(tiny):
         inf.estimate.is_monotonic_decreasing
         and 'error bar' in run(tiny, replicates=1).influence('map').caution
     )
-    with pytest.raises(ValueError, match='give .map. or'):
+    with pytest.raises(ValueError, match='choose one of'):
         sweep.influence('auc')
 
 
