@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test test-all check format notebooks reproduce trust variance planted actions benchmark faults cluster measured amazon_at_size docs links shipped tutorials lab prepare clean
+.PHONY: help env test test-all check format notebooks reproduce trust variance planted actions benchmark faults cluster measured situations amazon_at_size docs links shipped tutorials lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z_ -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -65,6 +65,9 @@ links: $(READY)  ## try the links of the site that lead elsewhere, where there i
 
 measured: $(MEASURED)  ## run these and keep what the site shows of them
 	$(BIN)/python docs/measure.py $(MEASURED)
+
+situations: $(READY)  ## run whatever people bring, wrong or unusual, and keep the table that the site shows of it
+	$(SINGLE) $(BIN)/python tests/situations
 
 amazon_at_size: $(READY)  ## read a csv of the size and shape of Amazon Electronics, simulated, on one core, and keep what it took: a minute, 0.4 GB of temporary disk
 	$(SINGLE) $(BIN)/python tests/amazon_at_size.py --keep docs/measured/amazon_at_size.csv

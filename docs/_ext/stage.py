@@ -167,6 +167,26 @@ def actions(path: Path) -> str:
     )
 
 
+def situations(path: Path) -> str:
+    "What people bring, a table a kind."
+    with open(path, encoding='utf-8', newline='') as file:
+        head, *rows = csv.reader(file)
+    parts = []
+    for kind, lines in groupby(rows, lambda r: r[0]):
+        cells = [[r[1], *(plain(text) for text in r[2:])] for r in lines]
+        parts.append(f'## {kind.partition(". ")[2]}\n\n' + line(head[1:]) + line([':---'] * 3))
+        parts[-1] += ''.join(line(c.replace('|', '\\|') for c in row) for row in cells)
+    return '\n'.join(parts)
+
+
+def plain(text: str) -> str:
+    "A text in which nothing is markup."
+    return re.sub(r'([\\`*_\[\]<>{}$~#])', r'\\\1', text)
+
+
+TABLES = {'actions': actions, 'situations': situations}  # of their own form
+
+
 def stage():
     """Write everything that the pages of this folder do not say themselves.
 
@@ -232,7 +252,7 @@ def stage():
         }.items()
     ]
     made += [
-        write(DOCS / '_made' / f'{p.stem}.md', (actions if p.stem == 'actions' else table)(p))
+        write(DOCS / '_made' / f'{p.stem}.md', TABLES.get(p.stem, table)(p))
         for p in sorted((DOCS / 'measured').glob('*.csv'))
     ]
     for folder in (

@@ -159,7 +159,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture(scope='module')
 def calm(tiny):
     "What every run must hold in the end, by this process alone."
-    return {e: run(tiny, jobs=1, engine=e).store.content_hash() for e in ('reference', 'fast')}
+    return run(tiny, jobs=1).store.content_hash()
 
 
 def rows(store):
@@ -174,7 +174,9 @@ def rows(store):
 
 
 @pytest.mark.parametrize('engine', ['reference', 'fast'])
-def test_processes_threads_and_pools_give_one_content(tiny, calm, engine):
+def test_processes_threads_and_pools_give_one_content(tiny, engine):
+    few = dict(engine=engine, ids=range(5))
+    alone = run(tiny, jobs=1, **few).store.content_hash()
     with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(1) as pool:
         ways = dict(
             two=dict(jobs=2, time_limit=300, memory_limit=16),
@@ -182,8 +184,8 @@ def test_processes_threads_and_pools_give_one_content(tiny, calm, engine):
             pool=dict(executor=pool),
         )
         assert {
-            w: run(tiny, engine=engine, **kw).store.content_hash() for w, kw in ways.items()
-        } == dict.fromkeys(ways, calm[engine])
+            w: run(tiny, **few, **kw).store.content_hash() for w, kw in ways.items()
+        } == dict.fromkeys(ways, alone)
 
 
 @pytest.mark.parametrize('engine', ['reference', 'fast'])
@@ -193,7 +195,7 @@ def test_dask_with_a_worker_killed_midway_and_one_that_joins_late(
     store, held = tmp_path / 's.db', {}
     ids = dict(reference=range(16), fast=None)[engine]
     expected = (
-        calm[engine]
+        calm
         if engine == 'reference'
         else run(tiny, jobs=1, engine='fast', ids=None, replicates=4).store.content_hash()
     )
@@ -311,7 +313,7 @@ def test_the_client_is_killed_and_the_sweep_resumed(tiny, calm, cluster, tmp_pat
                 )
             )
         )  # the cluster has forgotten its data
-    assert run(tiny, executor=address, store=store).store.content_hash() == calm['reference']
+    assert run(tiny, executor=address, store=store).store.content_hash() == calm
 
 
 def test_where_no_cluster_is_the_message_says_how_to_start_one(tiny):
@@ -422,9 +424,7 @@ def test_a_broken_pool_is_said_and_loses_nothing(tiny, calm, tmp_path):
         with pytest.raises(RuntimeError, match='make a new one and call again'):
             run(tiny, executor=pool, store=store)
         thread.join()
-    assert (
-        rows(store) > 2 and run(tiny, jobs=1, store=store).store.content_hash() == calm['reference']
-    )
+    assert rows(store) > 2 and run(tiny, jobs=1, store=store).store.content_hash() == calm
 
 
 def test_tasks_that_have_not_begun_can_be_taken_back():

@@ -129,12 +129,20 @@ def survivors(group):
     ]
 
 
-@pytest.mark.parametrize('jobs', [1, 2])
-def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs):
+@pytest.mark.parametrize(
+    'jobs, most',
+    [
+        (1, 2),
+        (2, 2),
+        pytest.param(1, 6, marks=pytest.mark.slow),
+        pytest.param(2, 6, marks=pytest.mark.slow),
+    ],
+)
+def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs, most):
     undisturbed = start(tmp_path / 'calm.db', 1)
     assert undisturbed.wait(180) == 0
-    rng, store, kills, seen = random.Random(jobs), tmp_path / 'killed.db', 0, 0
-    while kills < 4:
+    rng, store, kills, seen = random.Random(jobs * most), tmp_path / 'killed.db', 0, 0
+    while kills < most:
         process = start(store, jobs)
         target = seen + rng.randint(1, 12)
         deadline = time.time() + 120
