@@ -18,7 +18,7 @@ from ..metrics.ranking import Ranked
 from ..models.base import Recommender, row_weights
 
 # %% auto #0
-__all__ = ['LIBRARIES', 'ENGINES', 'Engine', 'ReplicateEngine', 'fit_weighted', 'fit_left_out', 'register_engine']
+__all__ = ['LIBRARIES', 'ENGINES', 'Engine', 'ReplicateEngine', 'fit_weighted', 'left_out', 'fit_left_out', 'register_engine']
 
 # %% ../../nbs/07_engines/2_engine.ipynb #c30e8d53
 LIBRARIES = 0.45  # GiB that a process holds once its libraries are loaded
@@ -109,20 +109,27 @@ def fit_weighted(
     weight = count[split.codes(train)[0]] * (1 if rows is None else rows)
     return engine.recommender.fresh().fit(train.assign(weight=weight), engine.seed)
 
+# %% ../../nbs/07_engines/2_engine.ipynb #leftout1
+def left_out(
+    engine: Engine,
+    count: np.ndarray,  # (users,) 0 or 1
+) -> Unit:
+    "The users who count nothing; what counts otherwise is refused."
+    if not np.isin(count, (0, 1)).all():
+        raise ValueError(
+            f'{type(engine.recommender).__name__} does not heed weights: users count 1, '
+            'or 0 where they are left out. Take a recommender that declares weighted = True.'
+        )
+    return Unit(users=tuple(engine.evaluator.split.users[count == 0].tolist()))
+
 # %% ../../nbs/07_engines/2_engine.ipynb #16881c3c
 def fit_left_out(
     engine: Engine,
     count: np.ndarray,  # (users,) 0 or 1
 ) -> Recommender:
     "The model trained without the users who count nothing."
-    recommender, split = engine.recommender, engine.evaluator.split
-    if not np.isin(count, (0, 1)).all():
-        raise ValueError(
-            f'{type(recommender).__name__} does not heed weights: users count 1, '
-            'or 0 where they are left out. Take a recommender that declares weighted = True.'
-        )
-    gone = Unit(users=tuple(split.users[count == 0].tolist()))
-    return recommender.fresh().fit_without(split.copy_of_train(), gone, engine.seed)
+    rows, gone = engine.evaluator.split.copy_of_train(), left_out(engine, count)
+    return engine.recommender.fresh().fit_without(rows, gone, engine.seed)
 
 # %% ../../nbs/07_engines/2_engine.ipynb #c013
 ENGINES: dict[type[Recommender], list[type[Engine]]] = {}  # by family, the fastest first

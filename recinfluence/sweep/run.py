@@ -9,7 +9,9 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock, Timeout
@@ -29,16 +31,16 @@ from ..metrics.evaluator import Evaluator
 from ..metrics.judging import Judging
 from ..models.base import Recommender
 from .experiment import Experiment
-from .file import StoreError, explain
+from .file import READING, StoreError, explain
 from .pools import Limits, find_pool
 from .results import NOTHING, Results
-from .store import Store, describe_units
+from .store import Store, connect, describe_units, stored_experiment
 from .work import Work
 from .worker import Assignment, Collector, Worker, take_fingerprint
 
 # %% auto #0
 __all__ = ['Sweep', 'Request', 'batches', 'Todo', 'find_todo', 'tasks_of', 'WriteLock', 'LogToStderr', 'announce', 'carry_out',
-           'deletion_sweep']
+           'engine_begun_with', 'choose_engine', 'deletion_sweep']
 
 # %% ../../nbs/08_sweep/9_run.ipynb #c005
 class Sweep(Results):
@@ -301,6 +303,37 @@ def carry_out(request: Request, todo: Todo, store: Store):
             store.add(answer.retrainings, answer.totals, answer.seconds)
             bar.update(sum(one.unit != NOTHING for one in answer.retrainings))
 
+# %% ../../nbs/08_sweep/9_run.ipynb #f89b5c26
+def engine_begun_with(
+    store: str | os.PathLike | Store | None,  # also a place where nothing is yet
+) -> str | None:
+    "The engine of the retrainings that are there; None: there are none that can be read."
+    if isinstance(store, Store):
+        return store.experiment.engine
+    if store is None or not Path(store).is_file():
+        return None
+    try:
+        with closing(connect(Path(store), 'ro')) as db:
+            return stored_experiment(db).engine
+    except (*READING, OSError, KeyError, TypeError, ValueError):
+        return None  # whoever opens it to go on says what is wrong with it
+
+# %% ../../nbs/08_sweep/9_run.ipynb #c24f491e
+def choose_engine(
+    recommender: Recommender,
+    evaluator: Evaluator,
+    asked: str,  # 'auto' or an engine's name
+    store: str | os.PathLike | Store | None,
+) -> type[Engine]:
+    "The engine that is asked for; left open, the one that the store was begun with."
+    begun = engine_begun_with(store) if asked == 'auto' else None
+    try:
+        return find_engine(recommender, evaluator, begun or asked)
+    except ValueError:
+        if begun is None:
+            raise
+        return find_engine(recommender, evaluator, asked)
+
 # %% ../../nbs/08_sweep/9_run.ipynb #68bcf582
 @checked(units=None, ids=None, replicates=at_least(1))
 @accepts(Judging, Work)
@@ -319,7 +352,7 @@ def deletion_sweep(
     design, evaluator = as_design(units, ids), judging.evaluator(split)
     described = design.described(split)
     seeds = list(range(seed, seed + replicates))
-    engine = find_engine(recommender, evaluator, work.engine)
+    engine = choose_engine(recommender, evaluator, work.engine, store)
     request = Request(recommender, split, design, seeds, evaluator, engine, work)
     if isinstance(store, Store):
         store.go_on(request.experiment)

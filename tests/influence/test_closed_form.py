@@ -18,6 +18,8 @@ from recinfluence.models.conformance import conformance
 from recinfluence.models.ease import EASE
 from recinfluence.sweep.run import deletion_sweep
 
+REFIT = dict(k=3, jobs=1, progress=False, engine='reference')
+
 
 def rows(seed, n_users=20, n_items=12):
     rng = np.random.default_rng(seed)
@@ -97,7 +99,7 @@ def test_the_solution_without_a_unit_is_a_refit(unit):
 
 @pytest.mark.parametrize('kind', ['users', 'items'])
 def test_a_sweep_is_the_closed_form(kind, tiny):
-    swept = deletion_sweep(EASE(l2=4), tiny, kind, k=3, jobs=1, progress=False).frame()
+    swept = deletion_sweep(EASE(l2=4), tiny, kind, **REFIT).frame()
     swept = swept[swept.unit != 'nothing'].set_index(['unit', 'metric'])
     exact = closed_form(EASE(l2=4), Evaluator(tiny, 3), single_units(tiny, kind)).set_index(
         ['unit', 'metric']
@@ -121,7 +123,7 @@ def test_groups_are_the_closed_form_where_users_act_alike(tiny):
         )
     )
     design = RandomGroups(draw='every')
-    sweep = deletion_sweep(EASE(l2=4), eight, design, replicates=3, k=3, jobs=1, progress=False)
+    sweep = deletion_sweep(EASE(l2=4), eight, design, replicates=3, **REFIT)
     truth, level = np.random.default_rng(0).normal(0, 0.01, 8), np.random.default_rng(1).random(8)
     judged = np.isin(eight.users, eight.test.user.unique())
     stay = ~design.deleted(np.bincount(eight.codes(eight.train)[0]), 0) & judged
