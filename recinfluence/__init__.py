@@ -31,6 +31,7 @@ _HOMES = {
     'models.ncf': ['NCF'],
     'models.svd': ['SVD'],
     'models.ease': ['EASE'],
+    'models.item_knn': ['ItemKNN'],
     'adapters.surprise': ['Surprise'],
     'adapters.implicit': ['Implicit'],
     'adapters.lenskit': ['LensKit'],

@@ -1,4 +1,6 @@
-"""Downdated deletions against refits, one at a time: scores, lists, metrics, groups, stores."""
+"""Downdated deletions against refits, one at a time: scores, lists, metrics, groups, stores; and
+nearest neighbours against a plain count.
+"""
 
 import numpy as np
 import pandas as pd
@@ -9,12 +11,13 @@ from recinfluence.data.interactions import load_interactions
 from recinfluence.data.splits import chrono_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.designs.single import single_units
-from recinfluence.engines.downdating import DowndatedEASE
+from recinfluence.engines.downdating import DowndatedEASE, DowndatedItemKNN
 from recinfluence.engines.reference import ReferenceEngine
 from recinfluence.engines.registry import find_engine
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.metrics.exposure import EXPOSURE
 from recinfluence.models.ease import EASE
+from recinfluence.models.item_knn import ItemKNN
 from recinfluence.sweep.run import deletion_sweep
 
 
@@ -32,16 +35,21 @@ def drawn(seed, users=30, items=18):
 def differences(split, units, model, k=4):
     "The largest difference of any metric on any side of a deletion."
     judge = Evaluator(split, k, metrics=EXPOSURE)
-    both = [make(model, judge, 0).delete(units) for make in (ReferenceEngine, DowndatedEASE)]
+    quick = find_engine(model, judge)
+    assert quick in (DowndatedEASE, DowndatedItemKNN)
+    both = [make(model, judge, 0).delete(units) for make in (ReferenceEngine, quick)]
     sides = [[(d.full, d.held, d.without) for d in one] for one in both]
     values = np.array([[[list(s.values()) for s in d] for d in one] for one in sides])
     assert np.isfinite(values).all() and np.ptp(values[0], axis=0).max() > 1e-3
     return np.abs(values[0] - values[1]).max()
 
 
-@pytest.mark.parametrize('l2', [0.5, 5.0, 200.0])
-@pytest.mark.parametrize('seed', range(3))
-def test_every_user_and_item_and_groups_of_both(seed, l2):
+MODELS = [EASE(0.5), EASE(5.0), EASE(200.0), ItemKNN(2), ItemKNN(6), ItemKNN(500)]
+
+
+@pytest.mark.parametrize('model', MODELS, ids=repr)
+@pytest.mark.parametrize('seed', range(2))
+def test_every_user_and_item_and_groups_of_both(seed, model):
     split = drawn(seed)
     rng = np.random.default_rng(seed)
     users, items = split.users.tolist(), split.items.tolist()
@@ -50,14 +58,15 @@ def test_every_user_and_item_and_groups_of_both(seed, l2):
         for n, m in ((2, 0), (0, 3), (4, 2), (15, 0), (0, 9), (12, 5))
     ]
     units = [*single_units(split, 'users'), *single_units(split, 'items'), *groups, Unit()]
-    assert differences(split, units, EASE(l2)) < 1e-9
+    assert differences(split, units, model) < 1e-9
 
 
-def test_scores_of_everybody_are_those_of_a_refit():
+@pytest.mark.parametrize('model', [EASE(2), ItemKNN(5)], ids=repr)
+def test_scores_of_everybody_are_those_of_a_refit(model):
     split = drawn(7)
-    engine = DowndatedEASE(EASE(2), Evaluator(split, 4), 0)
+    engine = find_engine(model, Evaluator(split, 4))(model, Evaluator(split, 4), 0)
     for unit in (Unit(users=(3, 9)), Unit(items=(0, 5)), Unit(users=(1,), items=(2,)), Unit()):
-        refit = EASE(2).fit(split.train[~unit.rows(split.train)])
+        refit = model.fresh().fit(split.train[~unit.rows(split.train)])
         gap = engine.scores_without(unit) - refit.score(split.users, split.items)
         assert np.abs(gap).max() < 1e-9
 
@@ -84,7 +93,29 @@ def test_users_that_count_nothing_are_judged_without_their_rows(tiny):
         DowndatedEASE(EASE(4), judge, 0).reweighted(counts * 0.5)
 
 
+@pytest.mark.parametrize('neighbors', [1, 3, 50])
+def test_neighbours_are_those_of_a_plain_count(neighbors):
+    train = drawn(3).train
+    by_item = {i: set(rows.user) for i, rows in train.groupby('item')}
+    alike = {
+        (i, j): len(by_item[i] & by_item[j]) / (len(by_item[i]) * len(by_item[j])) ** 0.5
+        for i in by_item
+        for j in by_item
+        if i != j
+    }
+    items = sorted(by_item)
+    score = ItemKNN(neighbors).fit(train).score(np.arange(30), np.array(items))
+    for user, row in enumerate(score):
+        rated = {i for i in items if user in by_item[i]}
+        for j, found in zip(items, row):
+            order = sorted((i for i in items if i != j), key=lambda i: (-alike[i, j], i))
+            assert found == pytest.approx(
+                sum(alike[i, j] for i in order[:neighbors] if i in rated), abs=1e-9
+            )
+
+
 @pytest.mark.slow
-def test_on_movielens(ml_chrono):
+@pytest.mark.parametrize('model', [EASE(), ItemKNN()], ids=repr)
+def test_on_movielens(ml_chrono, model):
     units = [u for kind in ('users', 'items') for u in single_units(ml_chrono, kind)[::120]]
-    assert differences(ml_chrono, units, EASE(), k=10) < 1e-9
+    assert differences(ml_chrono, units, model, k=10) < 1e-9
