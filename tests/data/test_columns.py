@@ -1,13 +1,12 @@
 """One id for one user, whatever it came as; or the row at fault."""
 
-import datetime
 import decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from recinfluence.data.columns import read_ids, read_numbers, read_times
+from recinfluence.data.columns import read_ids, read_numbers
 from recinfluence.data.interactions import DataError, load_interactions
 
 
@@ -69,45 +68,6 @@ def test_a_file_and_a_frame_hold_the_same_users(tmp_path):
     own = load_interactions(tmp_path / 'own.csv')
     assert own.hash == load_interactions(pd.read_csv(tmp_path / 'own.csv')).hash
     assert own.frame.user.nunique() == 2 and 'whole numbers' in own.notes[0]
-
-
-MOMENTS = ['2024-05-01T10:30:00+02:00', '2024-05-01T09:00:00Z', '1969-12-31T23:59:59Z']
-SECONDS = [
-    int(datetime.datetime.fromisoformat(text.replace('Z', '+00:00')).timestamp())
-    for text in MOMENTS
-]
-
-
-@pytest.mark.parametrize(
-    'column',
-    [
-        pd.Series(MOMENTS),
-        pd.Series(pd.to_datetime(MOMENTS, utc=True, format='ISO8601')),
-        pd.Series(pd.to_datetime(MOMENTS, utc=True, format='ISO8601')).dt.tz_localize(None),
-        pd.Series(pd.to_datetime(MOMENTS, utc=True, format='ISO8601')).dt.tz_convert('Asia/Tokyo'),
-        pd.Series(SECONDS),
-        pd.Series(map(str, SECONDS)),
-        pd.Series(map(float, SECONDS)),
-    ],
-    ids=range(7),
-)
-def test_times_are_seconds_in_files_and_frames(column):
-    "Against the standard library."
-    assert read_times(column, 'own.csv').tolist() == SECONDS
-
-
-@pytest.mark.parametrize(
-    'column, words',
-    [
-        (['2024-05-01', 'noon'], "'noon', neither a number nor an ISO date"),
-        (['5', '2024-05-01'], 'not a number'),
-        ([None, 5], 'is missing'),
-        ([1j, 2], 'complex'),
-    ],
-)
-def test_times_that_cannot_be_told(column, words):
-    with pytest.raises(DataError, match=words):
-        read_times(pd.Series(column), 'own.csv')
 
 
 @pytest.mark.parametrize(
