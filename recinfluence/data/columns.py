@@ -19,8 +19,8 @@ from ..core.arguments import shown
 from .texts import DataError
 
 # %% auto #0
-__all__ = ['HOLDS', 'WHOLE', 'WITH_POINT', 'LONGER', 'HALF', 'MISSING', 'ROUNDED', 'refuse_rows', 'refuse_blank', 'in_numpy',
-           'exact_below', 'read_ids', 'read_numbers', 'read_ratings']
+__all__ = ['HOLDS', 'WHOLE', 'WITH_POINT', 'LONGER', 'HALF', 'MISSING', 'ROUNDED', 'refuse_rows', 'only_texts', 'refuse_blank',
+           'in_numpy', 'exact_below', 'read_ids', 'read_numbers', 'read_ratings']
 
 # %% ../../nbs/02_data/5_columns.ipynb #4e4d3132
 def refuse_rows(
@@ -34,7 +34,12 @@ def refuse_rows(
     more = f' (and {len(rows) - 1:,} more)' if len(rows) > 1 else ''
     raise DataError(f'{where}, data row {rows[0]:,}{more}: {what}. {remedy}')
 
-# %% ../../nbs/02_data/5_columns.ipynb #c4acf8f6
+# %% ../../nbs/02_data/5_columns.ipynb #e68116ae
+def only_texts(column: pd.Series) -> bool:
+    "Whether a column holds texts, and nothing else but gaps."
+    return pd.api.types.infer_dtype(column) == 'string'
+
+# %% ../../nbs/02_data/5_columns.ipynb #d8ec9808
 def refuse_blank(
     column: pd.Series,
     where: str,  # the file, or the frame
@@ -44,8 +49,9 @@ def refuse_blank(
     "Refuse rows without a value."
     blank = column.isna()
     if column.dtype == object or isinstance(column.dtype, pd.StringDtype):
-        empty = {v for v in set(column[~blank].map(str)) if not v.strip()}
-        blank |= column.map(str).isin(empty) if empty else False
+        texts = column.mask(blank, '') if blank.any() else column
+        texts = texts if only_texts(texts) else texts.map(str)
+        blank = np.array([not text.strip() for text in texts], bool)
     if blank.any():
         refuse_rows(where, blank, f'the {what} is missing', remedy)
 
@@ -127,7 +133,7 @@ def _from_texts(text, where, name, notes):
         _say_doubts(ids, name, notes)
     return pd.Series(ids.to_numpy()[codes])
 
-# %% ../../nbs/02_data/5_columns.ipynb #a2825ebe
+# %% ../../nbs/02_data/5_columns.ipynb #8536a779
 def _shown_signs(text):
     "The text without signs that are not shown."
     return ''.join(sign for sign in text if unicodedata.category(sign) != 'Cf')
@@ -136,10 +142,10 @@ def _shown_signs(text):
 def _refuse_lookalikes(text, ids, where, name):
     "Refuse ids that differ by what nobody sees, or by how a whole number is written."
     wide = ~ids.map(str.isascii).to_numpy()
-    forms = [
-        ('blanks at the ends', ids.str.strip()),
-        ('how a whole number is written', ids.str.replace(f'^(?:{LONGER})$', r'\1', regex=True)),
-    ]
+    forms = [('blanks at the ends', ids.map(str.strip))]
+    if (odd := ids.str.fullmatch(LONGER)).any():
+        numbers_in_short = ids[odd].str.replace(LONGER, r'\1', regex=True)
+        forms.append(('how a whole number is written', ids.where(~odd, numbers_in_short)))
     for how, form in (
         ('how a letter is composed', lambda i: unicodedata.normalize('NFC', i)),
         ('signs that are not shown', _shown_signs),
@@ -157,20 +163,20 @@ def _refuse_lookalikes(text, ids, where, name):
                 'Make them one, or rename one of them.',
             )
 
-# %% ../../nbs/02_data/5_columns.ipynb #ce245d6d
+# %% ../../nbs/02_data/5_columns.ipynb #0acde6b4
 def _refuse_signs(text, where, name):
     "Refuse ids with signs that no file of text can hold."
     whole = ''.join(text)
-    if '\x00' not in whole and not HALF.search(whole):
+    if '\x00' not in whole and (whole.isascii() or not HALF.search(whole)):
         return
     bad = text.map(lambda value: '\x00' in value or bool(HALF.search(value)))
     what = f'the {name} id {ascii(text[bad].iloc[0])} holds a sign that is no letter'
     refuse_rows(where, bad, what, 'Write the id anew, or drop these rows.')
 
-# %% ../../nbs/02_data/5_columns.ipynb #cd00cc83
+# %% ../../nbs/02_data/5_columns.ipynb #11f59025
 def _say_doubts(ids, name, notes):
     "Say what may not be meant as an id."
-    if (ids != ids.str.strip()).any():
+    if any(i != i.strip() for i in ids):
         notes.append(f'{name} ids have blanks at their ends, which are kept')
     if missing := [i for i in ids if i.lower() in MISSING]:
         notes.append(
@@ -214,7 +220,7 @@ def _one_type(column, kinds, where, name, notes):
     notes.append(f'{name} ids are of several types ({", ".join(names)}), and are read as one type')
     return text
 
-# %% ../../nbs/02_data/5_columns.ipynb #97bb5b63
+# %% ../../nbs/02_data/5_columns.ipynb #dcf18dc0
 def read_ids(
     column: pd.Series,
     where: str,
@@ -236,11 +242,11 @@ def read_ids(
     if pd.api.types.is_float_dtype(column):
         below = exact_below(column.dtype.type)
         return _from_floats(column.astype('float64'), where, name, below)
-    if pd.api.types.infer_dtype(column) != 'string':
+    if not only_texts(column):
         column = _plain_ids(column, where, name, notes)
     return _from_texts(column, where, name, notes) if column.dtype == object else column
 
-# %% ../../nbs/02_data/5_columns.ipynb #eef03b26
+# %% ../../nbs/02_data/5_columns.ipynb #20280926
 def _hint(value):
     "What may be meant by a text that is no number."
     if isinstance(value, str) and re.fullmatch(r'\s*-?\d+,\d+\s*', value):
@@ -255,7 +261,7 @@ def _refuse_held(column, where, name):
     if held is not None:
         remedy = as_numbers if held == 'true/false' else 'Check `columns=`.'
         raise DataError(f'{where}: the {name} column holds {held}, not numbers. {remedy}')
-    if column.dtype != object:
+    if column.dtype != object or only_texts(column):
         return
     truths = column.map(lambda value: isinstance(value, (bool, np.bool_)))
     if truths.any():
@@ -282,7 +288,7 @@ def _as_scalar(value):
 def _fits(value):
     return isinstance(value, str) or -(2**63) <= value < 2**64
 
-# %% ../../nbs/02_data/5_columns.ipynb #f395486d
+# %% ../../nbs/02_data/5_columns.ipynb #c160c2f4
 def read_numbers(
     column: pd.Series,
     where: str,
@@ -292,7 +298,7 @@ def read_numbers(
     refuse_blank(column, where, name, 'Drop these rows, or fill in the value.')
     column = in_numpy(column)
     _refuse_held(column, where, name)
-    if column.dtype == object and pd.api.types.infer_dtype(column) != 'string':
+    if column.dtype == object and not only_texts(column):
         column = column.map(_as_scalar)
     out = pd.to_numeric(column, errors='coerce')
     bad = out.isna()

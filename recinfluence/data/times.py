@@ -20,7 +20,7 @@ from recinfluence.data.columns import (
 # %% auto #0
 __all__ = ['SINCE_1970', 'OTHER_TIMES', 'read_times']
 
-# %% ../../nbs/02_data/6_times.ipynb #16c4968d
+# %% ../../nbs/02_data/6_times.ipynb #7ee00ca1
 def _seconds(moments, notes):
     "Seconds since 1970, as whole numbers where they are."
     moments = moments.dt.tz_localize('UTC') if moments.dt.tz is None else moments
@@ -34,28 +34,32 @@ def _seconds(moments, notes):
         notes.append('some timestamps differ by less than a microsecond, and count as one')
     return seconds
 
+# %% ../../nbs/02_data/6_times.ipynb #5f3d16ec
+def _alike(texts):
+    "The first text where all of them are alike but for the digits; else all of them."
+    digits = b'0123456789'
+    shapes = '\n'.join([*texts, '']).encode(errors='replace').translate(None, digits)
+    first = f'{texts.iloc[0]}\n'.encode(errors='replace').translate(None, digits)
+    return texts[:1] if shapes == first * len(texts) else texts
 
-def _with_zone(text):
-    "Whether an ISO date says its zone."
-    return text[-1] in 'Zz' or '+' in text[8:] or '-' in text[10:]
-
-# %% ../../nbs/02_data/6_times.ipynb #3a72584a
+# %% ../../nbs/02_data/6_times.ipynb #1fe35c37
 def _from_dates(column, where, notes):
     "Dates, or texts that are dates; None: there are numbers among them."
     if pd.api.types.is_datetime64_any_dtype(column):
         return _seconds(column, notes)
     if pd.to_numeric(column[:1000].map(str), errors='coerce').notna().any():
         return None
-    texts = column.map(str).str.strip()
+    texts = pd.Series([str(value).strip() for value in column], column.index, dtype=object)
     moments = pd.to_datetime(texts, errors='coerce', utc=True, format='ISO8601')
-    bad = moments.isna() | ~texts.str[:1].isin(list('0123456789'))
+    alike = _alike(texts)
+    bad = moments.isna() | np.array([text[:1] not in '0123456789' for text in alike])
     if bad.any():
         what = f'the timestamp is {shown(column[bad].iloc[0])}, neither a number nor an ISO date'
         remedy = 'Write 2024-05-01 10:30:00 (from 1678 to 2261), or seconds since 1970.'
         refuse_rows(where, bad, what, remedy)
-    zone = texts.map(_with_zone)
-    if zone.nunique() > 1:
-        bad = zone != zone.iloc[0]
+    zone = [text[-1] in 'Zz' or '+' in text[8:] or '-' in text[10:] for text in alike]
+    if len(set(zone)) > 1:
+        bad = np.array(zone) != zone[0]
         what = f'the timestamp is {texts[bad].iloc[0]!r}, and that of row 1 {texts.iloc[0]!r}'
         refuse_rows(where, bad, what, 'Write the zone of all of them, or of none.')
     return _seconds(moments, notes)
