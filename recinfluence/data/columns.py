@@ -185,13 +185,14 @@ def _say_doubts(ids, name, notes):
     if rounded := [i for i in ids if ROUNDED.fullmatch(i)]:
         notes.append(f'{name} ids such as {rounded[0]} look as if a spreadsheet had rounded them')
 
-# %% ../../nbs/02_data/5_columns.ipynb #857c4922
+# %% ../../nbs/02_data/5_columns.ipynb #c58e43e5
 def _plain_ids(column, where, name, notes):
     "A column of objects as one type: whole numbers or texts."
     kinds = column.map(type)
     allowed = (str, numbers.Integral, float, np.floating, datetime.date)
+    others = (bool, np.bool_, np.timedelta64)  # which Python or numpy counts among whole numbers
     for kind in sorted(set(kinds), key=lambda kind: kind.__name__):
-        if not issubclass(kind, allowed) or issubclass(kind, (bool, np.bool_)):
+        if not issubclass(kind, allowed) or issubclass(kind, others):
             bad = np.array([other is kind for other in kinds])
             what = f'the {name} id {shown(column.to_numpy()[bad][0])} is a {kind.__name__}'
             refuse_rows(where, bad, what, 'Give ids as whole numbers or as text.')
@@ -268,12 +269,13 @@ def _refuse_held(column, where, name):
         what = f'the {name} is {column[truths].iloc[0]!r}, not a number'
         refuse_rows(where, truths, what, as_numbers)
 
-# %% ../../nbs/02_data/5_columns.ipynb #472455ac
+# %% ../../nbs/02_data/5_columns.ipynb #fda61880
 def _as_scalar(value):
     "A number of any library as one that pandas knows; anything else as a text that is none."
     if isinstance(value, (str, int)) and not isinstance(value, bool) and _fits(value):
         return value
-    if not isinstance(value, (numbers.Real, decimal.Decimal)):
+    spans = isinstance(value, np.timedelta64)  # which numpy counts among whole numbers
+    if spans or not isinstance(value, (numbers.Real, decimal.Decimal)):
         return f'{type(value).__name__} {shown(value)}'
     if isinstance(value, numbers.Integral) and _fits(int(value)):
         return int(value)
@@ -281,8 +283,6 @@ def _as_scalar(value):
         return float(value)
     except OverflowError:
         return float('inf')
-    except ValueError:
-        return str(value)
 
 
 def _fits(value):

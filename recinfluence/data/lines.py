@@ -96,7 +96,7 @@ def plain_name(name: object) -> str:
     "A name in small letters, without signs between."
     return ''.join(letter for letter in str(name).lower() if letter.isalnum())
 
-# %% ../../nbs/02_data/2_lines.ipynb #7f0c427b
+# %% ../../nbs/02_data/2_lines.ipynb #9486610b
 def _parses(column):
     "Whether all values that are there are numbers or dates."
     values = [value for value in column if value.strip()]
@@ -112,7 +112,8 @@ def _fit(head, separator, known):
         return None
     columns = list(zip(*(row for row in body if len(row) == width)))
     names = sum(plain_name(name) in known for name in rows[0])
-    even = alike / len(body) * (len(rows[0]) in (width, width - 1))
+    first = len(body) < len(rows) and len(rows[0]) in (width, width - 1)
+    even = (alike + first) / len(rows)
     commas = separator != ',' and all(any(',' in v for v in column) for column in columns)
     return names, even * sum(map(_parses, columns)) / width, even == 1, commas
 
@@ -147,7 +148,7 @@ def find_separator(
         notes.append(f'fields are separated by {NAMES[best]}{instead}')
     return best
 
-# %% ../../nbs/02_data/2_lines.ipynb #5185ab27
+# %% ../../nbs/02_data/2_lines.ipynb #a686a4b4
 def _numeric(text):
     try:
         float(text)
@@ -170,7 +171,7 @@ def find_header(
         for n, (name, column) in enumerate(zip(first, columns))
         if column and all(map(_numeric, column))
     ]
-    if any(over):
+    if over:
         return all(over)
     return False if any(map(_numeric, first)) else None
 

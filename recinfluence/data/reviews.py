@@ -17,6 +17,7 @@ import pyarrow.json as arrow_json
 
 from .interactions import COLUMNS, DataError
 from .layouts import ITEM_ID, JSON_KEYS, LAYOUTS, USER_ID, is_number, parse_line
+from .texts import lines_of
 
 # %% auto #0
 __all__ = ['TYPES', 'DAMAGED', 'fault_at', 'read_csv_block', 'read_json_block', 'read_lists_block', 'check_values', 'check_ids',
@@ -43,7 +44,7 @@ def _text(block):
 # %% ../../nbs/02_data/13_reviews.ipynb #c006
 def _csv_fault(block, columns, where, first):
     "Refuse the first row that cannot be read, if one is found."
-    rows = (row for row in csv.reader(_text(block).splitlines()) if row)
+    rows = (row for row in csv.reader(lines_of(_text(block))) if row)
     for number, row in enumerate(rows, first):
         if len(row) != len(columns):
             shown = f'{len(row)} columns, {",".join(row)[:60]!r}'
@@ -131,7 +132,7 @@ def read_lists_block(
 ) -> pa.Table:
     "Users and items."
     users, items = [], []
-    for number, line in enumerate(_text(block).splitlines(), first):
+    for number, line in enumerate(lines_of(_text(block)), first):
         if not re.fullmatch(r'[\d\s]*', line):
             remedy = 'Ids in lists are whole numbers; check that it is the right file.'
             fault_at(where, number, f'{line[:60]!r} is not user item item …', remedy)

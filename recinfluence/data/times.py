@@ -97,7 +97,7 @@ def _look_at_size(stamp, where, notes):
         what = f'the timestamp {stamp[bad].iloc[0]} looks like {found[1]}, where others are like'
         refuse_rows(where, bad, f'{what} {found[0]}', 'Give all of them in seconds since 1970.')
 
-# %% ../../nbs/02_data/6_times.ipynb #a31a9a20
+# %% ../../nbs/02_data/6_times.ipynb #e4f27277
 def read_times(
     column: pd.Series,
     where: str,
@@ -117,6 +117,7 @@ def read_times(
     if large.any():
         what = f'the timestamp {stamp[large].iloc[0]} is too large to be exact'
         refuse_rows(where, large, what, 'Give whole numbers of at most 64 bits, such as seconds.')
-    _look_at_size(stamp, where, notes)
     whole = not floats or (stamp == np.floor(stamp)).all()
-    return stamp.astype('int64' if whole else 'float64')
+    stamp = stamp.astype('int64' if whole else 'float64')
+    _look_at_size(stamp, where, notes)
+    return stamp

@@ -1,6 +1,7 @@
 """What is refused and how it is said; files of every kind; nothing half-written."""
 
 import gzip
+import hashlib
 import os
 
 import numpy as np
@@ -118,6 +119,15 @@ def test_the_hash_sees_values_and_order():
         base != load_interactions(frame(rating=[4.0, 3.0, 4.0])).hash
         and base != load_interactions(frame()[::-1]).hash
     )
+
+
+def test_the_content_is_hashed_as_it_always_was(tmp_path):
+    "Against the digest that MovieLens-like rows had before; and text ids by their texts."
+    rows = frame(user=['ann', 'ann', 'bob'])
+    digest = hashlib.sha256(b'ann\x00ann\x00bob')
+    for values, kind in (([10, 11, 10], 'i8'), ([4, 3, 5], 'f8'), ([1, 2, 3], 'i8')):
+        digest.update(np.array(values, kind).tobytes())
+    assert load_interactions(rows).hash == digest.hexdigest()
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):

@@ -177,3 +177,118 @@ def test_a_frame_is_not_shared(tmp_path):
     data = load_interactions(frame)
     frame.loc[:, 'rating'] = 9.0
     assert data.frame.rating.tolist() == [1.0, 2.0]
+
+
+JSON = '{"user": 1, "item": 2, "rating": 3}\n{"user": 2, "item": 2, "rating": 4}\n'
+OPTIONS = [{'separator': ','}, {'header': True}, {'header': False}, {'encoding': 'utf-8'}]
+
+
+@pytest.mark.parametrize('given', OPTIONS, ids=str)
+@pytest.mark.parametrize('form', ['frame', 'parquet', 'packed', 'jsonl', 'json', 'jsonl.gz'])
+def test_options_that_would_do_nothing_are_refused(tmp_path, given, form):
+    frame = pd.DataFrame({'user': [1, 2], 'item': [2, 2], 'rating': [3, 4]})
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    data = {
+        'frame': frame,
+        'parquet': buffer.getvalue(),
+        'packed': gzip.compress(buffer.getvalue()),
+        'jsonl': JSON,
+        'json': frame.to_json(orient='records'),
+        'jsonl.gz': gzip.compress(JSON.encode()),
+    }[form]
+    data = data if form == 'frame' else write(tmp_path, data)
+    with pytest.raises(DataError, match=f'{next(iter(given))}= is for .*Leave it out'):
+        load_interactions(data, **given)
+    assert len(load_interactions(data)) == 2
+
+
+def test_an_encoding_is_of_use_for_json_that_is_not_in_utf_8(tmp_path):
+    path = write(tmp_path, JSON.replace('1', '"Zoë"', 1).encode('latin-1'))
+    assert load_interactions(path, encoding='latin-1').frame.user.tolist() == ['Zoë', '2']
+
+
+@pytest.mark.parametrize('first', ['[a]', '{a}', '[1]', '{"a"}'])
+def test_a_table_that_begins_like_json(tmp_path, first):
+    path = write(tmp_path, f'{first};7;3\n{first[:-1]}b{first[-1]};7;4\n')
+    with pytest.raises(DataError, match='if it is a table of text, say separator='):
+        load_interactions(path, columns=['user', 'item', 'rating'])
+    data = load_interactions(path, columns=['user', 'item', 'rating'], separator=';')
+    assert data.frame.user[0] == first.replace('"', '') or data.frame.user[0] == first
+
+
+@pytest.mark.parametrize(
+    'line, words',
+    [
+        ('{"user": 1, "user": 2, "item": 3}', "line 1: .*the key 'user' is there twice"),
+        ('[{"user": 1, "item": 3, "item": 3}]', "the key 'item' is there twice"),
+        ('{"user": {"id": 1}, "item": 3}', 'the user id .* is a dict'),
+        ('{"user": [1], "item": 3}', 'the user id .* is a list'),
+        ('{"user": true, "item": 3}', 'true/false'),
+        ('{"user": 1, "item": 3, "rating": false}', 'true/false'),
+        ('{"user": 1, "item": 3, "rating": NaN}', 'the rating is missing'),
+        ('{"user": 1, "item": 3, "rating": Infinity}', 'the rating is infinite'),
+    ],
+)
+def test_json_that_would_be_read_as_something_else(tmp_path, line, words):
+    with pytest.raises(DataError, match=words):
+        load_interactions(write(tmp_path, line + '\n'))
+
+
+def test_large_ids_in_json_are_exact(tmp_path):
+    lines = ''.join(f'{{"user": {2**53 + n}, "item": 7}}\n' for n in range(3))
+    assert load_interactions(write(tmp_path, lines)).frame.user.tolist() == [
+        2**53 + n for n in range(3)
+    ]
+
+
+SHAPES = {
+    'half stars': ['userId,movieId,rating,timestamp', '1,2,0.5,1', '1,3,4.5,2', '2,2,5.0,3'],
+    'blanks, repeated': ['1 2 4', '1 3 3.5', '1 2 2', '2 2 1'],
+    'counts': ['userID\tartistID\tweight', '1\t2\t352698', '1\t3\t1', '2\t2\t77'],
+    'doubled quotes': ['u;i;r', '1;"The ""A""";0', '', ';;', '1;"B;C";10', '2;"The ""A""";7', ''],
+    'text ids': ['uid,iid,rating', 'ann,tt01,0', 'bob,tt02,2', 'ann,tt02,1'],
+}
+EXPECTED = {
+    'half stars': [(1, 2, 0.5), (1, 3, 4.5), (2, 2, 5.0)],
+    'blanks, repeated': [(1, 3, 3.5), (1, 2, 2.0), (2, 2, 1.0)],
+    'counts': [(1, 2, 352698.0), (1, 3, 1.0), (2, 2, 77.0)],
+    'doubled quotes': [(1, 'The "A"', 0.0), (1, 'B;C', 10.0), (2, 'The "A"', 7.0)],
+    'text ids': [('ann', 'tt01', 0.0), ('bob', 'tt02', 2.0), ('ann', 'tt02', 1.0)],
+}
+READ = {
+    'blanks, repeated': {'columns': ['user', 'item', 'rating'], 'repeated': 'last'},
+    'counts': {'columns': {'rating': 'weight'}},
+    'doubled quotes': {'columns': {'user': 'u', 'item': 'i', 'rating': 'r'}},
+}
+PACKED = {
+    'plain': bytes,
+    'gzip': gzip.compress,
+    'bzip2': bz2.compress,
+    'xz': lzma.compress,
+    'zip': zipped,
+    'twice': lambda content: gzip.compress(zipped(content)),
+}
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('packed', PACKED)
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le', 'utf-16-be'])
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
+def test_five_public_shapes_in_every_wrapping(tmp_path, shape, packed, encoding, end):
+    content = PACKED[packed](end.join([*SHAPES[shape], '']).encode(encoding))
+    data = load_interactions(write(tmp_path, content, f'{packed}.csv'), **READ.get(shape, {}))
+    rows = data.frame[['user', 'item', 'rating']]
+    assert list(rows.itertuples(index=False, name=None)) == EXPECTED[shape]
+    assert data.timed == (shape == 'half stars')
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('at', range(4))
+def test_a_field_too_many_is_named_in_every_shape(tmp_path, shape, at):
+    "Whichever line it is: no other separator is found that the lines agree on."
+    lines = [line for line in SHAPES[shape] if line.strip(';')]
+    separator = next(s for s in ('\t', ';', ',', ' ') if s in lines[1])
+    lines[at] = f'{lines[at]}{separator}9'
+    with pytest.raises(DataError, match='line [1-4]: [345] fields where'):
+        load_interactions(write(tmp_path, '\n'.join(lines)), **READ.get(shape, {}))
