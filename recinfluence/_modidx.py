@@ -819,6 +819,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                          'recinfluence.data.lines._fields': ('02_data/lines.html#_fields', 'recinfluence/data/lines.py'),
                                          'recinfluence.data.lines._fit': ('02_data/lines.html#_fit', 'recinfluence/data/lines.py'),
                                          'recinfluence.data.lines._grouped': ('02_data/lines.html#_grouped', 'recinfluence/data/lines.py'),
+                                         'recinfluence.data.lines._is_value': ( '02_data/lines.html#_is_value',
+                                                                                'recinfluence/data/lines.py'),
                                          'recinfluence.data.lines._left_out': ( '02_data/lines.html#_left_out',
                                                                                 'recinfluence/data/lines.py'),
                                          'recinfluence.data.lines._marks_group': ( '02_data/lines.html#_marks_group',

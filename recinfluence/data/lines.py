@@ -42,10 +42,10 @@ def _grouped(text, separator):
         return None
     return rows, numbers
 
-# %% ../../nbs/02_data/2_lines.ipynb #a82d7106
+# %% ../../nbs/02_data/2_lines.ipynb #22810e42
 def _even(rows):
     "Whether all rows that are not empty have one width, the first perhaps short of it by one."
-    widths = {len(row) for row in rows[1:] if row and row != ['']}
+    widths = {len(row) for row in rows[1:] if any(map(str.strip, row))}
     return len(widths) <= 1
 
 
@@ -96,7 +96,7 @@ def plain_name(name: object) -> str:
     "A name in small letters, without signs between."
     return ''.join(letter for letter in str(name).lower() if letter.isalnum())
 
-# %% ../../nbs/02_data/2_lines.ipynb #9486610b
+# %% ../../nbs/02_data/2_lines.ipynb #ad26643c
 def _parses(column):
     "Whether all values that are there are numbers or dates."
     values = [value for value in column if value.strip()]
@@ -115,9 +115,10 @@ def _fit(head, separator, known):
     first = len(body) < len(rows) and len(rows[0]) in (width, width - 1)
     even = (alike + first) / len(rows)
     commas = separator != ',' and all(any(',' in v for v in column) for column in columns)
-    return names, even * sum(map(_parses, columns)) / width, even == 1, commas
+    filled = [column for column in columns if any(map(str.strip, column))]
+    return names, even * sum(map(_parses, filled)) / len(filled), even == 1, commas
 
-# %% ../../nbs/02_data/2_lines.ipynb #b6555dbb
+# %% ../../nbs/02_data/2_lines.ipynb #dc995a9b
 def find_separator(
     text: str,
     path: str,  # its ending says what is expected
@@ -129,6 +130,8 @@ def find_separator(
     cut = text[:65536]
     head = cut if len(cut) == len(text) else cut.rpartition('\n')[0] or cut
     fits = {s: fit for s in SEPARATORS if s in head and (fit := _fit(head, s, known))}
+    if '\t' in fits and fits['\t'][2]:
+        fits.pop(' ', None)  # which stands for tabs too
     if not fits:
         return next((s for s in (expected, *SEPARATORS) if s in head), expected)
     best = max(fits, key=lambda s: (fits[s][:3], s == expected))
@@ -148,7 +151,7 @@ def find_separator(
         notes.append(f'fields are separated by {NAMES[best]}{instead}')
     return best
 
-# %% ../../nbs/02_data/2_lines.ipynb #a686a4b4
+# %% ../../nbs/02_data/2_lines.ipynb #a7f419cb
 def _numeric(text):
     try:
         float(text)
@@ -157,23 +160,27 @@ def _numeric(text):
         return False
 
 
+def _is_value(text):
+    return _numeric(text) or PARSES.fullmatch(text) is not None
+
+
 def find_header(
     rows: list[list[str]],
     known: set[str],  # names that columns may have, as `plain_name` writes them
 ) -> bool | None:  # None: cannot be told
     "Whether the first row holds names."
     first, below = rows[0], rows[1:51]
-    if any(plain_name(name) in known for name in first) and not any(map(_numeric, first)):
+    if sum(plain_name(name) in known for name in first) > 1 and not any(map(_is_value, first)):
         return True
     columns = [[row[n] for row in below if n < len(row)] for n in range(len(first))]
     over = [
-        name.strip() and not _numeric(name) or not (name.strip() or n)
+        name.strip() and not _is_value(name) or not (name.strip() or n)
         for n, (name, column) in enumerate(zip(first, columns))
-        if column and all(map(_numeric, column))
+        if column and all(map(_is_value, column))
     ]
     if over:
         return all(over)
-    return False if any(map(_numeric, first)) else None
+    return False if any(map(_is_value, first)) else None
 
 # %% ../../nbs/02_data/2_lines.ipynb #b2844881
 def read_header(

@@ -112,6 +112,10 @@ def test_a_separator_that_csv_wrote_is_found_or_asked_for(rows, separator, comma
         ([['who', 'what'], ['ann', 'tea']], None),
         ([['1', '2'], ['3', '4']], False),
         ([['userId', 'movieId'], ['ann', 'tea']], True),
+        ([['ann', 'book'], ['bob', 'tea']], None),
+        ([['ann', 'x', '0,5'], ['bob', 'y', '3']], False),
+        ([['ann', 'x', '2024-01-01'], ['bob', 'y', '2024-01-02']], False),
+        ([['who', 'what', 'when'], ['bob', 'y', '2024-01-02']], True),
     ],
 )
 def test_a_first_row_with_a_number_or_a_gap_is_no_header(rows, header):
@@ -127,6 +131,10 @@ def test_no_first_row_is_lost_as_a_header(tmp_path):
     assert len(data) == 1 and "'who | what | mark' are read as names" in data.notes[0]
     data = load(tmp_path, 'user,item\nann,x\n', columns=ORDER[:2], header=False)
     assert len(data) == 2 and 'it looks like names' in data.notes[0]
+    data = load(tmp_path, 'ann,book\nbob,tea\n', columns=ORDER[:2])
+    assert len(data) == 2 and "'ann | book', is read as a row" in data.notes[0]
+    names = {'user': 'who', 'item': 'what'}
+    assert len(load(tmp_path, 'who,what\nann,tea\n', columns={**names, 'rating': None})) == 1
     data = load(tmp_path, '1,2\n3,4\n', columns=ORDER[:2], header=True)
     assert len(data) == 1 and 'it holds values' in data.notes[0]
 
