@@ -203,7 +203,7 @@ def _from_parquet(content, path):
         ) from None
     return Table(frame, True)
 
-# %% ../../nbs/02_data/3_tables.ipynb #448640de
+# %% ../../nbs/02_data/3_tables.ipynb #1ced40bf
 def _from_text(text, separator, header, path, known, notes):
     "A table of fields between separators."
     whole, excel = text, EXCEL.match(text)
@@ -213,7 +213,7 @@ def _from_text(text, separator, header, path, known, notes):
     if separator is None:
         below = text[block.end() :] if (block := COMMENTS.match(text)) else text
         separator = find_separator(below if below.strip() else text, path, known, notes)
-    text = below_comments(text, separator, known, notes)
+    text = below_comments(text, separator, header, known, notes)
     above = len(lines_of(whole[: -len(text)])) if len(text) < len(whole) else 0
     if _is_plain(text, separator):
         table = _fast(text, separator, header, known, notes)

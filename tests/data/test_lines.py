@@ -36,6 +36,10 @@ def rows_of(data):
         ('1|2,5|3,5\n1|3,5|4,5\n', '|'),
         ('1::2,5::3,5\n1::3,5::4,5\n', '::'),
         ('1;2;3,5\n1;3;4,5;\n2;2;3,0\n', ';'),
+        ('ann;tea;2,5\nbob;pie;3,0\n', ';'),
+        ('ann::tea::2,5\nbob::pie::3,0\n', '::'),
+        ('ann tea 2,5\nbob pie 3,0\n', ' '),
+        ('a b,tea,2\nc d,pie,3\n', ','),
         ('user;item;rating\n1;2;3,5\n2;2;4,0\n', ';'),
         ('user;title, long;rating\nA, b;c, d;3\nB, c;d, e;4\n', ';'),
         ('1,2,3,2024-01-01 10:00:00\n1,3,4,2024-01-01 11:00:00\n', ','),
@@ -150,6 +154,8 @@ ROWS = [(1, 2, 3.0), (2, 2, 4.0)]
         ('# made by hand\r\n# on Monday\r\n' + TABLE.replace('\n', '\r\n'), 2),
         ('# one, two, three\n' + TABLE, 1),
         ('% "a mark that is not closed\n' + TABLE, 1),
+        ('# made on Monday\n' + TABLE.replace(',', ' '), 1),
+        ('# a, mean, word\n' + TABLE, 1),
         (TABLE.replace('\n2,', '\n# a pause\n2,'), 1),
         (TABLE + '# the end\n', 1),
         ('# first\n' + TABLE + '# last\n', 1),
@@ -166,6 +172,14 @@ def test_comments_are_left_out_and_said(tmp_path, text, left_out):
 def test_what_begins_like_a_comment_and_is_none(tmp_path):
     assert rows_of(load(tmp_path, '#' + TABLE)) == ROWS
     assert rows_of(load(tmp_path, '# note\n#' + TABLE)) == ROWS
+    values = TABLE.partition('\n')[2]
+    for columns in (ORDER[:3], {'user': 0, 'item': 1, 'rating': 2}):
+        data = load(tmp_path, '# who made, it, today\n' + values, columns=columns, header=False)
+        assert rows_of(data) == ROWS
+    data = load(tmp_path, '#who,what,mark\n' + values, columns=ORDER[:3], header=True)
+    assert rows_of(data) == ROWS
+    data = load(tmp_path, '#1,2,3\n' + values.replace('1,', 'x,'), columns=ORDER[:3])
+    assert data.frame.user.tolist() == ['#1', 'x', '2']
     assert rows_of(load(tmp_path, TABLE.replace('\n1,', '\n#1,').replace('\n2,', '\n#2,'))) == [
         ('#1', 2, 3.0),
         ('#2', 2, 4.0),
