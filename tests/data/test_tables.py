@@ -5,6 +5,8 @@ import csv
 import gzip
 import io
 import lzma
+import random
+import re
 import zipfile
 
 import pandas as pd
@@ -292,3 +294,94 @@ def test_a_field_too_many_is_named_in_every_shape(tmp_path, shape, at):
     lines[at] = f'{lines[at]}{separator}9'
     with pytest.raises(DataError, match='line [1-4]: [345] fields where'):
         load_interactions(write(tmp_path, '\n'.join(lines)), **READ.get(shape, {}))
+
+
+ODD = ['ann lee', 'o"neil', 'a,b', 'x;y', 'p|q', '#tag', '%x', 'é', 'tab\tx', '1.0', '007', "d'or"]
+IDS = {
+    'whole': lambda rng: str(rng.randint(1, 9)),
+    'texts': lambda rng: f'u{rng.randint(1, 9)}',
+    'with point': lambda rng: f'{rng.randint(1, 9)}.0',
+    'odd': lambda rng: rng.choice([*ODD, '  pad']),
+}
+TIMES = [
+    '{seconds}',
+    '{seconds}000',
+    '{seconds}.5',
+    '2024-01-0{day}',
+    '2024-01-0{day} 10:00:0{day}',
+]
+
+
+def some_rows(rng):
+    "Rows of one style for each column, each pair once."
+    user, item, time = (rng.choice(list(kinds)) for kinds in (IDS, IDS, TIMES))
+    comma, rows = rng.random() < 0.2, {}
+    for n in range(rng.randint(1, 7)):
+        pair = IDS[user](rng), IDS[item](rng)
+        rating = rng.choice(['1', '2.5', '3.0', '10', '352698'])
+        when = time.format(seconds=1_700_000_000 + n, day=n + 1)
+        rows.setdefault(pair, [*pair, rating.replace('.', ',') if comma else rating, when])
+    return [*rows.values()]
+
+
+def written(rows, separator, rng):
+    "The rows as a program writes them; None: it cannot, with this separator."
+    if len(separator) == 1 and separator != ' ':
+        text = io.StringIO(newline='')
+        quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+        csv.writer(text, delimiter=separator, lineterminator='\n', quoting=quoting).writerows(rows)
+        return text.getvalue()
+    fields = [field for row in rows for field in row]
+    if any('"' in f or separator in f or separator == ' ' and f.split() != [f] for f in fields):
+        return None
+    return ''.join(separator.join(row) + '\n' for row in rows)
+
+
+def dressed(text, separator, rng):
+    "The same table with what programs add to it."
+    if rng.random() < 0.2:
+        text = '# made, by; hand\n' + text
+    if rng.random() < 0.1:
+        text = text.replace('\n', '\n\n')
+    if rng.random() < 0.1 and separator != ' ':
+        text = text.replace('\n', f'{separator}\n')
+    if rng.random() < 0.2:
+        text = text.replace('\n', '\r\n')
+    return '\ufeff' + text if rng.random() < 0.1 else text
+
+
+def meant(values):
+    "Ids as they are meant: whole numbers if all of them are."
+    if all(re.fullmatch(r'(0|[1-9]\d*)(\.0)?', value) for value in values):
+        return [int(float(value)) for value in values]
+    return values
+
+
+@pytest.mark.parametrize(
+    'seed', [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 40))]
+)
+def test_a_file_is_read_as_it_was_meant_or_refused(tmp_path, seed):
+    "Never other rows than those that were written, whatever has to be guessed."
+    rng, read = random.Random(seed), 0
+    for _ in range(250):
+        width, separator = rng.choice([3, 4]), rng.choice([',', ';', '\t', '|', '::', ' '])
+        rows = [row[:width] for row in some_rows(rng)]
+        names, header = list(NAMES[:width]), rng.random() < 0.6
+        text = written([names, *rows] if header else rows, separator, rng)
+        if text is None:
+            continue
+        given = {} if header else {'columns': names}
+        given |= {'separator': separator} if rng.random() < 0.2 else {}
+        given |= {'header': header} if rng.random() < 0.2 else {}
+        text = dressed(text, separator, rng)
+        try:
+            data = load_interactions(write(tmp_path, text), **given).frame
+        except DataError as error:
+            assert 'own.csv' in str(error) and '\n' not in str(error)
+            continue
+        users, items, ratings = list(zip(*rows))[:3]
+        assert data.user.tolist() == list(meant(users)), (text, given)
+        assert data['item'].tolist() == list(meant(items)), (text, given)
+        assert data.rating.tolist() == [float(rating) for rating in ratings], (text, given)
+        read += 1
+    assert read > 120
