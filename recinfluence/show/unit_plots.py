@@ -237,7 +237,8 @@ def ratings_over_time(
 ) -> Axes:
     "The ratings that a user gave, or an item got, over time; discs train, triangles are held out."
     everything = split.interactions.frame
-    dated = bool(pd.to_numeric(everything.timestamp).median() > 1e8)  # or an order
+    stamps = pd.to_numeric(everything.timestamp).abs()
+    dated = bool(stamps.median() > 1e8 and stamps.max() < 9e9)  # seconds, not another unit
     rng = np.random.default_rng(0)
     parts = (('train', split.train, 'o', HELPS), ('test', split.test, '^', HURTS))
     for name, rows, marker, color in parts:

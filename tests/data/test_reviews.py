@@ -24,6 +24,11 @@ JSON = '{"reviewerID": "A", "asin": "B", "overall": 5, "unixReviewTime": 1}\n'
             ['data row 2', "'good'", 'not a number'],
         ),
         (
+            'AKM1MP6P0OYPR,0132793040,5.0,1365811200\nAK\u2028YPR,0132793040,5.0,1365811200\n'
+            'AKM1MP6P0OYPR,0132793041,good,1365811200\n',
+            ['data row 3', "'good'", 'not a number'],
+        ),
+        (
             'AKM1MP6P0OYPR,0132793040,5.0,1365811200\nAKM1MP6P0OYPR,0132793041,1365811200,5\n',
             ['data row 2', '1 to 5 stars'],
         ),

@@ -5,6 +5,8 @@ import csv
 import gzip
 import io
 import lzma
+import random
+import re
 import zipfile
 
 import pandas as pd
@@ -177,3 +179,209 @@ def test_a_frame_is_not_shared(tmp_path):
     data = load_interactions(frame)
     frame.loc[:, 'rating'] = 9.0
     assert data.frame.rating.tolist() == [1.0, 2.0]
+
+
+JSON = '{"user": 1, "item": 2, "rating": 3}\n{"user": 2, "item": 2, "rating": 4}\n'
+OPTIONS = [{'separator': ','}, {'header': True}, {'header': False}, {'encoding': 'utf-8'}]
+
+
+@pytest.mark.parametrize('given', OPTIONS, ids=str)
+@pytest.mark.parametrize('form', ['frame', 'parquet', 'packed', 'jsonl', 'json', 'jsonl.gz'])
+def test_options_that_would_do_nothing_are_refused(tmp_path, given, form):
+    frame = pd.DataFrame({'user': [1, 2], 'item': [2, 2], 'rating': [3, 4]})
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    data = {
+        'frame': frame,
+        'parquet': buffer.getvalue(),
+        'packed': gzip.compress(buffer.getvalue()),
+        'jsonl': JSON,
+        'json': frame.to_json(orient='records'),
+        'jsonl.gz': gzip.compress(JSON.encode()),
+    }[form]
+    data = data if form == 'frame' else write(tmp_path, data)
+    with pytest.raises(DataError, match=f'{next(iter(given))}= is for .*Leave it out'):
+        load_interactions(data, **given)
+    assert len(load_interactions(data)) == 2
+
+
+def test_an_encoding_is_of_use_for_json_that_is_not_in_utf_8(tmp_path):
+    path = write(tmp_path, JSON.replace('1', '"Zoë"', 1).encode('latin-1'))
+    assert load_interactions(path, encoding='latin-1').frame.user.tolist() == ['Zoë', '2']
+
+
+@pytest.mark.parametrize('first', ['[a]', '{a}', '[1]', '{"a"}'])
+def test_a_table_that_begins_like_json(tmp_path, first):
+    path = write(tmp_path, f'{first};7;3\n{first[:-1]}b{first[-1]};7;4\n')
+    with pytest.raises(DataError, match='if it is a table of text, say separator='):
+        load_interactions(path, columns=['user', 'item', 'rating'])
+    data = load_interactions(path, columns=['user', 'item', 'rating'], separator=';')
+    assert data.frame.user[0] == first.replace('"', '') or data.frame.user[0] == first
+
+
+@pytest.mark.parametrize(
+    'line, words',
+    [
+        ('{"user": 1, "user": 2, "item": 3}', "line 1: .*the key 'user' is there twice"),
+        ('[{"user": 1, "item": 3, "item": 3}]', "the key 'item' is there twice"),
+        ('{"user": {"id": 1}, "item": 3}', 'the user id .* is a dict'),
+        ('{"user": [1], "item": 3}', 'the user id .* is a list'),
+        ('{"user": true, "item": 3}', 'true/false'),
+        ('{"user": 1, "item": 3, "rating": false}', 'true/false'),
+        ('{"user": 1, "item": 3, "rating": NaN}', 'the rating is missing'),
+        ('{"user": 1, "item": 3, "rating": Infinity}', 'the rating is infinite'),
+    ],
+)
+def test_json_that_would_be_read_as_something_else(tmp_path, line, words):
+    with pytest.raises(DataError, match=words):
+        load_interactions(write(tmp_path, line + '\n'))
+
+
+def test_large_ids_in_json_are_exact(tmp_path):
+    lines = ''.join(f'{{"user": {2**53 + n}, "item": 7}}\n' for n in range(3))
+    assert load_interactions(write(tmp_path, lines)).frame.user.tolist() == [
+        2**53 + n for n in range(3)
+    ]
+
+
+SHAPES = {
+    'half stars': ['userId,movieId,rating,timestamp', '1,2,0.5,1', '1,3,4.5,2', '2,2,5.0,3'],
+    'blanks, repeated': ['1 2 4', '1 3 3.5', '1 2 2', '2 2 1'],
+    'counts': ['userID\tartistID\tweight', '1\t2\t352698', '1\t3\t1', '2\t2\t77'],
+    'doubled quotes': ['u;i;r', '1;"The ""A""";0', '', ';;', '1;"B;C";10', '2;"The ""A""";7', ''],
+    'text ids': ['uid,iid,rating', 'ann,tt01,0', 'bob,tt02,2', 'ann,tt02,1'],
+}
+EXPECTED = {
+    'half stars': [(1, 2, 0.5), (1, 3, 4.5), (2, 2, 5.0)],
+    'blanks, repeated': [(1, 3, 3.5), (1, 2, 2.0), (2, 2, 1.0)],
+    'counts': [(1, 2, 352698.0), (1, 3, 1.0), (2, 2, 77.0)],
+    'doubled quotes': [(1, 'The "A"', 0.0), (1, 'B;C', 10.0), (2, 'The "A"', 7.0)],
+    'text ids': [('ann', 'tt01', 0.0), ('bob', 'tt02', 2.0), ('ann', 'tt02', 1.0)],
+}
+READ = {
+    'blanks, repeated': {'columns': ['user', 'item', 'rating'], 'repeated': 'last'},
+    'counts': {'columns': {'rating': 'weight'}},
+    'doubled quotes': {'columns': {'user': 'u', 'item': 'i', 'rating': 'r'}},
+}
+PACKED = {
+    'plain': bytes,
+    'gzip': gzip.compress,
+    'bzip2': bz2.compress,
+    'xz': lzma.compress,
+    'zip': zipped,
+    'twice': lambda content: gzip.compress(zipped(content)),
+}
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('packed', PACKED)
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le', 'utf-16-be'])
+@pytest.mark.parametrize('end', ['\n', '\r\n', '\r'])
+def test_five_public_shapes_in_every_wrapping(tmp_path, shape, packed, encoding, end):
+    content = PACKED[packed](end.join([*SHAPES[shape], '']).encode(encoding))
+    data = load_interactions(write(tmp_path, content, f'{packed}.csv'), **READ.get(shape, {}))
+    rows = data.frame[['user', 'item', 'rating']]
+    assert list(rows.itertuples(index=False, name=None)) == EXPECTED[shape]
+    assert data.timed == (shape == 'half stars')
+
+
+@pytest.mark.parametrize('shape', SHAPES)
+@pytest.mark.parametrize('at', range(4))
+def test_a_field_too_many_is_named_in_every_shape(tmp_path, shape, at):
+    "Whichever line it is: no other separator is found that the lines agree on."
+    lines = [line for line in SHAPES[shape] if line.strip(';')]
+    separator = next(s for s in ('\t', ';', ',', ' ') if s in lines[1])
+    lines[at] = f'{lines[at]}{separator}9'
+    with pytest.raises(DataError, match='line [1-4]: [345] fields where'):
+        load_interactions(write(tmp_path, '\n'.join(lines)), **READ.get(shape, {}))
+
+
+ODD = ['ann lee', 'o"neil', 'a,b', 'x;y', 'p|q', '#tag', '%x', 'é', 'tab\tx', '1.0', '007', "d'or"]
+IDS = {
+    'whole': lambda rng: str(rng.randint(1, 9)),
+    'texts': lambda rng: f'u{rng.randint(1, 9)}',
+    'with point': lambda rng: f'{rng.randint(1, 9)}.0',
+    'odd': lambda rng: rng.choice([*ODD, '  pad']),
+}
+TIMES = [
+    '{seconds}',
+    '{seconds}000',
+    '{seconds}.5',
+    '2024-01-0{day}',
+    '2024-01-0{day} 10:00:0{day}',
+]
+
+
+def some_rows(rng):
+    "Rows of one style for each column, each pair once."
+    user, item, time = (rng.choice(list(kinds)) for kinds in (IDS, IDS, TIMES))
+    comma, rows = rng.random() < 0.2, {}
+    for n in range(rng.randint(1, 7)):
+        pair = IDS[user](rng), IDS[item](rng)
+        rating = rng.choice(['1', '2.5', '3.0', '10', '352698'])
+        when = time.format(seconds=1_700_000_000 + n, day=n + 1)
+        rows.setdefault(pair, [*pair, rating.replace('.', ',') if comma else rating, when])
+    return [*rows.values()]
+
+
+def written(rows, separator, rng):
+    "The rows as a program writes them; None: it cannot, with this separator."
+    if len(separator) == 1 and separator != ' ':
+        text = io.StringIO(newline='')
+        quoting = rng.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+        csv.writer(text, delimiter=separator, lineterminator='\n', quoting=quoting).writerows(rows)
+        return text.getvalue()
+    fields = [field for row in rows for field in row]
+    if any('"' in f or separator in f or separator == ' ' and f.split() != [f] for f in fields):
+        return None
+    return ''.join(separator.join(row) + '\n' for row in rows)
+
+
+def dressed(text, separator, rng):
+    "The same table with what programs add to it."
+    if rng.random() < 0.2:
+        text = '# made, by; hand\n' + text
+    if rng.random() < 0.1:
+        text = text.replace('\n', '\n\n')
+    if rng.random() < 0.1 and separator != ' ':
+        text = text.replace('\n', f'{separator}\n')
+    if rng.random() < 0.2:
+        text = text.replace('\n', '\r\n')
+    return '\ufeff' + text if rng.random() < 0.1 else text
+
+
+def meant(values):
+    "Ids as they are meant: whole numbers if all of them are."
+    if all(re.fullmatch(r'(0|[1-9]\d*)(\.0)?', value) for value in values):
+        return [int(float(value)) for value in values]
+    return values
+
+
+@pytest.mark.parametrize(
+    'seed', [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 40))]
+)
+def test_a_file_is_read_as_it_was_meant_or_refused(tmp_path, seed):
+    "Never other rows than those that were written, whatever has to be guessed."
+    rng, read = random.Random(seed), 0
+    for _ in range(250):
+        width, separator = rng.choice([3, 4]), rng.choice([',', ';', '\t', '|', '::', ' '])
+        rows = [row[:width] for row in some_rows(rng)]
+        names, header = list(NAMES[:width]), rng.random() < 0.6
+        text = written([names, *rows] if header else rows, separator, rng)
+        if text is None:
+            continue
+        given = {} if header else {'columns': names}
+        given |= {'separator': separator} if rng.random() < 0.2 else {}
+        given |= {'header': header} if rng.random() < 0.2 else {}
+        text = dressed(text, separator, rng)
+        try:
+            data = load_interactions(write(tmp_path, text), **given).frame
+        except DataError as error:
+            assert 'own.csv' in str(error) and '\n' not in str(error)
+            continue
+        users, items, ratings = list(zip(*rows))[:3]
+        assert data.user.tolist() == list(meant(users)), (text, given)
+        assert data['item'].tolist() == list(meant(items)), (text, given)
+        assert data.rating.tolist() == [float(rating) for rating in ratings], (text, given)
+        read += 1
+    assert read > 120

@@ -15,6 +15,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from scipy import stats
 
+from recinfluence.data.splits import make_split
 from recinfluence.designs.random_groups import RandomGroups
 from recinfluence.metrics.metric import METRICS, RANKING, Metric
 from recinfluence.models.ncf import NCF
@@ -289,6 +290,14 @@ def test_ratings_over_time_draws_every_rating_once(tiny):
     assert np.allclose(xy[order, 0], known.timestamp.sort_values()) and np.allclose(
         np.round(xy[order, 1]), known.sort_values('timestamp').rating
     )
+
+
+def test_times_in_another_unit_are_drawn_as_an_order(tiny):
+    "Milliseconds taken as seconds are years that no calendar has."
+    since = 1_700_000_000_000
+    parts = [part.assign(timestamp=since + part.timestamp) for part in (tiny.train, tiny.test)]
+    ax = ratings_over_time(make_split(*parts), 'user', 5)
+    assert ax.get_xlabel() == 'timestamp' and points(ax)[:, 0].min() >= since
 
 
 def on_data_called(influence, name):
