@@ -10,5 +10,6 @@ sys.path.insert(0, str(ROOT / 'tests'))
 from situations.told import COLUMNS, rows  # noqa: E402
 
 if __name__ == '__main__':
+    made = rows()
     with open(ROOT / 'docs/measured/situations.csv', 'w', encoding='utf-8', newline='') as file:
-        csv.writer(file, lineterminator='\n').writerows([COLUMNS, *rows()])
+        csv.writer(file, lineterminator='\n').writerows([COLUMNS, *made])

@@ -213,6 +213,13 @@ def _():
     return f'{frame.timestamp.tolist()}', f'{right}'
 
 
+@situation(17, "the word 'today' where a time belongs")
+def _():
+    text = HEAD + 'a,i1,5,10\nb,i2,3,today\n'
+    right = 'another time each day, and another order'
+    return _file_refused(text, 'today', 'timestamp'), right
+
+
 @situation(17, 'one comma too many')
 def _():
     text = TABLE.replace('ben,i2', 'ben,,i2')

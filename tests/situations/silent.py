@@ -292,6 +292,14 @@ def _():
     return f'{frame["item"].tolist()}', f'{["x " + chr(34) + "1" + chr(34), "y"]}'
 
 
+@situation(6, 'semicolons between fields, commas in numbers')
+def _():
+    rows = ['7;3;3,5;10', '8;3;4,0;20', '9;4;0,5;30']
+    text = 'user;item;rating;timestamp\n' + '\n'.join(rows)
+    right = f'ratings {[float(row.split(";")[2].replace(",", ".")) for row in rows]}'
+    return _file_refused(text, 'row 1', 'decimal comma', 'decimal=","'), right
+
+
 class Scores(Popularity):
     "Whole scores from 0 to 60, as this dtype."
 
@@ -381,6 +389,14 @@ def _():
 def _():
     now = _file(HEAD + '1.0,3,5,10\n1,4,4,20\n2,3,1,5\n').frame.user.nunique()
     return f'{now} users', f'{len({float(u) for u in ("1.0", "1", "2")})} users'
+
+
+@situation(9, 'ids as 32-bit floats, two of them 2**24 and 2**24 + 1 before that')
+def _():
+    ids = np.array([2**24, 2**24 + 1, 5], dtype='float32')
+    frame = pd.DataFrame({'user': ids, 'item': [1, 2, 3], 'rating': [3, 4, 5]})
+    right = f'{len(set(ids.tolist()))} of 3 ids are left in 32 bits'
+    return refused(lambda: load_interactions(frame), 'user', 'float'), right
 
 
 @situation(9, 'float ids from 2**63 on')
