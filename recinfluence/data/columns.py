@@ -19,8 +19,8 @@ from ..core.arguments import shown
 from .texts import DataError
 
 # %% auto #0
-__all__ = ['HOLDS', 'WHOLE', 'WITH_POINT', 'LONGER', 'HALF', 'MISSING', 'ROUNDED', 'refuse_rows', 'only_texts', 'refuse_blank',
-           'in_numpy', 'exact_below', 'read_ids', 'read_numbers', 'read_ratings']
+__all__ = ['HOLDS', 'WHOLE', 'WITH_POINT', 'LONGER', 'THOUSANDS', 'HALF', 'MISSING', 'ROUNDED', 'refuse_rows', 'only_texts',
+           'refuse_blank', 'in_numpy', 'exact_below', 'read_ids', 'read_numbers', 'read_ratings']
 
 # %% ../../nbs/02_data/5_columns.ipynb #4e4d3132
 def refuse_rows(
@@ -106,10 +106,11 @@ def _from_floats(column, where, name, below):
         refuse_rows(where, bad, what, 'Give ids as integers or as text.')
     return column.astype('int64')
 
-# %% ../../nbs/02_data/5_columns.ipynb #d29cab45
+# %% ../../nbs/02_data/5_columns.ipynb #5c390560
 WHOLE = r'0|-?[1-9][0-9]{0,18}'  # as Python writes a whole number of 64 bits
 WITH_POINT = r'(0|-?[1-9][0-9]{0,14})(\.0+)?'  # as programs write whole numbers beside gaps
 LONGER = r'\+?(?:-(?=0(?:[.,]0*)?$))?(-?(?:0|[1-9][0-9]*))(?:[.,]0*)?'  # how else they are written
+THOUSANDS = re.compile(r'\s*[1-9][0-9]{0,2}\.[0-9]{3}\s*')  # what may be 1.000 for 1000
 HALF = re.compile('[\ud800-\udfff]')  # half of a sign, which no encoding can write
 MISSING = {'nan', 'na', 'n/a', 'null', 'none', '<na>', 'nat'}  # in small letters
 ROUNDED = re.compile(r'[0-9][.,][0-9]+E\+[0-9]{2,3}')  # as spreadsheets show long numbers
@@ -312,7 +313,7 @@ def read_numbers(
         return column.astype('float64')  # of text, to_numeric may be off by the last bit
     return out
 
-# %% ../../nbs/02_data/5_columns.ipynb #76d29bf4
+# %% ../../nbs/02_data/5_columns.ipynb #f6f71f3c
 def read_ratings(
     column: pd.Series,
     where: str,
@@ -320,6 +321,9 @@ def read_ratings(
 ) -> pd.Series:  # float64
     "Ratings that are what was written."
     ratings = read_numbers(column, where, 'rating')
+    points = [v for v in pd.unique(column) if '.' in v] if only_texts(column) else []
+    if points and all(map(THOUSANDS.fullmatch, points)):
+        notes.append(f'ratings such as {points[0]} are read with a point before the fraction')
     if ratings.dtype.kind in 'iu':
         large = (ratings > 2**53) | (ratings < -(2**53))
         if large.any():

@@ -128,12 +128,12 @@ def _commas(columns):
         return 'some'
     return 'decimal' if any(found) else 'none'
 
-# %% ../../nbs/02_data/2_lines.ipynb #e7030b3d
+# %% ../../nbs/02_data/2_lines.ipynb #dc3997a9
 def _read_as(head, separator, known):
     "The reading of a text with this separator; None: there is none."
     rows = [row for row in split_rows(head, separator, [])[0] if any(map(str.strip, row))]
     body = rows[1:] or rows
-    width, alike = Counter(map(len, body)).most_common(1)[0]
+    width, alike = Counter(map(len, body)).most_common(1)[0] if rows else (0, 0)
     if width < 2:
         return None
     columns = list(zip(*(row for row in body if len(row) == width)))
@@ -238,8 +238,8 @@ def read_header(
         )
     return header
 
-# %% ../../nbs/02_data/2_lines.ipynb #40c315f6
-EXCEL = re.compile(r'"?sep=([^"\r\n])"?(?:\r\n|\n|\r)', re.IGNORECASE)
+# %% ../../nbs/02_data/2_lines.ipynb #df9ba5ce
+EXCEL = re.compile(r'"?sep=([^"\r\n])"?(?:\r\n|\n|\r|\Z)', re.IGNORECASE)
 COMMENTS = re.compile(r'(?:[#%][^\r\n]*(?:\r\n|\n|\r))+')
 
 
@@ -247,7 +247,7 @@ def _left_out(number):
     lines = '1 line that begins' if number == 1 else f'{number:,} lines that begin'
     return f'{lines} with # or % {"is" if number == 1 else "are"} left out'
 
-# %% ../../nbs/02_data/2_lines.ipynb #be179a6f
+# %% ../../nbs/02_data/2_lines.ipynb #31233620
 def below_comments(
     text: str,
     separator: str,
@@ -262,6 +262,8 @@ def below_comments(
     lines = [split_rows(line, separator, [])[0][0] for line in lines_of(block.group())]
     rows = split_rows(text[block.end() :][:65536], separator, [])[0][:52]
     rows = [row for row in rows if any(map(str.strip, row))]
+    if not rows:
+        return text
     width = Counter(map(len, rows)).most_common(1)[0][0]
     wide = [n for n, fields in enumerate(lines) if len(fields) == width]
     left_out = wide[0] if wide else len(lines)

@@ -65,11 +65,13 @@ def _check_widths(rows, numbers, path, header):
                 'Correct the line, or name what separates the fields with separator=.'
             )
 
-# %% ../../nbs/02_data/3_tables.ipynb #096345dd
+# %% ../../nbs/02_data/3_tables.ipynb #91a7af82
 def _slow(text, lines_above, separator, path, header, known, notes):
     "A table of rows that are looked at one by one."
     rows, numbers = split_rows(text, separator, notes)
     filled = [n for n, row in enumerate(rows) if any(field.strip() for field in row)]
+    if not filled:
+        refuse_others(b'', path)
     if len(filled) < len(rows):
         notes.append(f'{len(rows) - len(filled):,} empty lines are left out')
     rows, numbers = [rows[n] for n in filled], [numbers[n] + lines_above for n in filled]
@@ -192,7 +194,7 @@ def _from_json(text, path, notes):
         raise DataError(f'{path}, row {bad:,}: not an object with keys, such as {{"user": 1}}.')
     return Table(pd.DataFrame(found), True, (*notes, 'each line is read as a JSON object'))
 
-# %% ../../nbs/02_data/3_tables.ipynb #3c60a673
+# %% ../../nbs/02_data/3_tables.ipynb #2b8eefc9
 def _from_parquet(content, path):
     try:
         frame = pd.read_parquet(io.BytesIO(content))
@@ -201,15 +203,19 @@ def _from_parquet(content, path):
         raise DataError(
             f'{path}: parquet, and cut off or damaged ({reason}). Write or fetch it again.'
         ) from None
+    hidden = [name for name in frame.index.names if name is not None]
+    if hidden and not set(hidden) & set(frame.columns):
+        frame = frame.reset_index(hidden)  # columns of the file like others
     return Table(frame, True)
 
-# %% ../../nbs/02_data/3_tables.ipynb #1ced40bf
+# %% ../../nbs/02_data/3_tables.ipynb #a6926277
 def _from_text(text, separator, header, path, known, notes):
     "A table of fields between separators."
     whole, excel = text, EXCEL.match(text)
     if excel:
         text, separator = text[excel.end() :], separator or excel.group(1)
         notes.append(f'the first line is for Excel: {excel.group().strip()}')
+        refuse_others(text.encode(), path)
     if separator is None:
         below = text[block.end() :] if (block := COMMENTS.match(text)) else text
         separator = find_separator(below if below.strip() else text, path, known, notes)

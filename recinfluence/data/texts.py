@@ -24,7 +24,7 @@ __all__ = ['OTHERS', 'MARKS', 'DataError', 'lines_of', 'decode', 'refuse_others'
 class DataError(ValueError):
     "Data that cannot be used as it is; the message names the file, the row and the remedy."
 
-# %% ../../nbs/02_data/1_texts.ipynb #65912be7
+# %% ../../nbs/02_data/1_texts.ipynb #fa3cac08
 OTHERS = {  # first bytes of what is no table of text, and what to do
     b'SQLite format 3': 'a database of SQLite. Export the table as csv',
     b'\xd0\xcf\x11\xe0': 'an old Excel workbook. Save the sheet as csv',
@@ -33,6 +33,7 @@ OTHERS = {  # first bytes of what is no table of text, and what to do
     b'\x28\xb5\x2f\xfd': 'packed by zstd. Unpack it first',
     b'7z\xbc\xaf': 'a 7z archive. Unpack it first',
     b'%PDF': 'a PDF. Get the table as csv',
+    b'%%MatrixMarket': 'a matrix, with its size above. Read it by scipy.io.mmread, give a frame',
 }
 
 

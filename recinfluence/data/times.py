@@ -20,17 +20,18 @@ from recinfluence.data.columns import (
 # %% auto #0
 __all__ = ['SINCE_1970', 'OTHER_TIMES', 'read_times']
 
-# %% ../../nbs/02_data/6_times.ipynb #7ee00ca1
+# %% ../../nbs/02_data/6_times.ipynb #8fc44d8d
 def _seconds(moments, notes):
     "Seconds since 1970, as whole numbers where they are."
-    moments = moments.dt.tz_localize('UTC') if moments.dt.tz is None else moments
-    since = moments - pd.Timestamp(0, tz='UTC')
-    whole = since // pd.Timedelta(seconds=1)
-    rest = since - whole * pd.Timedelta(seconds=1)
-    if (rest == pd.Timedelta(0)).all():
-        return whole.astype('int64')
-    seconds = whole + rest / pd.Timedelta(seconds=1)
-    if seconds.nunique() < moments.nunique():
+    if moments.dt.tz is not None:
+        moments = moments.dt.tz_convert('UTC').dt.tz_localize(None)
+    parts = {'s': 1, 'ms': 10**3, 'us': 10**6, 'ns': 10**9}[moments.dt.unit]
+    since = moments.astype('int64')
+    whole, rest = since // parts, since % parts
+    if not rest.any():
+        return whole
+    seconds = whole + rest / parts
+    if seconds.nunique() < since.nunique():
         notes.append('some timestamps differ by less than a microsecond, and count as one')
     return seconds
 

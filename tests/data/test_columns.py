@@ -339,6 +339,13 @@ def test_columns_that_hold_no_ratings(column, words):
         read_ratings(pd.Series(column), 'own.csv', [])
 
 
+def test_what_may_be_thousands_is_said():
+    for ratings, said in ((['1.000', '352.698', '7'], 1), (['0.125', '1.125'], 0), (['1.5'], 0)):
+        notes = []
+        column = read_ratings(pd.Series(ratings), 'own.csv', notes)
+        assert column.tolist() == [*map(float, ratings)] and len(notes) == said
+
+
 def test_short_floats_are_said():
     said = []
     ratings = read_ratings(pd.Series([0.5, 0.7], dtype='float32'), 'own.csv', said)

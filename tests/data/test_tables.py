@@ -91,8 +91,14 @@ def test_the_same_rows_come_out_of_every_form(tmp_path, content):
         ('user,user,item,rating,timestamp\n1,2,3,4,5\n', ['more than once']),
         ('user,User Id,item,rating,timestamp\n1,2,3,4,5\n', ['no column']),
         ('{"user": 1, "item": 2}\n{"user": 1', ['line 2', 'not a JSON object']),
+        ('sep=;\n', ['nothing in it']),
+        ('sep=;', ['nothing in it']),
+        ('""\n""\n', ['nothing in it']),
+        (';;\n;;\n', ['nothing in it']),
+        ('# a\n;;\n', ['one field in each line']),
+        ('%%MatrixMarket matrix\n3 3 1\n1 2 5\n', ['a matrix', 'mmread']),
     ],
-    ids=range(14),
+    ids=range(20),
 )
 def test_what_cannot_be_read_is_refused_with_its_address(tmp_path, content, words):
     if 'User Id' in str(content):  # a fifth column is no reason to refuse
@@ -235,6 +241,13 @@ def test_a_table_that_begins_like_json(tmp_path, first):
 def test_json_that_would_be_read_as_something_else(tmp_path, line, words):
     with pytest.raises(DataError, match=words):
         load_interactions(write(tmp_path, line + '\n'))
+
+
+@pytest.mark.parametrize('index', [['user'], ['user', 'item'], ['item']], ids=str)
+def test_what_pandas_keeps_as_index_is_a_column_of_parquet(tmp_path, index):
+    frame = pd.DataFrame({'user': [1, 2], 'item': [7, 8], 'rating': [3.0, 4.0]})
+    frame.set_index(index).to_parquet(tmp_path / 'own.parquet')
+    assert load_interactions(tmp_path / 'own.parquet').hash == load_interactions(frame).hash
 
 
 def test_large_ids_in_json_are_exact(tmp_path):

@@ -100,6 +100,16 @@ def test_days_are_seconds(values):
     assert read_times(column, 'own.csv').tolist() == [86_400 * day for day in days]
 
 
+@pytest.mark.parametrize('unit', ['s', 'ms', 'us'])
+@pytest.mark.parametrize('zone', [None, 'UTC'])
+def test_years_far_away_are_seconds(unit, zone):
+    "Which nanoseconds of 64 bits cannot count; against the standard library."
+    far = [datetime.datetime(9999, 12, 31), datetime.datetime(1500, 1, 1)]
+    column = pd.Series(np.array(far, f'M8[{unit}]')).dt.tz_localize(zone)
+    zero = datetime.datetime(1970, 1, 1)
+    assert read_times(column, 'own.csv').tolist() == [(one - zero).total_seconds() for one in far]
+
+
 @pytest.mark.parametrize('word', ['today', 'now', ' now', 'now ', 'Today', 'yesterday', 'NaT', '-'])
 @pytest.mark.parametrize('others', [[], ['2024-05-01'], ['2024-05-01T10:00Z', '2024-05-02T10:00Z']])
 def test_words_are_no_times(tmp_path, word, others):
