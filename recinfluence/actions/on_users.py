@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .action import Action, Trial, choose_units, ranked_units
-from ..core.arguments import checked
+from ..core.arguments import at_least, checked, with_columns
 from ..core.units import Unit
 from ..data.splits import Split
 from ..influence.influence import Influence
@@ -137,7 +137,7 @@ def genre_gaps(
     return pd.DataFrame(scores, users, split.items)
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c028
-@checked
+@checked(n=at_least(1))
 def enrichment_targets(
     influence: Influence,  # of users
     split: Split,
@@ -175,7 +175,7 @@ def train_on_reserve(
     return ranked
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c032
-@checked
+@checked(reserve=with_columns('user', 'item', 'rating', 'timestamp'), rows=at_least(1))
 def enrich(
     influence: Influence,  # of users
     split: Split,  # what is trained on

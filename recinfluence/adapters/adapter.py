@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from importlib import import_module
 
+from ..core.arguments import read_argument
 from ..core.described import describe
 from ..core.patching import patch_to
 from ..models.base import Recommender
@@ -48,7 +49,7 @@ class Adapter(Recommender):
         **arguments,  # what that class takes
     ):
         shown = type(self).__name__
-        if name not in self.known:
+        if read_argument('name', name, str) not in self.known:
             raise ValueError(f'{shown}({name!r}): choose one of {list(self.known)}.')
         for argument, value in arguments.items():
             if argument in self.taken:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .exchange import Form, ScoreTable, Writes, read_written, write_rows
-from ..core.arguments import checked
+from ..core.arguments import checked, shown
 from ..core.patching import patch_to
 from ..models.base import Recommender
 from ..models.ids import encode, positions
@@ -38,9 +38,9 @@ class Command(Recommender):
         paired: bool = False,  # what `conformance` measured
         limit: float | None = None,  # seconds that one run may take; None: any time
     ):
-        if isinstance(arguments, str) or not arguments:
+        if not isinstance(arguments, (list, tuple)) or not arguments:
             raise ValueError(
-                f'arguments={arguments!r}: give a list, the program first, '
+                f'arguments={shown(arguments)}: give a list, the program first, '
                 "for example ['awk', '-f', 'model.awk', '{train}']."
             )
         if writes not in [each.value for each in Writes]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..core.arguments import checked
+from ..core.arguments import ArgumentError, checked, shown
 from ..core.described import describe
 from ..core.machine import single_thread
 from ..core.patching import patch_to
@@ -33,6 +33,12 @@ class ScikitLearn(Recommender):
         items: pd.DataFrame | None = None,  # the same for items
         paired: bool | None = None,  # as measured; None: only if it has no random_state
     ):
+        for name in ('fit', 'predict'):
+            if isinstance(estimator, type) or not callable(getattr(estimator, name, None)):
+                raise ArgumentError(
+                    f'estimator={shown(estimator)}: it has no {name}. Give an estimator such as '
+                    'Ridge(), made and not yet fitted.'
+                )
         self.estimator, self.users, self.items = estimator, users, items
         self.paired = not self.random_states() if paired is None else paired
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import at_least, between, checked
+from ..core.arguments import at_least, between, checked, with_columns
 from ..core.described import describe
 from ..core.patching import patch_to
 from .interactions import COLUMNS, DataError, Interactions, check_interactions
@@ -102,15 +102,24 @@ def check_unchanged(self: Split):
 
 # %% ../../nbs/02_data/8_splits.ipynb #c007
 @patch_to(Split)
+@checked(frame=with_columns('user', 'item'))
 def codes(
     self: Split,
     frame: pd.DataFrame,  # rows whose users and items train has seen
 ) -> tuple[np.ndarray, np.ndarray]:
     "Positions of each row's user in `users` and item in `items`, both int32."
-    return (
-        np.searchsorted(self.users, frame.user.to_numpy()).astype(np.int32),
-        np.searchsorted(self.items, frame['item'].to_numpy()).astype(np.int32),
-    )
+    found = []
+    for column, known in (('user', self.users), ('item', self.items)):
+        values = frame[column].to_numpy()
+        same = values.dtype.kind == known.dtype.kind
+        places = np.searchsorted(known, values).astype(np.int32) if same else []
+        if len(places) < len(values) or (known[np.minimum(places, len(known) - 1)] != values).any():
+            raise DataError(
+                f'{self.interactions.name}: a row has a {column} that train has not seen. '
+                f'Give rows of the ids of train, such as {known[0]!r}.'
+            )
+        found.append(places)
+    return tuple(found)
 
 # %% ../../nbs/02_data/8_splits.ipynb #9756e073
 def split_of(
@@ -174,6 +183,7 @@ def chrono_split(
 
 # %% ../../nbs/02_data/8_splits.ipynb #85948d71
 @patch_to(Split)
+@checked
 def halve_test(self: Split, seed: int = 0) -> tuple[Split, Split]:
     "Two splits with the same train rows, each with a random half of every user's test rows."
     self.check_unchanged()

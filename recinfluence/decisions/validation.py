@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..core.arguments import at_least, checked, some
+from ..core.arguments import at_least, checked, one_of, read_argument, some
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -55,6 +55,7 @@ class Validation(Shown):
     ranked: Influence | None  # what chose the groups; None: they were named
     unseen: bool | None  # True: the ranking never saw these test rows; None: not known
 
+    @checked
     def plot(self, metric: str | None = None, axes=None):
         "The influence with its bands, and beside it the difference from matched groups."
         from recinfluence.show.validation_plot import draw_validation
@@ -70,13 +71,15 @@ COLUMNS = {  # of a sweep's frame, by part
 
 
 @patch_to(Validation)
+@checked
 def table(
     self: Validation,
     metric: str | None = None,
     part: str = 'training',  # or 'mechanical', 'whole'
 ) -> pd.DataFrame:
     "What every deletion did: a row a group (by key), a column a seed; positive: it helps."
-    metric, known = metric or self.metric, self.sweep.metrics
+    known = self.sweep.metrics
+    metric = self.metric if metric is None else metric
     if metric not in known:
         raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
     if part not in COLUMNS:
@@ -270,7 +273,8 @@ def seeds(self: Validation) -> str:
 @patch_to(Validation)
 def conclusion(self: Validation, metric: str | None = None) -> str:
     "What can be concluded, in a few plain sentences."
-    metric = metric or self.metric
+    metric = self.metric if metric is None else metric
+    read_argument('metric', metric, str, one_of(*self.sweep.metrics))
     label = self.sweep.metrics[metric].label
     if metric in self.sweep.experiment.blind:
         return (
@@ -313,7 +317,7 @@ def shown(self: Validation) -> list:
     return [self.headline, rows, self.conclusion()]
 
 # %% ../../nbs/10_decisions/3_validation.ipynb #c030
-@checked(sizes=some, replicates=at_least(1))
+@checked(groups=some, sizes=some, replicates=at_least(1))
 @accepts(Judging, Work)
 def validate(
     recommender: Recommender,

@@ -5,12 +5,14 @@
 # %% ../../nbs/04_models/7_ncf.ipynb #c002
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked
+from ..core.arguments import checked, rows_with
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
 from ..core.units import Unit
@@ -36,7 +38,11 @@ class NCF(Recommender):
 
     model_type: str = 'neumf'  # 'neumf', 'gmf' or 'mlp'
     n_factors: int = 4  # width of the GMF embeddings
-    layer_sizes: tuple = (16, 8, 4)  # twice the width of the MLP's embeddings, then its layers
+    layer_sizes: tuple[int, ...] = (
+        16,
+        8,
+        4,
+    )  # twice the width of the MLP's embeddings, then its layers
     n_epochs: int = 10
     batch_size: int = 256
     n_neg: int = 4  # negatives drawn for each train row, in each epoch
@@ -60,6 +66,8 @@ class NCF(Recommender):
             )
         if self.dtype not in ('float32', 'float64'):
             raise ValueError(f"dtype={self.dtype!r}: choose 'float32' or 'float64'.")
+        if min(self.layer_sizes, default=1) < 1:
+            raise ValueError(f'layer_sizes={self.layer_sizes}: each at least 1.')
         for name in ('n_factors', 'n_epochs', 'batch_size', 'n_neg'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)}: at least 1.')
@@ -147,7 +155,8 @@ def batch_loss(params, users, items, labels, weights=None):
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c019
 @patch_to(NCF)
-def fit_without(self, train, unit, seed=0):
+@checked(train=rows_with('user', 'item'))
+def fit_without(self: NCF, train: pd.DataFrame, unit: Unit, seed: int = 0) -> NCF:
     "Learn with every draw of `fit`, the unit's rows left out of the batches they fall in."
     import torch
 
@@ -183,7 +192,8 @@ def fit_without(self, train, unit, seed=0):
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c020
 @patch_to(NCF)
-def fit(self, train, seed=0):
+@checked(train=rows_with('user', 'item'))
+def fit(self: NCF, train: pd.DataFrame, seed: int = 0) -> NCF:
     return self.fit_without(train, Unit(), seed)
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c021
@@ -198,14 +208,16 @@ def score(self, users, items):
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c029
 @patch_to(NCF)
-def save(self, path):
+@checked
+def save(self: NCF, path: str | os.PathLike) -> Path:
     "Keep the fitted model in one `.npz` file."
     learned = {'user_ids': self.user_ids_, 'item_ids': self.item_ids_, 'losses': self.losses_}
     return save_arrays(path, self.config(), {**self.params_, **learned})
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c030
 @patch_to(NCF, cls_method=True)
-def load(cls, path, device='cpu'):
+@checked
+def load(cls, path: str | os.PathLike, device: str = 'cpu') -> NCF:
     "A model that `save` kept."
     config, arrays = load_arrays(path)
     if config.pop('recommender', None) != cls.__name__:

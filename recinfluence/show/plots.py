@@ -14,7 +14,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ..core.arguments import at_least, checked
+from recinfluence.core.arguments import (
+    ArgumentError,
+    at_least,
+    checked,
+    one_of,
+    read_argument,
+    shown,
+)
+from ..core.units import plain_id
 from ..data.interactions import Interactions
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
@@ -97,7 +105,7 @@ def first_units(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c013
-@checked
+@checked(kind=one_of('user', 'item'))
 def rating_counts(
     interactions: Interactions,
     kind: str = 'user',  # or 'item'
@@ -106,9 +114,12 @@ def rating_counts(
 ) -> Axes:
     "How many ratings a user gives or an item gets, as in Figures 3, 5 and 8 of the paper."
     counts = interactions.profile(kind).n_ratings
+    mark = {str(label): plain_id(one, 'mark') for label, one in (mark or {}).items()}
+    if missing := [one for one in mark.values() if one not in counts.index]:
+        raise ArgumentError(f'mark: {kind} {missing[0]!r} is not in {interactions.name}.')
     ax = ax or plt.subplots(figsize=(7, 3.2), layout='constrained')[1]
     sns.histplot(counts, bins=40, ax=ax, color=HELPS, edgecolor='white')
-    for row, (label, unit) in enumerate((mark or {}).items()):
+    for row, (label, unit) in enumerate(mark.items()):
         ax.axvline(counts[unit], color=HURTS, lw=1.2)
         ax.annotate(
             f'{label}: {counts[unit]}',
@@ -157,6 +168,11 @@ def numbers_of(
 ) -> pd.Series:  # by unit key
     "The number of each unit that has one."
     rows = influence.frame
+    known = [name for name in rows if rows[name].dtype.kind in 'biuf']
+    if isinstance(by, str):
+        read_argument('by', by, str, one_of(*known))
+    elif not by.index.is_unique or by.dtype.kind not in 'biuf':
+        raise ArgumentError(f'by={shown(by)}: give one number for each id.')
     numbers = rows[by] if isinstance(by, str) else by.reindex(rows.id).set_axis(rows.index)
     if numbers.isna().all():
         raise ValueError("by: no number for any unit. Give a series indexed by the units' ids.")

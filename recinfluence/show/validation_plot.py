@@ -14,13 +14,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
+from ..core.arguments import read_argument
 from ..core.patching import patch_to
 from ..decisions.groups import End
 from ..decisions.validation import GAP, Validation, group_name
 from .theme import HELPS, HURTS, NEUTRAL
 
 # %% auto #0
-__all__ = ['NAMES', 'BAND', 'LOOKS', 'Panels', 'make_axes', 'draw_validation']
+__all__ = ['NAMES', 'BAND', 'LOOKS', 'Two', 'Panels', 'make_axes', 'draw_validation']
 
 # %% ../../nbs/12_show/11_validation_plot.ipynb #c005
 @dataclass(frozen=True, eq=False)
@@ -122,6 +123,9 @@ def make_axes(
     return plt.subplots(1, 2, figsize=(9.6, height), layout='constrained', sharey=named)[1]
 
 # %% ../../nbs/12_show/11_validation_plot.ipynb #c014
+Two = tuple[Axes, Axes]
+
+
 def draw_validation(
     validation: Validation,
     metric: str | None = None,  # default: the validation's
@@ -130,7 +134,7 @@ def draw_validation(
     "The influence with its bands, and beside it the difference from matched groups."
     metric, named = metric or validation.metric, validation.ranked is None
     rows = validation.frame(metric).drop(index=GAP, level=0, errors='ignore')
-    axes = make_axes(named, len(rows)) if axes is None else axes
+    axes = make_axes(named, len(rows)) if axes is None else read_argument('axes', axes, Two)
     left, right = axes
     panels = Panels(rows, left, right)
     influence = NAMES['influence'].format(validation.sweep.metrics[metric].label)

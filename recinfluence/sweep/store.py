@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.machine import log
 from ..core.patching import patch_to
 from ..core.units import Unit
@@ -62,6 +63,7 @@ def check_place(
         )
 
 # %% ../../nbs/08_sweep/4_store.ipynb #c006
+@checked
 class Store(Results):
     "One file, or one place in memory, with the finished retrainings of one experiment."
 
@@ -379,15 +381,17 @@ def rescued_rows(path: Path) -> dict[str, list[tuple]]:
 
 # %% ../../nbs/08_sweep/4_store.ipynb #fbd18cd9
 @patch_to(Store, cls_method=True)
+@checked
 def rescue(
     cls,
     path: str | os.PathLike,  # a damaged store, left as it is
     to: str | os.PathLike,  # a file that is not there yet
 ) -> Store:
     "Copy every result that can be read and is what was written to a new store."
-    if Path(to).exists():
+    path, to = Path(path), Path(to)
+    if to.exists():
         raise StoreError(f'{to}: is there already. Name a new file.')
-    rows = rescued_rows(Path(path))
+    rows = rescued_rows(path)
     written = {(name, seed): check for name, seed, check in rows['checks']}
     found = checksums(rows.__getitem__)
     whole = {(n, s): check for n, s, check in found if written.get((n, s)) == check}

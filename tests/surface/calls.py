@@ -4,9 +4,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import recinfluence as r
+from sklearn.linear_model import Ridge
 from surface.world import JUDGED, PRINTED, QUICKLY, ROWS, world
 
+import recinfluence as r
 from recinfluence.designs.single import OneAtATime
 
 
@@ -81,7 +82,7 @@ def functions() -> dict[str, Call]:
         'Surprise': dict(name='SVD'),
         'Implicit': dict(name='AlternatingLeastSquares'),
         'LensKit': dict(name='BiasScorer'),
-        'ScikitLearn': dict(estimator=here.model),
+        'ScikitLearn': dict(estimator=Ridge()),
         'Command': dict(arguments=['cat', '{train}']),
         'single_units': dict(split=here.split, kind='users'),
         'RandomGroups': {},
@@ -191,7 +192,7 @@ def methods() -> dict[str, Call]:
         'Influence.ranks': (here.by_users, {}),
         'Influence.top': (here.by_users, {}),
         'Influence.bottom': (here.by_users, {}),
-        'Influence.__add__': (here.by_users, dict(other=here.by_users)),
+        'Influence.__add__': (here.by_users, dict(other=here.later)),
         'Validation.conclusion': (here.validation, {}),
         'Validation.frame': (here.validation, {}),
         'Validation.table': (here.validation, {}),

@@ -29,6 +29,7 @@ def world() -> SimpleNamespace:
     split, model = r.chrono_split(data, 0.7), noisy_mean()
     half, other_half = split.halve_test()
     users = r.deletion_sweep(model, half, replicates=2, **QUICKLY)
+    later = r.deletion_sweep(model, half, replicates=2, seed=2, **QUICKLY)
     of_items = r.deletion_sweep(model, half, 'items', replicates=2, **QUICKLY)
     groups = r.RandomGroups(per_seed=8)
     of_groups = r.deletion_sweep(r.EASE(), split, groups, replicates=2, **QUICKLY)
@@ -53,6 +54,7 @@ def world() -> SimpleNamespace:
         of_groups=of_groups,
         by_users=by_users,
         by_items=by_items,
+        later=later.influence('mae', 'training'),
         named=named,
         action=action,
         on_items=r.prune(by_items, 2),
