@@ -228,7 +228,9 @@ def group_audit(
     ranked = ranked_units(influence, 'users')
     group = one_an_id(by, 'by').reindex(ranked.index)
     if served is not None:
-        served = one_an_id(served, 'served', numbers=True)
+        served = one_an_id(served, 'served', numbers=True).reindex(ranked.index)
+        if served.isna().all():
+            raise ArgumentError('served: no number for any user. Give one by user id.')
     if group.isna().all():
         raise ArgumentError(
             f'by={shown(by)}: no group for any user. Give a series whose index is user ids.'

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from .action import Action, Trial, check_seeds, with_digits
-from ..core.arguments import checked
+from ..core.arguments import checked, some
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -283,7 +283,7 @@ def measured_of(
     )
 
 # %% ../../nbs/11_actions/2_measured.ipynb #c031
-@checked
+@checked(actions=some)
 @accepts(Judging)
 def measure(
     actions: Action | Iterable[Action],  # one, or several that share the full models

@@ -11,7 +11,8 @@ import pandas as pd
 from scipy import stats
 
 from .measured import VERDICTS, BesideRandom, Effect, Measured, verdict_of
-from ..core.arguments import checked, some, with_columns
+from ..core.arguments import checked, some
+from ..core.rows import with_columns
 from ..influence.influence import Influence
 
 # %% auto #0

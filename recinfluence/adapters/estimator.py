@@ -19,9 +19,24 @@ from ..models.base import Recommender
 from ..models.ids import encode, positions
 
 # %% auto #0
-__all__ = ['ScikitLearn', 'numbers_of', 'Estimator']
+__all__ = ['check_features', 'ScikitLearn', 'numbers_of', 'Estimator']
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c005
+def check_features(
+    name: str,
+    table: pd.DataFrame | None,  # by id; None: indicators instead
+):
+    "Refuse features that are no finite numbers, and ids that are there twice."
+    if table is None:
+        return
+    once = table.index.is_unique and table.index.nlevels == 1 and table.size
+    numbers = once and all(dtype.kind in 'biuf' for dtype in table.dtypes)
+    if not (numbers and np.isfinite(table.to_numpy(float)).all()):
+        raise ArgumentError(
+            f'{name}={shown(table)}: give a row of finite numbers for each id, by id, none twice.'
+        )
+
+# %% ../../nbs/05_adapters/5_estimator.ipynb #e99f30ee
 @checked
 class ScikitLearn(Recommender):
     "A scikit-learn-style estimator that predicts ratings from users and items."
@@ -39,6 +54,8 @@ class ScikitLearn(Recommender):
                     f'estimator={shown(estimator)}: it has no {name}. Give an estimator such as '
                     'Ridge(), made and not yet fitted.'
                 )
+        for name, table in (('users', users), ('items', items)):
+            check_features(name, table)
         self.estimator, self.users, self.items = estimator, users, items
         self.paired = not self.random_states() if paired is None else paired
 

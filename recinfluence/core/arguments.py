@@ -22,9 +22,8 @@ import pandas as pd
 from .settings import suggest
 
 # %% auto #0
-__all__ = ['READERS', 'GROUPS', 'MADE', 'EVERYWHERE', 'ArgumentError', 'shown', 'Unusable', 'NotAmong', 'read_value', 'at_least',
-           'above', 'between', 'some', 'one_of', 'a_seed', 'with_columns', 'rows_with', 'a_path', 'read_argument',
-           'checked']
+__all__ = ['READERS', 'ONE', 'GROUPS', 'EVERYWHERE', 'ArgumentError', 'shown', 'Unusable', 'NotAmong', 'read_value', 'at_least',
+           'above', 'between', 'from_to', 'some', 'one_of', 'a_seed', 'a_path', 'read_argument', 'checked']
 
 # %% ../../nbs/01_core/3_arguments.ipynb #23dbc41f
 class ArgumentError(ValueError, TypeError):
@@ -124,9 +123,12 @@ def _instance(value, kind):
     raise Unusable(f'{article} {kind.__name__}{f", as {made_by}" if made_by else ""}')
 
 # %% ../../nbs/01_core/3_arguments.ipynb #2a6cb03e
+ONE = (str, bytes, bytearray, memoryview)  # can be gone through, and are one value all the same
+
+
 def _several(value, members):
     "A list of the values, each read; nothing is said of their type: as it came."
-    plain = isinstance(value, (str, bytes, pd.DataFrame))
+    plain = isinstance(value, (*ONE, Mapping, pd.DataFrame))
     array = isinstance(value, np.ndarray) and value.ndim != 1
     if plain or array or not isinstance(value, Iterable):
         raise Unusable(f'several values, such as [{shown(value)}]')
@@ -143,7 +145,7 @@ def _mapping(value, members):
 
 def _tuple(value, members):
     try:
-        several = isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+        several = isinstance(value, Iterable) and not isinstance(value, (*ONE, Mapping))
         value = tuple(value) if several else None
     except TypeError:
         value = None
@@ -214,7 +216,7 @@ def at_least(low: float) -> Callable:
     "A bound: this number or more."
 
     def check(value):
-        if _is_number(value) and not value >= low:
+        if _is_number(value) and not low <= value < math.inf:
             raise Unusable(f'a number of at least {low}')
 
     return check
@@ -236,6 +238,16 @@ def between(low: float, high: float) -> Callable:
     def check(value):
         if _is_number(value) and not low < value < high:
             raise Unusable(f'a number between {low} and {high}')
+
+    return check
+
+# %% ../../nbs/01_core/3_arguments.ipynb #3f20e427
+def from_to(low: float, high: float) -> Callable:
+    "A bound: the first number or more, and less than the second."
+
+    def check(value):
+        if _is_number(value) and not low <= value < high:
+            raise Unusable(f'a number from {low} to less than {high}')
 
     return check
 
@@ -262,42 +274,6 @@ def a_seed(value: int) -> None:
     "A bound: what numpy and scikit-learn take as a seed."
     if not 0 <= value < 2**32:
         raise Unusable('a whole number from 0 to 4,294,967,295')
-
-# %% ../../nbs/01_core/3_arguments.ipynb #e1162b0c
-def with_columns(*names: str) -> Callable:
-    "A bound: where there is a table, it has these columns, each once."
-
-    def check(value):
-        if isinstance(value, pd.DataFrame):
-            places = [*value.columns, *filter(None, value.index.names)]
-            if any(places.count(name) != 1 for name in names):
-                raise Unusable(f'a table with the columns {list(names)}, each once')
-
-    return check
-
-# %% ../../nbs/01_core/3_arguments.ipynb #64614d60
-MADE = ', as load_interactions makes them'
-
-
-def rows_with(*names: str) -> Callable:
-    "A bound: the same, with at least one row; a column rating holds finite numbers."
-    has_columns = with_columns(*names)
-
-    def check(value):
-        has_columns(value)
-        if not len(value):
-            raise Unusable('a table with at least one row')
-        for name in names:
-            column = value[name]
-            if name == 'rating':
-                number = column.dtype.kind in 'iuf' and np.isfinite(column.to_numpy(float)).all()
-                if not number:
-                    raise Unusable(f'finite numbers as ratings{MADE}')
-            elif column.dtype.kind not in 'iuf':
-                if pd.api.types.infer_dtype(column, skipna=False) not in ('string', 'integer'):
-                    raise Unusable(f'whole numbers or texts as {name} ids{MADE}')
-
-    return check
 
 # %% ../../nbs/01_core/3_arguments.ipynb #cf4e3811
 def a_path(value: object) -> None:

@@ -12,9 +12,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import at_least, between, checked, with_columns
+from ..core.arguments import at_least, between, checked
 from ..core.described import describe
 from ..core.patching import patch_to
+from ..core.rows import with_columns
 from .interactions import COLUMNS, DataError, Interactions, check_interactions
 
 # %% auto #0

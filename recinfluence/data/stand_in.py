@@ -17,7 +17,7 @@ from .interactions import Interactions
 from ..kernels.swaps import swap
 
 # %% auto #0
-__all__ = ['FIGURES', 'implied_ratings', 'long_tail', 'table_with_margins', 'simulate_interactions']
+__all__ = ['FIGURES', 'SIZES', 'implied_ratings', 'long_tail', 'table_with_margins', 'simulate_interactions']
 
 # %% ../../nbs/02_data/13_stand_in.ipynb #c005
 def _of_averages(printed, text, sizes):
@@ -163,8 +163,11 @@ def _exchange(many, item, rank, taste, rng):
         swap(user, item, start, likes, has, pairs, rng.standard_exponential(n_rows))
     return user, item
 
+# %% ../../nbs/02_data/13_stand_in.ipynb #abcbf06e
+SIZES = dict.fromkeys(('n_users', 'n_items', 'n_rows', 'rank'), at_least(1))
+
 # %% ../../nbs/02_data/13_stand_in.ipynb #c023
-@checked(n_users=at_least(1), n_items=at_least(1), n_rows=at_least(1), rank=at_least(1))
+@checked(**SIZES, taste=at_least(0))
 def simulate_interactions(
     n_users: int = 15_551,
     n_items: int = 9_754,  # Table 10

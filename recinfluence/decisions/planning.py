@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import ArgumentError, above, between, checked
+from ..core.arguments import ArgumentError, above, at_least, between, checked
 from ..core.machine import cores
 from ..core.shown import Shown
 from ..influence.estimates import NeedsReplicates, Part
@@ -200,7 +200,7 @@ def check_question(
         raise ValueError('a plan needs a pilot: deletion_sweep(...).influence(metric).')
 
 # %% ../../nbs/10_decisions/6_planning.ipynb #c019
-@checked(reliability=between(0, 1), budget=above(0))
+@checked(reliability=between(0, 1), budget=above(0), jobs=at_least(1))
 def plan(
     *pilots: Influence,  # of one metric; one for each design to choose from
     reliability: float | None = None,  # asked for: how many retrainings?

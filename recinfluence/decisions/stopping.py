@@ -257,7 +257,7 @@ class Screened(Shown):
 SHOWN = ['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']
 
 
-@checked(replicates=at_least(1))
+@checked(replicates=at_least(1), confidence=between(0, 1))
 @accepts(Race, Judging, Work)
 def screen(
     recommender: Recommender,

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..core.arguments import at_least, checked, one_of, read_argument, some
+from recinfluence.core.arguments import (
+    ArgumentError,
+    at_least,
+    checked,
+    one_of,
+    read_argument,
+    some,
+)
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -41,8 +48,8 @@ from ..sweep.run import Sweep, deletion_sweep
 from ..sweep.work import Work
 
 # %% auto #0
-__all__ = ['COLUMNS', 'GAP', 'ALONE', 'APART', 'UNSEEN', 'SHOWN', 'Validation', 'membership', 'Contrast', 'contrast', 'listed',
-           'group_name', 'say_verdicts', 'validate']
+__all__ = ['COLUMNS', 'GAP', 'ALONE', 'APART', 'UNSEEN', 'SHOWN', 'SIZES', 'Validation', 'membership', 'Contrast', 'contrast',
+           'listed', 'group_name', 'say_verdicts', 'validate']
 
 # %% ../../nbs/10_decisions/3_validation.ipynb #c005
 @dataclass(frozen=True, eq=False, repr=False)
@@ -317,13 +324,16 @@ def shown(self: Validation) -> list:
     return [self.headline, rows, self.conclusion()]
 
 # %% ../../nbs/10_decisions/3_validation.ipynb #c030
+SIZES = (1, 3, 10, 30, 100)  # of groups at the ends of a ranking
+
+
 @checked(groups=some, sizes=some, replicates=at_least(1))
 @accepts(Judging, Work)
 def validate(
     recommender: Recommender,
     split: Split,  # its test rows judge: best the half that the ranking never saw
     groups: Influence | dict[str, Unit],  # a ranking; or groups by name
-    sizes: Iterable[int] = (1, 3, 10, 30, 100),  # how many of each end of a ranking
+    sizes: Iterable[int] = SIZES,  # how many of each end of a ranking
     n_random: int = 12,  # matched groups for each group, and random ones for each size
     replicates: int = 24,  # seeds: seed, seed + 1, ...; none that the ranking was made from
     seed: int = 90_000,
@@ -344,6 +354,8 @@ def validate(
         chosen = ends_of_ranking(ranked, split, sizes)
         metric = (ranked.metrics[ranked.metric].rows or {}).get('metric', ranked.metric)
         unseen = unseen_test_rows(ranked, split)
+    elif tuple(sizes) != SIZES:
+        raise ArgumentError('sizes= is for a ranking; named groups have theirs. Leave it out.')
     else:
         chosen = list(groups.items())
     table = groups_to_delete(chosen, split, n_random, seed, among)

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from ..core.arguments import Unusable, above, between, checked
+from ..core.patching import patch_to
 from ..core.random import stream
 from ..metrics.recommended import varies
 
@@ -39,15 +40,6 @@ class Reliability:
         one = self.estimate / (self.replicates - (self.replicates - 1) * self.estimate)
         return replicates * one / (1 + (replicates - 1) * one)
 
-    @checked(reliability=between(0, 1))
-    def needed(self, reliability: float = 0.8) -> float:
-        "How many replicates it would take; infinite where there is no sign of agreement."
-        if not self.estimate > 0:
-            return np.inf
-        return (
-            self.replicates * reliability / (1 - reliability) * (1 - self.estimate) / self.estimate
-        )
-
     @property
     def missing(self) -> str:
         "Why there is none; nothing where there is one."
@@ -62,13 +54,22 @@ class Reliability:
     def __str__(self):
         return f'{self.estimate:.2f} ({self.low:.2f} to {self.high:.2f})'
 
+# %% ../../nbs/09_influence/1_reliability.ipynb #39cda50c
+@patch_to(Reliability)
+@checked(reliability=between(0, 1))
+def needed(self: Reliability, reliability: float = 0.8) -> float:
+    "How many replicates it would take; infinite where there is no sign of agreement."
+    if not self.estimate > 0:
+        return np.inf
+    return self.replicates * reliability / (1 - reliability) * (1 - self.estimate) / self.estimate
+
 # %% ../../nbs/09_influence/1_reliability.ipynb #9dcb04da
 def table_of_numbers(value: np.ndarray) -> None:
     "A bound: units × replicates."
     if value.ndim != 2:
         raise Unusable('a table, units × replicates')
 
-
+# %% ../../nbs/09_influence/1_reliability.ipynb #d25ac54f
 @checked(table=table_of_numbers, confidence=between(0, 1))
 def reliability(
     table: np.ndarray,  # (units, replicates); NaN: not measured

@@ -11,9 +11,10 @@ import math
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked, read_argument, rows_with, shown, with_columns
+from ..core.arguments import checked, read_argument, shown
 from ..core.described import describe
 from ..core.patching import patch_to
+from ..core.rows import rows_with, with_columns
 from ..core.units import Unit
 from ..data.interactions import check_scale
 from ..data.splits import Split
@@ -25,6 +26,13 @@ __all__ = ['UNPAIRED', 'CLIP', 'NotFitted', 'Recommender', 'row_weights', 'read_
 # %% ../../nbs/04_models/1_base.ipynb #3846fa5a
 class NotFitted(ValueError, AttributeError):
     "A model is asked before it has learned anything."
+
+
+def _absent(known_as: str, name: str) -> AttributeError:
+    "Why a model has no attribute of this name."
+    if name.endswith('_') and not name.startswith('_'):
+        return NotFitted(f'{known_as} is not fitted: it has no {name}. Call fit(train) first.')
+    return AttributeError(f'{known_as} has no attribute {name!r}.')
 
 # %% ../../nbs/04_models/1_base.ipynb #1e25c97d
 class Recommender:
@@ -48,10 +56,7 @@ class Recommender:
         raise NotImplementedError
 
     def __getattr__(self, name: str):
-        known_as = type(self).__name__
-        if name.endswith('_') and not name.startswith('_'):
-            raise NotFitted(f'{known_as} is not fitted: it has no {name}. Call fit(train) first.')
-        raise AttributeError(f'{known_as} has no attribute {name!r}.')
+        raise _absent(type(self).__name__, name)
 
     def score(
         self,

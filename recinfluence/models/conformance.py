@@ -14,7 +14,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked, rows_with
+from ..core.arguments import checked
+from ..core.rows import rows_with
 from ..core.units import Unit
 from ..data.simulated import planted_interactions
 from ..metrics.evaluator import scores_of

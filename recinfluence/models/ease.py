@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked, rows_with
+from ..core.arguments import checked
+from ..core.rows import rows_with
 from .base import Recommender
 from .ids import encode, positions
 
@@ -27,7 +28,7 @@ class EASE(Recommender):
     paired = True
 
     def __post_init__(self):
-        if not self.l2 > 0:
+        if not 0 < self.l2 < np.inf:
             raise ValueError(f'l2={self.l2}: the penalty is positive, for example 100.')
 
     @checked(train=rows_with('user', 'item'))

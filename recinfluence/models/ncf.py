@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked, rows_with
+from ..core.arguments import Unusable, above, checked, from_to
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
+from ..core.rows import rows_with
 from ..core.units import Unit
 from .base import Recommender
 from .ids import encode, positions
@@ -28,10 +30,25 @@ from recinfluence.models.ncf_draws import (
 from .ncf_network import EMBEDDINGS, ncf_logits, ncf_scores, one_thread
 
 # %% auto #0
-__all__ = ['NCF', 'remaining_samples', 'batch_loss']
+__all__ = ['BOUNDS', 'a_device', 'NCF', 'remaining_samples', 'batch_loss']
+
+# %% ../../nbs/04_models/7_ncf.ipynb #d31268e3
+def a_device(value: str) -> None:
+    "A bound: what torch computes on."
+    if not re.fullmatch(r'(cpu|cuda|mps|xpu)(:\d+)?', value):
+        raise Unusable("'cpu', 'cuda' or 'cuda:1'")
+
+
+BOUNDS = {
+    'learning_rate': above(0),
+    'beta1': from_to(0, 1),
+    'beta2': from_to(0, 1),
+    'epsilon': above(0),
+    'device': a_device,
+}
 
 # %% ../../nbs/04_models/7_ncf.ipynb #0261b872
-@checked
+@checked(**BOUNDS)
 @dataclass(repr=False)
 class NCF(Recommender):
     "NeuMF, GMF or MLP (He et al. 2017), with the paper's settings as defaults (section 4)."

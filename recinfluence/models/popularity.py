@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import at_least, checked, rows_with
+from ..core.arguments import at_least, checked
 from ..core.random import stream
+from ..core.rows import rows_with
 from ..core.units import id_array
 from .base import Recommender, row_weights
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import surprise
 
-from ..core.arguments import checked, rows_with
+from ..core.arguments import above, at_least, checked
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
+from ..core.rows import rows_with
 from .base import PredictsRatings, row_weights
 from .ids import KeyedState, draw_rows, positions
 
@@ -23,7 +24,13 @@ from .ids import KeyedState, draw_rows, positions
 __all__ = ['SVD', 'draw_factors', 'Factors', 'weighted_sgd']
 
 # %% ../../nbs/04_models/8_svd.ipynb #025eaee8
-@checked(rating_scale=None)
+@checked(
+    n_factors=at_least(1),
+    n_epochs=at_least(0),
+    lr_all=above(0),
+    reg_all=at_least(0),
+    rating_scale=None,
+)
 @dataclass(repr=False)
 class SVD(PredictsRatings):
     "Biased matrix factorization by scikit-surprise, with the paper's settings (section 4.3)."

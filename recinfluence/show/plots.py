@@ -256,6 +256,7 @@ def seed_agreement(
     ax: Axes | None = None,
 ) -> Axes | None:  # None: there is a single seed
     "The units' training parts under one seed against the same under the next."
+    read_argument('metric', metric, str, one_of(*sweep.metrics))
     rows = sweep.frame()
     rows = rows[(rows.metric == metric) & (rows.unit != 'nothing')]
     wide = rows.pivot(index='unit', columns='seed', values='training')

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
-from ..core.arguments import checked, one_of, with_columns
+from ..core.arguments import checked, one_of
+from ..core.rows import with_columns
 from ..data.splits import Split
 from ..designs.single import check_ids
 from ..influence.influence import Influence

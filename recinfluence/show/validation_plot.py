@@ -132,7 +132,7 @@ def draw_validation(
     axes: np.ndarray | None = None,  # two; default: new ones
 ) -> np.ndarray:  # (2,) axes
     "The influence with its bands, and beside it the difference from matched groups."
-    metric, named = metric or validation.metric, validation.ranked is None
+    metric, named = validation.metric if metric is None else metric, validation.ranked is None
     rows = validation.frame(metric).drop(index=GAP, level=0, errors='ignore')
     axes = make_axes(named, len(rows)) if axes is None else read_argument('axes', axes, Two)
     left, right = axes

@@ -268,8 +268,7 @@ def plain_number(value: float | None) -> float | None:
 @patch_to(Store)
 def _add_one(self: Store, retraining: Retraining):
     place, status = (retraining.unit, retraining.seed), retraining.status.value
-    pairs = retraining.measures.items()
-    rows = sorted(((m, *map(plain_number, pair)) for m, pair in pairs), key=repr)
+    rows = sorted(((m, *map(plain_number, p)) for m, p in retraining.measures.items()), key=repr)
     check = digest(status, retraining.reason, rows)
     query = "SELECT 1 FROM retrainings WHERE unit = ? AND seed = ? AND status = 'done'"
     if self.db.execute(query, place).fetchone():
@@ -388,10 +387,9 @@ def rescue(
     to: str | os.PathLike,  # a file that is not there yet
 ) -> Store:
     "Copy every result that can be read and is what was written to a new store."
-    path, to = Path(path), Path(to)
-    if to.exists():
+    if Path(to).exists():
         raise StoreError(f'{to}: is there already. Name a new file.')
-    rows = rescued_rows(path)
+    rows = rescued_rows(Path(path))
     written = {(name, seed): check for name, seed, check in rows['checks']}
     found = checksums(rows.__getitem__)
     whole = {(n, s): check for n, s, check in found if written.get((n, s)) == check}

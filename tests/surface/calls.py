@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sklearn.linear_model import Ridge
 from surface.world import JUDGED, PRINTED, QUICKLY, ROWS, world
 
-import recinfluence as r
+import recinfluence as ri
 from recinfluence.designs.single import OneAtATime
 
 
@@ -73,7 +73,7 @@ def functions() -> dict[str, Call]:
         'implied_ratings': dict(printed=here.printed),
         'on_half': dict(split=here.split),
         'Evaluator': dict(split=here.split, k=3),
-        'conformance': dict(recommender=r.Popularity()),
+        'conformance': dict(recommender=ri.Popularity()),
         'Popularity': {},
         'ItemMean': {},
         'NCF': {},
@@ -128,7 +128,7 @@ def functions() -> dict[str, Call]:
         'actions_table': dict(measured=[(here.measured, 'mae', 'everyone')]),
         'action_page': dict(
             audience='developers',
-            table=r.actions_table([(here.measured, 'mae', 'everyone')]),
+            table=ri.actions_table([(here.measured, 'mae', 'everyone')]),
             influence=here.by_users,
         ),
         'influence_bars': chosen,
@@ -143,7 +143,7 @@ def functions() -> dict[str, Call]:
         'ratings_over_time': dict(split=here.split, kind='user', id=1),
         'influence_report': dict(source=here.users, path='page.html'),
     }
-    return {name: Call(getattr(r, name), given) for name, given in calls.items()}
+    return {name: Call(getattr(ri, name), given) for name, given in calls.items()}
 
 
 def methods() -> dict[str, Call]:
@@ -151,8 +151,8 @@ def methods() -> dict[str, Call]:
     here = world()
     train, pair = here.split.copy_of_train(), here.named['pair']
     users, items = here.split.users[:3], here.split.items[:4]
-    svd = r.SVD(n_epochs=2).fit(train)
-    known = r.reliability(here.table)
+    svd = ri.SVD(n_epochs=2).fit(train)
+    known = ri.reliability(here.table)
     calls = {
         'Unit.rows': (pair, dict(frame=train)),
         'Unit.remaining': (pair, dict(frame=train)),
@@ -166,25 +166,25 @@ def methods() -> dict[str, Call]:
         'ItemMean.fit_without': (here.model.fresh(), dict(train=train, unit=pair)),
         'ItemMean.score': (here.fitted, dict(users=users, items=items)),
         'ItemMean.for_split': (here.model, dict(split=here.split)),
-        'SVD.fit': (r.SVD(n_epochs=2), dict(train=train)),
+        'SVD.fit': (ri.SVD(n_epochs=2), dict(train=train)),
         'SVD.score': (svd, dict(users=users, items=items)),
         'SVD.save': (svd, dict(path='model.npz')),
-        'SVD.load': (r.SVD, dict(path='nowhere.npz')),
-        'EASE.fit': (r.EASE(), dict(train=train)),
-        'EASE.score': (r.EASE().fit(train), dict(users=users, items=items)),
-        'Popularity.fit': (r.Popularity(), dict(train=train)),
-        'Popularity.score': (r.Popularity().fit(train), dict(users=users, items=items)),
+        'SVD.load': (ri.SVD, dict(path='nowhere.npz')),
+        'EASE.fit': (ri.EASE(), dict(train=train)),
+        'EASE.score': (ri.EASE().fit(train), dict(users=users, items=items)),
+        'Popularity.fit': (ri.Popularity(), dict(train=train)),
+        'Popularity.score': (ri.Popularity().fit(train), dict(users=users, items=items)),
         'Replicate.delete': (here.replicate, dict(unit=pair)),
         'Replicate.held': (here.replicate, dict(unit=pair)),
         'Deletion.influence': (here.replicate.delete(pair), {}),
         'Deletion.mechanical': (here.replicate.delete(pair), {}),
         'Deletion.training': (here.replicate.delete(pair), {}),
-        'Store.rescue': (r.Store, dict(path='nowhere.db', to='new.db')),
+        'Store.rescue': (ri.Store, dict(path='nowhere.db', to='new.db')),
         'Sweep.groups': (here.of_groups, dict(metric='map')),
         'Sweep.influence': (here.users, {}),
         'Reliability.needed': (known, {}),
         'Reliability.project': (known, dict(replicates=4)),
-        'Influence.of': (r.Influence, dict(results=here.users)),
+        'Influence.of': (ri.Influence, dict(results=here.users)),
         'Influence.of_metric': (here.by_users, dict(metric='map')),
         'Influence.overlap': (here.by_users, {}),
         'Influence.plot': (here.by_users, {}),
@@ -203,8 +203,8 @@ def methods() -> dict[str, Call]:
         'Measured.frame': (here.measured, {}),
         'Measured.row': (here.measured, dict(metric='mae')),
         'Measured.plot': (here.measured, {}),
-        'RandomGroups.described': (r.RandomGroups(), dict(split=here.split)),
-        'RandomGroups.units': (r.RandomGroups(), dict(split=here.split, seed=0)),
+        'RandomGroups.described': (ri.RandomGroups(), dict(split=here.split)),
+        'RandomGroups.units': (ri.RandomGroups(), dict(split=here.split, seed=0)),
         'OneAtATime': (OneAtATime, {}),
     }
     return {

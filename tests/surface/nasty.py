@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from surface.world import world
 
-import recinfluence as r
+import recinfluence as ri
 
 
 class Unshowable:
@@ -52,7 +52,7 @@ PLAIN = [
     b'', b'x', bytearray(b'x'), (), (1,), (2, 1), ('a', 'b'), (1, 'a'), frozenset(), range(3),
     object, int, len, math, ..., NotImplemented, Colour.RED, Word('users'), ValueError('text'),
     decimal.Decimal('1.5'), fractions.Fraction(1, 2), datetime.date(2020, 1, 2),
-    pathlib.Path('nowhere'), pd.NA, pd.NaT, pd.Timestamp('2020-01-02'), r.ItemMean, r.Unit,
+    pathlib.Path('nowhere'), pd.NA, pd.NaT, pd.Timestamp('2020-01-02'), ri.ItemMean, ri.Unit,
 ]  # fmt: skip
 MAKERS = {  # what has to be new each time
     '[]': list,
@@ -104,10 +104,10 @@ MAKERS = {  # what has to be new each time
     'series of texts': lambda: pd.Series(['a', None]),
     'series of twins': lambda: pd.Series([1.0, 2.0], [3, 3]),
     'index': lambda: pd.Index(['a']),
-    'Unit()': r.Unit,
-    'Unit of strangers': lambda: r.Unit(users=(10**6,)),
-    'Unit of all': lambda: r.Unit(users=tuple(range(12))),
-    'a model': r.Popularity,
+    'Unit()': ri.Unit,
+    'Unit of strangers': lambda: ri.Unit(users=(10**6,)),
+    'Unit of all': lambda: ri.Unit(users=tuple(range(12))),
+    'a model': ri.Popularity,
     'interactions': lambda: world().data,
     'a split': lambda: world().split,
     'another influence': lambda: world().by_items,
@@ -116,7 +116,7 @@ MAKERS = {  # what has to be new each time
     'a sweep and another': lambda: [world().users, world().of_items],
     'an action': lambda: world().on_items,
     'an evaluator': lambda: world().evaluator,
-    'a metric': lambda: r.METRICS['map'],
+    'a metric': lambda: ri.METRICS['map'],
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from shared import noisy_mean
 
-import recinfluence as r
+import recinfluence as ri
 
 ROWS = dict(n_users=12, n_items=10, careless=2, rows=6, more=3)
 QUICKLY = dict(k=3, jobs=1, progress=False)  # how a sweep runs here
@@ -17,7 +17,7 @@ JUDGED = dict(replicates=2, seed=500)  # seeds that no ranking was made from
 @cache
 def world() -> SimpleNamespace:
     "Data, split, sweeps and what is made of them; made once."
-    rows = r.careless_interactions(**ROWS)
+    rows = ri.careless_interactions(**ROWS)
     items = pd.DataFrame(
         {
             'title': [f'Film {item}' for item in range(10)],
@@ -25,21 +25,21 @@ def world() -> SimpleNamespace:
             'date': pd.Timestamp('1995-03-04'),
         }
     )
-    data = r.Interactions(rows, 'twelve', items=items)
-    split, model = r.chrono_split(data, 0.7), noisy_mean()
+    data = ri.Interactions(rows, 'twelve', items=items)
+    split, model = ri.chrono_split(data, 0.7), noisy_mean()
     half, other_half = split.halve_test()
-    users = r.deletion_sweep(model, half, replicates=2, **QUICKLY)
-    later = r.deletion_sweep(model, half, replicates=2, seed=2, **QUICKLY)
-    of_items = r.deletion_sweep(model, half, 'items', replicates=2, **QUICKLY)
-    groups = r.RandomGroups(per_seed=8)
-    of_groups = r.deletion_sweep(r.EASE(), split, groups, replicates=2, **QUICKLY)
+    users = ri.deletion_sweep(model, half, replicates=2, **QUICKLY)
+    later = ri.deletion_sweep(model, half, replicates=2, seed=2, **QUICKLY)
+    of_items = ri.deletion_sweep(model, half, 'items', replicates=2, **QUICKLY)
+    groups = ri.RandomGroups(per_seed=8)
+    of_groups = ri.deletion_sweep(ri.EASE(), split, groups, replicates=2, **QUICKLY)
     by_users = users.influence('mae', 'training')
     by_items = of_items.influence('ndcg')
-    named = {'pair': r.Unit(users=tuple(split.users[:2].tolist()))}
-    action = r.leave_out(by_users, 3)
+    named = {'pair': ri.Unit(users=tuple(split.users[:2].tolist()))}
+    action = ri.leave_out(by_users, 3)
     once = dict(JUDGED, n_random=3, k=3)
-    measured = r.measure(action, model, other_half, **once)
-    evaluator = r.Evaluator(split, 3)
+    measured = ri.measure(action, model, other_half, **once)
+    evaluator = ri.Evaluator(split, 3)
     fitted = model.fresh().fit(split.copy_of_train(), 0)
     return SimpleNamespace(
         rows=rows,
@@ -57,13 +57,13 @@ def world() -> SimpleNamespace:
         later=later.influence('mae', 'training'),
         named=named,
         action=action,
-        on_items=r.prune(by_items, 2),
+        on_items=ri.prune(by_items, 2),
         measured=measured,
         effects=measured.frame(),
-        validation=r.validate(model, split, named, n_random=3, **JUDGED, **QUICKLY),
+        validation=ri.validate(model, split, named, n_random=3, **JUDGED, **QUICKLY),
         evaluator=evaluator,
-        replicate=r.Replicate(model, evaluator, 0),
-        planted=r.plant(split, ['careless'], 2),
+        replicate=ri.Replicate(model, evaluator, 0),
+        planted=ri.plant(split, ['careless'], 2),
         suspicion=pd.DataFrame(
             {'first': np.arange(12.0), 'second': np.arange(12.0)[::-1]}, range(12)
         ),
