@@ -83,7 +83,7 @@ def _truth(value):
 def _text(value):
     if not isinstance(value, str):
         raise Unusable('a text')
-    return str(value)
+    return str.__str__(value)  # of an enumeration: its value, not its name
 
 
 def _path(value):
@@ -128,7 +128,7 @@ ONE = (str, bytes, bytearray, memoryview)  # can be gone through, and are one va
 
 def _several(value, members):
     "A list of the values, each read; nothing is said of their type: as it came."
-    plain = isinstance(value, (*ONE, Mapping, pd.DataFrame))
+    plain = isinstance(value, (*ONE, pd.DataFrame))
     array = isinstance(value, np.ndarray) and value.ndim != 1
     if plain or array or not isinstance(value, Iterable):
         raise Unusable(f'several values, such as [{shown(value)}]')

@@ -75,7 +75,7 @@ def load_arrays(path: str | os.PathLike) -> tuple[dict, dict[str, np.ndarray]]:
             arrays = {name: file[name] for name in file.files}
         return json.loads(str(arrays.pop('config'))), arrays
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(f'{path}: no such file. Check the path.') from None
     except Exception as problem:
         reason = f'{type(problem).__name__}: {problem}'
         raise ValueError(f'{path}: not a saved recommender ({reason}).') from None

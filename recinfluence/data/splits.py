@@ -113,11 +113,10 @@ def codes(
     for column, known in (('user', self.users), ('item', self.items)):
         values = frame[column].to_numpy()
         same = values.dtype.kind == known.dtype.kind
-        places = np.searchsorted(known, values).astype(np.int32) if same else []
-        if len(places) < len(values) or (known[np.minimum(places, len(known) - 1)] != values).any():
+        places = np.searchsorted(known, values).astype(np.int32) if same else np.arange(0)
+        if len(places) < len(values) or (known.take(places, mode='clip') != values).any():
             raise DataError(
-                f'{self.interactions.name}: a row has a {column} that train has not seen. '
-                f'Give rows of the ids of train, such as {known[0]!r}.'
+                f'a row has a {column} that train has not seen. Give ids such as {known[0]!r}.'
             )
         found.append(places)
     return tuple(found)
@@ -213,7 +212,10 @@ def random_split(
     "Rows divided at random by scikit-learn's `train_test_split` (paper section 4.3)."
     from sklearn.model_selection import train_test_split
 
-    rows = train_test_split(interactions.frame, train_size=train, random_state=seed)
+    frame = interactions.frame
+    rows = frame[:0], frame  # too few to divide, which is said below
+    if int(train * len(frame)) > 0:
+        rows = train_test_split(frame, train_size=train, random_state=seed)
     return split_of(*rows, interactions, method='random', train=train, seed=seed)
 
 # %% ../../nbs/02_data/8_splits.ipynb #28529bbb

@@ -17,7 +17,7 @@ from .interactions import Interactions
 from ..kernels.swaps import swap
 
 # %% auto #0
-__all__ = ['FIGURES', 'SIZES', 'implied_ratings', 'long_tail', 'table_with_margins', 'simulate_interactions']
+__all__ = ['FIGURES', 'NUMBER', 'SIZES', 'implied_ratings', 'long_tail', 'table_with_margins', 'simulate_interactions']
 
 # %% ../../nbs/02_data/13_stand_in.ipynb #c005
 def _of_averages(printed, text, sizes):
@@ -54,11 +54,14 @@ FIGURES = [  # of a summary that fix the number of ratings
 ]  # fmt: skip
 
 
+NUMBER = r'\d+(\.\d+)?([eE][-+]?\d+)?'
+
+
 def _figures(printed):
     "The figures without commas; refused where one is missing, there twice, or no text of a number."
     text = printed[printed.index.isin(FIGURES)].astype(str).str.replace(',', '')
     unclear = [name for name in FIGURES if (text.index == name).sum() != 1]
-    unclear += [name for name, one in text.items() if not re.fullmatch(r'\d+(\.\d+)?', one)]
+    unclear += [name for name, one in text.items() if not re.fullmatch(NUMBER, one)]
     if unclear:
         raise ArgumentError(
             f'printed: no figure {unclear[0]!r} that is one number. Give each of {FIGURES} once, '

@@ -36,6 +36,7 @@ from recinfluence.show.theme import (
     shorten,
     sign_colors,
     wrap_title,
+    written,
 )
 from ..sweep.results import Results
 
@@ -53,6 +54,7 @@ def error_note(influence: Influence) -> str:
 
 # %% ../../nbs/12_show/2_plots.ipynb #c006
 @checked(n=at_least(1))
+@written
 def influence_bars(
     influence: Influence,
     n: int = 10,  # how many of each end
@@ -83,6 +85,7 @@ def influence_bars(
 
 # %% ../../nbs/12_show/2_plots.ipynb #c010
 @checked(n=at_least(1))
+@written
 def first_units(
     influence: Influence,
     n: int = 10,  # the first so many ids
@@ -106,6 +109,7 @@ def first_units(
 
 # %% ../../nbs/12_show/2_plots.ipynb #c013
 @checked(kind=one_of('user', 'item'))
+@written
 def rating_counts(
     interactions: Interactions,
     kind: str = 'user',  # or 'item'
@@ -250,6 +254,7 @@ def influence_against(
 
 # %% ../../nbs/12_show/2_plots.ipynb #c037
 @checked
+@written
 def seed_agreement(
     sweep: Results,  # a sweep or a store
     metric: str = 'map',

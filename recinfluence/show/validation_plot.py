@@ -18,7 +18,7 @@ from ..core.arguments import read_argument
 from ..core.patching import patch_to
 from ..decisions.groups import End
 from ..decisions.validation import GAP, Validation, group_name
-from .theme import HELPS, HURTS, NEUTRAL
+from .theme import HELPS, HURTS, NEUTRAL, as_written
 
 # %% auto #0
 __all__ = ['NAMES', 'BAND', 'LOOKS', 'Two', 'Panels', 'make_axes', 'draw_validation']
@@ -147,8 +147,8 @@ def draw_validation(
         left.set_ylabel(influence.replace(' (', '\n('))
         right.set_ylabel(NAMES['difference'])
     left.figure.legend(loc='outside lower center', ncols=3, frameon=False)
-    for ax in axes:
-        sns.despine(ax=ax)
     title = f'Training part, {validation.seeds}; bars: two standard errors'
     left.set_title(title, fontsize='medium', loc='left')
+    for ax in axes:
+        sns.despine(ax=as_written(ax))
     return axes

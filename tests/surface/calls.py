@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from sklearn.linear_model import Ridge
-from surface.world import JUDGED, PRINTED, QUICKLY, ROWS, world
+from surface.world import JUDGED, QUICKLY, ROWS, world
 
 import recinfluence as ri
 from recinfluence.designs.single import OneAtATime
@@ -86,7 +87,7 @@ def functions() -> dict[str, Call]:
         'Command': dict(arguments=['cat', '{train}']),
         'single_units': dict(split=here.split, kind='users'),
         'RandomGroups': {},
-        'sample_units': dict(split=here.split),
+        'sample_units': dict(split=here.split, n=4),
         'matched_controls': dict(group=here.named['pair'], split=here.split),
         'random_controls': dict(kind='users', size=2, split=here.split),
         'Replicate': dict(recommender=here.model, evaluator=here.evaluator),
@@ -108,7 +109,7 @@ def functions() -> dict[str, Call]:
         ),
         'baselines': dict(split=here.split),
         'plan': dict(pilots=[here.by_users], reliability=0.8, jobs=1),
-        'screen': dict(sweeps, metric='mae', n_units=3, replicates=3, start=2),
+        'screen': dict(sweeps, metric='ndcg', n_units=3, replicates=3, start=2),
         'sweep_until': dict(sweeps, ids=[1, 2], replicates=2),
         'quote': dict(sweeps, stretch=True),
         'measure': dict(fresh, actions=here.action, n_random=3),
@@ -215,9 +216,7 @@ def methods() -> dict[str, Call]:
     }
 
 
+@cache
 def all_calls() -> dict[str, Call]:
     "Functions, classes, methods."
     return functions() | methods()
-
-
-__all__ = ['Call', 'PRINTED', 'all_calls', 'functions', 'methods']
