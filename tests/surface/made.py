@@ -134,6 +134,7 @@ class Written:
     suffix: str
     readings: list  # of its rows, by Python's own csv first; none: it is no table of four fields
     options: dict  # of load_interactions, where they are said
+    zeros: bool  # whether a zero byte stands in the text
 
     FIELDS = ('user', 'item', 'rating', 'timestamp')
 
@@ -218,11 +219,12 @@ def bring_file(seed: int) -> Written:
     if rng.random() < 0.6 or encoding == 'latin-1':
         options |= dict(separator=separator, encoding=encoding)
     content = text.encode(encoding, 'replace')
-    read = plainly_read(content.decode(encoding), separator, header)
+    decoded = content.decode(encoding)
+    read = plainly_read(decoded, separator, header)
     if rng.random() < 0.2:
         content = gzip.compress(content, mtime=0)
     suffix = rng.choice(['.csv', '.tsv', '.txt', '.dat', '.csv.gz'])
-    return Written(content, suffix, read, options)
+    return Written(content, suffix, read, options, '\x00' in decoded)
 
 
 def as_text(values) -> list[str]:
