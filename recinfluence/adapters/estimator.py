@@ -27,9 +27,9 @@ def check_features(
     table: pd.DataFrame | None,  # by id; None: indicators instead
 ):
     "Refuse features that are no finite numbers, and ids that are there twice."
-    if table is None:
+    if table is None or not len(table):  # nothing is known of anybody
         return
-    once = table.index.is_unique and table.index.nlevels == 1 and table.size
+    once = table.index.is_unique and table.index.nlevels == 1
     numbers = once and all(dtype.kind in 'biuf' for dtype in table.dtypes)
     if not (numbers and np.isfinite(table.to_numpy(float)).all()):
         raise ArgumentError(

@@ -119,7 +119,7 @@ def _instance(value, kind):
     if isinstance(value, type) and issubclass(value, kind):
         raise Unusable(f'{value.__name__}(...), which the class makes, not the class itself')
     made_by = getattr(kind, 'made_by', '')
-    article = 'an' if kind.__name__[0] in 'AEIOU' else 'a'
+    article = 'an' if kind.__name__[0] in 'AEIO' else 'a'  # a Unit
     raise Unusable(f'{article} {kind.__name__}{f", as {made_by}" if made_by else ""}')
 
 # %% ../../nbs/01_core/3_arguments.ipynb #2a6cb03e
