@@ -12,9 +12,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import at_least, checked
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..core.shown import Shown
+from ..core.units import plain_ids
 from ..data.splits import Split
 from ..engines.registry import find_engine
 from ..influence.influence import Influence
@@ -53,7 +55,7 @@ def choose_units(
                 f'{who} of {len(ranked):,} ranked: choose at least one and leave some.'
             )
         return ranked.index[:who] if best else ranked.index[::-1][:who]
-    ids, kind = list(who), ranked.kind.iloc[0]
+    ids, kind = plain_ids(who), ranked.kind.iloc[0]
     if missing := [i for i in ids if i not in ranked.index]:
         raise ValueError(
             f'{kind} {missing[0]!r} is not among the {len(ranked):,} that the influence ranks.'
@@ -131,6 +133,7 @@ class Action(Shown):
 
 # %% ../../nbs/11_actions/1_action.ipynb #c021
 @patch_to(Action)
+@checked(n=at_least(1))
 def at_random(
     self: Action,
     n: int,  # how many times

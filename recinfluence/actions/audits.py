@@ -12,17 +12,19 @@ import pandas as pd
 from scipy import stats
 
 from .action import Action, ranked_units
-from ..core.arguments import checked
+from ..core.arguments import ArgumentError, at_least, checked, shown
 from ..core.random import stream
+from ..core.units import id_array
 from ..data.splits import Split
 from ..decisions.comparison import Interval, mean_interval
+from ..designs.single import check_ids
 from ..influence.influence import Influence
 from ..metrics.ranking import Ranked
 from ..metrics.recommended import varies
 
 # %% auto #0
 __all__ = ['traits', 'cold_items', 'cold_traits', 'compare_means', 'trait_effects', 'predict_from_traits', 'seat_newcomers',
-           'newcomers', 'correlation_with_interval', 'popularity_audit', 'describe_group', 'group_audit']
+           'newcomers', 'correlation_with_interval', 'popularity_audit', 'describe_group', 'one_an_id', 'group_audit']
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c007
 @checked
@@ -31,7 +33,7 @@ def traits(
     items: Iterable | None = None,  # ids; default: all of train
 ) -> pd.DataFrame:  # items × traits
     "Genres (0 or 1), year of release, and mean of the train ratings."
-    ids = split.items if items is None else np.array(list(items))
+    ids = split.items if items is None else id_array(check_ids(items, 'item', split), 'items')
     about = split.interactions.items
     table = pd.DataFrame({'mean rating': split.train.groupby('item').rating.mean().reindex(ids)})
     if about is not None and 'date' in about:
@@ -133,7 +135,7 @@ def seat_newcomers(
     return np.concatenate([closed_up, guest], 1)
 
 # %% ../../nbs/11_actions/5_audits.ipynb #c029
-@checked
+@checked(items=at_least(1), few=at_least(1), folds=at_least(2))
 def newcomers(
     influence: Influence,  # of items
     split: Split,
@@ -202,6 +204,19 @@ def describe_group(
         row |= zip(('served', 'served_low', 'served_high'), mean_interval(values))
     return row
 
+# %% ../../nbs/11_actions/5_audits.ipynb #addef5bf
+def one_an_id(
+    values: pd.Series,
+    name: str,  # named in the message
+    numbers: bool = False,
+) -> pd.Series:
+    "What each user has; refused where a user is there twice, or a number is wanted and is none."
+    if not values.index.is_unique:
+        raise ArgumentError(f'{name}={shown(values)}: a user is there twice. Give each once.')
+    if numbers and values.dtype.kind not in 'biuf':
+        raise ArgumentError(f'{name}={shown(values)}: give a number for each user id.')
+    return values
+
 # %% ../../nbs/11_actions/5_audits.ipynb #c039
 @checked
 def group_audit(
@@ -211,7 +226,15 @@ def group_audit(
 ) -> pd.DataFrame:  # a row a group
     "Mean influence of each group of users, whether it differs from others', how they are served."
     ranked = ranked_units(influence, 'users')
-    group = by.reindex(ranked.index)
+    group = one_an_id(by, 'by').reindex(ranked.index)
+    if served is not None:
+        served = one_an_id(served, 'served', numbers=True).reindex(ranked.index)
+        if served.isna().all():
+            raise ArgumentError('served: no number for any user. Give one by user id.')
+    if group.isna().all():
+        raise ArgumentError(
+            f'by={shown(by)}: no group for any user. Give a series whose index is user ids.'
+        )
     rows = {
         name: describe_group(ranked[group == name], ranked[group != name], served)
         for name in group.dropna().unique()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .action import Action, Trial, check_seeds, with_digits
-from ..core.arguments import checked
+from ..core.arguments import ArgumentError, checked
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -145,6 +145,8 @@ def exposure_shift(
 ) -> ExposureShift:
     "Do an action on items on fresh seeds, and count who stands on the lists before and after."
     (judging,) = read_settings(settings, Judging)
+    if tuple(judging.metrics):
+        raise ArgumentError('metrics=: places are counted, no metric is computed. Leave it out.')
     if action.kind != 'items':
         raise ValueError(
             f'{action.name!r} acts on {action.kind}: only an action on items has places to give.'

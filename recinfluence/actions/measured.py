@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from .action import Action, Trial, check_seeds, with_digits
-from ..core.arguments import checked
+from ..core.arguments import checked, some
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -92,6 +92,7 @@ class Measured(Shown):
         table = self.frame().set_index('metric').drop(columns='label')
         return [self.conclusion(), with_digits(table)]
 
+    @checked
     def plot(self, judged: str = 'everyone', ax=None):
         "Each metric's change by the action, beside the same action at random."
         from recinfluence.show.unit_plots import action_effects
@@ -114,6 +115,7 @@ def size(self: Measured) -> str:
 
 # %% ../../nbs/11_actions/2_measured.ipynb #c014
 @patch_to(Measured)
+@checked
 def frame(
     self: Measured,
     judged: str = 'everyone',  # or 'the others', 'the chosen'
@@ -157,6 +159,7 @@ def effect_of(
 
 # %% ../../nbs/11_actions/2_measured.ipynb #c016
 @patch_to(Measured)
+@checked
 def row(
     self: Measured,
     metric: str,  # its name
@@ -186,11 +189,13 @@ SEEN = {
 
 
 @patch_to(Measured)
+@checked
 def conclusion(self: Measured, metric: str | None = None, judged: str = 'everyone') -> str:
     "What can be concluded, in plain sentences."
     known = list(self.frame(judged).metric)
     chosen_by = self.action.influence.metric
-    row = self.row(metric or (chosen_by if chosen_by in known else known[0]), judged)
+    default = chosen_by if chosen_by in known else known[0]
+    row = self.row(default if metric is None else metric, judged)
     unpaired = '' if self.paired else f' {UNPAIRED.capitalize()}.'
     return (
         f'{self.action.name} ({row["size"]}), {row["metric"]} among {judged}: '
@@ -278,7 +283,7 @@ def measured_of(
     )
 
 # %% ../../nbs/11_actions/2_measured.ipynb #c031
-@checked
+@checked(actions=some)
 @accepts(Judging)
 def measure(
     actions: Action | Iterable[Action],  # one, or several that share the full models

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .action import LONGER, Action, choose_units, ranked_units
-from ..core.arguments import checked
+from ..core.arguments import above, at_least, checked
 from ..core.units import Unit
 from ..influence.influence import Influence
 from ..metrics.ranking import Ranked
@@ -64,7 +64,7 @@ def promote_in_lists(
     return np.take_along_axis(top, np.argsort(rank, axis=1, kind='stable'), 1)
 
 # %% ../../nbs/11_actions/4_on_items.ipynb #c012
-@checked
+@checked(places=at_least(1))
 def promote(
     influence: Influence,  # of items
     items: int | Iterable = 30,  # how many of the best, or their ids
@@ -101,7 +101,7 @@ def limit_in_lists(
     return np.where(np.take_along_axis(gone, back, 1), -1, np.take_along_axis(top, back, 1))
 
 # %% ../../nbs/11_actions/4_on_items.ipynb #c017
-@checked
+@checked(shares=above(0))
 def limit(
     influence: Influence,  # of items
     items: int | Iterable = 30,  # how many of the worst, or their ids

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from .action import Action, Trial, choose_units, ranked_units
-from ..core.arguments import checked
+from ..core.arguments import ArgumentError, at_least, checked
+from ..core.rows import rows_with
 from ..core.units import Unit
 from ..data.splits import Split
 from ..influence.influence import Influence
@@ -37,7 +38,7 @@ def count_users(
     return counts
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c008
-@checked
+@checked(weight=at_least(0))
 def leave_out(
     influence: Influence,  # of users
     users: int | Iterable = 30,  # how many of the worst, or their ids
@@ -74,6 +75,10 @@ def weigh(
         return trial.engine.reweighted(counts)
 
     name, weights = f'weigh by influence, strength {strength:g}', np.exp(strength * z)
+    if not (np.isfinite(weights) & (weights > 0)).all():
+        raise ArgumentError(
+            f'strength={strength:g}: weights would be beyond all numbers. Weaken it.'
+        )
     return Action(name, 'users', weights, tuple(ranked.index), do, influence)
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c021
@@ -137,7 +142,7 @@ def genre_gaps(
     return pd.DataFrame(scores, users, split.items)
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c028
-@checked
+@checked(n=at_least(1))
 def enrichment_targets(
     influence: Influence,  # of users
     split: Split,
@@ -175,7 +180,7 @@ def train_on_reserve(
     return ranked
 
 # %% ../../nbs/11_actions/3_on_users.ipynb #c032
-@checked
+@checked(reserve=rows_with('user', 'item', 'rating'), rows=at_least(1))
 def enrich(
     influence: Influence,  # of users
     split: Split,  # what is trained on
@@ -186,6 +191,8 @@ def enrich(
     "Targeted enrichment: chosen users' later rows train, those first that fill a gap."
     ranked = ranked_units(influence, 'users')
     reserve = reserve[reserve.user.isin(ranked.index)]
+    if reserve.empty:
+        raise ArgumentError('reserve: no row of a user that the influence ranks. Give such rows.')
     gaps = genre_gaps(split, reserve.user.unique())
     filled = [gaps.at[user, item] for user, item in zip(reserve.user, reserve['item'])]
     order = np.argsort(np.negative(filled), kind='stable')

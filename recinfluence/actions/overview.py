@@ -10,17 +10,18 @@ from collections.abc import Iterable
 import pandas as pd
 from scipy import stats
 
-from .measured import VERDICTS, BesideRandom, Effect, verdict_of
-from ..core.arguments import checked
+from .measured import VERDICTS, BesideRandom, Effect, Measured, verdict_of
+from ..core.arguments import checked, some
+from ..core.rows import with_columns
 from ..influence.influence import Influence
 
 # %% auto #0
-__all__ = ['AUDIENCES', 'BETTER', 'SAME', 'WORSE', 'PARTS', 'actions_table', 'part_of_page', 'action_page']
+__all__ = ['AUDIENCES', 'BETTER', 'SAME', 'WORSE', 'PARTS', 'COLUMNS', 'actions_table', 'part_of_page', 'action_page']
 
 # %% ../../nbs/11_actions/7_overview.ipynb #c005
-@checked
+@checked(measured=some)
 def actions_table(
-    measured: Iterable[tuple],  # (`Measured`, metric, judged)
+    measured: Iterable[tuple[Measured, str, str]],  # (`Measured`, metric, judged)
 ) -> pd.DataFrame:
     "One line an action: size, effect and random control with intervals, q, verdict."
     table = pd.DataFrame([one.row(metric, judged) for one, metric, judged in measured])
@@ -64,8 +65,14 @@ def part_of_page(
     ]
     return [f'### {title}', '', *(lines or ['- None.']), '']
 
+# %% ../../nbs/11_actions/7_overview.ipynb #7ca4ec66
+COLUMNS = [  # of a line of the page
+    'size', 'model', 'metric', 'judged', 'effect', 'low', 'high', 'random', 'random_low',
+    'random_high', 'verdict',
+]  # fmt: skip
+
 # %% ../../nbs/11_actions/7_overview.ipynb #c010
-@checked
+@checked(table=with_columns(*COLUMNS))
 def action_page(
     audience: str,  # 'developers', 'product managers' or 'trust and safety'
     table: pd.DataFrame,  # lines of `actions_table`, those that concern the audience

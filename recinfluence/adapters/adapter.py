@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from importlib import import_module
 
-from ..core.arguments import ArgumentError
+from ..core.arguments import ArgumentError, read_argument
 from ..core.described import describe
 from ..core.patching import patch_to
 from ..core.settings import suggest
@@ -52,7 +52,7 @@ class Adapter(Recommender):
         **arguments,  # what that class takes
     ):
         shown = type(self).__name__
-        if name not in self.known:
+        if read_argument('name', name, str) not in self.known:
             raise ValueError(f'{shown}({name!r}): choose one of {list(self.known)}.')
         for argument, value in arguments.items():
             if argument in self.taken:

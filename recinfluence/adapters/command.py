@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .exchange import Form, ScoreTable, Writes, read_written, write_rows
-from ..core.arguments import checked
+from ..core.arguments import above, checked, shown
 from ..core.patching import patch_to
 from ..models.base import Recommender
 from ..models.ids import encode, positions
@@ -24,7 +24,7 @@ from ..models.ids import encode, positions
 __all__ = ['Command', 'last_words', 'run_program']
 
 # %% ../../nbs/05_adapters/7_command.ipynb #c005
-@checked(arguments=None)
+@checked(arguments=None, limit=above(0))
 class Command(Recommender):
     "Any program that reads a file of train rows and writes scores or ranked lists."
 
@@ -38,9 +38,10 @@ class Command(Recommender):
         paired: bool = False,  # what `conformance` measured
         limit: float | None = None,  # seconds that one run may take; None: any time
     ):
-        if isinstance(arguments, str) or not arguments:
+        plain = isinstance(arguments, (list, tuple)) and arguments
+        if not plain or not all(isinstance(one, (str, int, float, Path)) for one in arguments):
             raise ValueError(
-                f'arguments={arguments!r}: give a list, the program first, '
+                f'arguments={shown(arguments)}: give a list, the program first, '
                 "for example ['awk', '-f', 'model.awk', '{train}']."
             )
         if writes not in [each.value for each in Writes]:

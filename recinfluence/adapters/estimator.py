@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ..core.arguments import checked
+from ..core.arguments import ArgumentError, checked, shown
 from ..core.described import describe
 from ..core.machine import single_thread
 from ..core.patching import patch_to
@@ -19,9 +19,24 @@ from ..models.base import Recommender
 from ..models.ids import encode, positions
 
 # %% auto #0
-__all__ = ['ScikitLearn', 'numbers_of', 'Estimator']
+__all__ = ['check_features', 'ScikitLearn', 'numbers_of', 'Estimator']
 
 # %% ../../nbs/05_adapters/5_estimator.ipynb #c005
+def check_features(
+    name: str,
+    table: pd.DataFrame | None,  # by id; None: indicators instead
+):
+    "Refuse features that are no finite numbers, and ids that are there twice."
+    if table is None or not len(table):  # nothing is known of anybody
+        return
+    once = table.index.is_unique and table.index.nlevels == 1
+    numbers = once and all(dtype.kind in 'biuf' for dtype in table.dtypes)
+    if not (numbers and np.isfinite(table.to_numpy(float)).all()):
+        raise ArgumentError(
+            f'{name}={shown(table)}: give a row of finite numbers for each id, by id, none twice.'
+        )
+
+# %% ../../nbs/05_adapters/5_estimator.ipynb #e99f30ee
 @checked
 class ScikitLearn(Recommender):
     "A scikit-learn-style estimator that predicts ratings from users and items."
@@ -33,6 +48,14 @@ class ScikitLearn(Recommender):
         items: pd.DataFrame | None = None,  # the same for items
         paired: bool | None = None,  # as measured; None: only if it has no random_state
     ):
+        for name in ('fit', 'predict'):
+            if isinstance(estimator, type) or not callable(getattr(estimator, name, None)):
+                raise ArgumentError(
+                    f'estimator={shown(estimator)}: it has no {name}. Give an estimator such as '
+                    'Ridge(), made and not yet fitted.'
+                )
+        for name, table in (('users', users), ('items', items)):
+            check_features(name, table)
         self.estimator, self.users, self.items = estimator, users, items
         self.paired = not self.random_states() if paired is None else paired
 

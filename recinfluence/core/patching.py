@@ -5,6 +5,7 @@
 # %% ../../nbs/01_core/1_patching.ipynb #c002
 from __future__ import annotations
 
+import inspect
 from abc import update_abstractmethods
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ def patch_to(
         method = classmethod(function) if cls_method else function
         setattr(cls, function.__name__, property(method) if as_prop else method)
         update_abstractmethods(cls)  # of an abstract class: this one is there now
-        return function.__globals__.get(function.__name__)  # what the name meant before
+        home = inspect.unwrap(function).__globals__
+        return home.get(function.__name__)  # what the name meant before
 
     return attach

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ..core.arguments import at_least, checked
 from ..core.files import cache_dir, write_atomic
 from ..core.patching import patch_to
 from .fetching import download_parts
@@ -378,6 +379,7 @@ def _read_cached(file):
         raise DataError(f'{error} It was taken out of the cache.') from None
 
 # %% ../../nbs/02_data/14_amazon.ipynb #c033
+@checked(core=at_least(1), block=at_least(1))
 def load_amazon(
     category: str = 'Electronics',  # in titles; only Electronics is fetched
     path: str | os.PathLike | None = None,  # of any of `LAYOUTS`; None: cache, then download
@@ -392,8 +394,7 @@ def load_amazon(
     if path is None:
         file = ReviewFile(_fetch_amazon(category), 'json', memory, block)
         return _with_ids(file, *_read_cached(file), category, core)
-    path = Path(path)
-    if not path.exists():
+    if not (path := Path(path)).exists():
         raise DataError(f'{path}: no such file or folder. Check the path.')
     file = ReviewFile(path, layout or find_layout(path), memory, block)
     return _with_ids(file, *file.pairs(), category, core)

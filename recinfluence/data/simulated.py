@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import at_least, checked
+from ..core.arguments import ArgumentError, at_least, checked
 from ..core.random import stream
 from .interactions import COLUMNS, Interactions
 
@@ -29,7 +29,13 @@ def planted_interactions(n_users: int = 40, n_items: int = 24, seed: int = 0) ->
     return pd.DataFrame(rows, columns=COLUMNS)
 
 # %% ../../nbs/02_data/15_simulated.ipynb #c008
-@checked(rows=at_least(1), more=at_least(1))
+@checked(
+    n_users=at_least(1),
+    n_items=at_least(1),
+    careless=at_least(0),
+    rows=at_least(1),
+    more=at_least(1),
+)
 def careless_interactions(
     n_users: int = 120,
     n_items: int = 40,
@@ -38,6 +44,13 @@ def careless_interactions(
     more: int = 1,  # user u gives u % more ratings beside those: activity that differs
 ) -> pd.DataFrame:
     "Ratings of items with a quality, where the first users turn the scale round."
+    if careless > n_users:
+        raise ArgumentError(f'careless={careless}: there are {n_users} users. Choose fewer.')
+    if (most := rows + min(more, n_users) - 1) > n_items:
+        raise ArgumentError(
+            f'rows={rows}, more={more}: some users would rate {most} of {n_items} items. '
+            'Choose fewer rows, or more items.'
+        )
     quality, out = 2 + 3 * stream(0, 'quality').random(n_items), []
     for user in range(n_users):
         rng, many = stream(user, 'rates'), rows + user % more

@@ -15,6 +15,7 @@ import pandas as pd
 from ..core.arguments import at_least, between, checked
 from ..core.described import describe
 from ..core.patching import patch_to
+from ..core.rows import with_columns
 from .interactions import COLUMNS, DataError, Interactions, check_interactions
 
 # %% auto #0
@@ -102,15 +103,23 @@ def check_unchanged(self: Split):
 
 # %% ../../nbs/02_data/11_splits.ipynb #c007
 @patch_to(Split)
+@checked(frame=with_columns('user', 'item'))
 def codes(
     self: Split,
     frame: pd.DataFrame,  # rows whose users and items train has seen
 ) -> tuple[np.ndarray, np.ndarray]:
     "Positions of each row's user in `users` and item in `items`, both int32."
-    return (
-        np.searchsorted(self.users, frame.user.to_numpy()).astype(np.int32),
-        np.searchsorted(self.items, frame['item'].to_numpy()).astype(np.int32),
-    )
+    found = []
+    for column, known in (('user', self.users), ('item', self.items)):
+        values = frame[column].to_numpy()
+        same = values.dtype.kind == known.dtype.kind
+        places = np.searchsorted(known, values).astype(np.int32) if same else np.arange(0)
+        if len(places) < len(values) or (known.take(places, mode='clip') != values).any():
+            raise DataError(
+                f'a row has a {column} that train has not seen. Give ids such as {known[0]!r}.'
+            )
+        found.append(places)
+    return tuple(found)
 
 # %% ../../nbs/02_data/11_splits.ipynb #9756e073
 def split_of(
@@ -174,6 +183,7 @@ def chrono_split(
 
 # %% ../../nbs/02_data/11_splits.ipynb #85948d71
 @patch_to(Split)
+@checked
 def halve_test(self: Split, seed: int = 0) -> tuple[Split, Split]:
     "Two splits with the same train rows, each with a random half of every user's test rows."
     self.check_unchanged()
@@ -202,7 +212,10 @@ def random_split(
     "Rows divided at random by scikit-learn's `train_test_split` (paper section 4.3)."
     from sklearn.model_selection import train_test_split
 
-    rows = train_test_split(interactions.frame, train_size=train, random_state=seed)
+    frame = interactions.frame
+    rows = frame[:0], frame  # too few to divide, which is said below
+    if int(train * len(frame)) > 0:
+        rows = train_test_split(frame, train_size=train, random_state=seed)
     return split_of(*rows, interactions, method='random', train=train, seed=seed)
 
 # %% ../../nbs/02_data/11_splits.ipynb #28529bbb

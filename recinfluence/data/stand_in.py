@@ -5,18 +5,19 @@
 # %% ../../nbs/02_data/16_stand_in.ipynb #c002
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import at_least, checked
+from ..core.arguments import ArgumentError, at_least, checked
 from ..core.random import stream
 from .interactions import Interactions
 from ..kernels.swaps import swap
 
 # %% auto #0
-__all__ = ['implied_ratings', 'long_tail', 'table_with_margins', 'simulate_interactions']
+__all__ = ['FIGURES', 'NUMBER', 'SIZES', 'implied_ratings', 'long_tail', 'table_with_margins', 'simulate_interactions']
 
 # %% ../../nbs/02_data/16_stand_in.ipynb #c005
 def _of_averages(printed, text, sizes):
@@ -45,13 +46,36 @@ def _of_limits(text, sizes):
         rows[f'Min and max # ratings/{kind}'] = f'{low} and {high:,}', least, most
     return rows
 
+# %% ../../nbs/02_data/16_stand_in.ipynb #54faf2c0
+FIGURES = [  # of a summary that fix the number of ratings
+    '# Ratings', '# Items', '# Users', 'Density', 'Average # ratings/item',
+    'Average # ratings/user', 'Min # ratings/item', 'Max # ratings/item', 'Min # ratings/user',
+    'Max # ratings/user',
+]  # fmt: skip
+
+
+NUMBER = r'\d+(\.\d+)?([eE][-+]?\d+)?'
+
+
+def _figures(printed):
+    "The figures without commas; refused where one is missing, there twice, or no text of a number."
+    text = printed[printed.index.isin(FIGURES)].astype(str).str.replace(',', '')
+    unclear = [name for name in FIGURES if (text.index == name).sum() != 1]
+    unclear += [name for name, one in text.items() if not re.fullmatch(NUMBER, one)]
+    if unclear:
+        raise ArgumentError(
+            f'printed: no figure {unclear[0]!r} that is one number. Give each of {FIGURES} once, '
+            "as printed: '1,376'."
+        )
+    return text
+
 # %% ../../nbs/02_data/16_stand_in.ipynb #c006
 @checked
 def implied_ratings(
     printed: pd.Series,  # the figures of Table 2 or 10 as printed (text), by their names
 ) -> pd.DataFrame:  # of each figure: printed, at least, at most (ratings), contradicts (figures)
     "How many ratings each figure of a summary implies, and which cannot hold together."
-    text = printed.str.replace(',', '')
+    text = _figures(printed)
     sizes = int(text['# Users']), int(text['# Items'])
     rows = {**_of_averages(printed, text, sizes), **_of_limits(text, sizes)}
     out = pd.DataFrame(
@@ -142,8 +166,11 @@ def _exchange(many, item, rank, taste, rng):
         swap(user, item, start, likes, has, pairs, rng.standard_exponential(n_rows))
     return user, item
 
+# %% ../../nbs/02_data/16_stand_in.ipynb #abcbf06e
+SIZES = dict.fromkeys(('n_users', 'n_items', 'n_rows', 'rank'), at_least(1))
+
 # %% ../../nbs/02_data/16_stand_in.ipynb #c023
-@checked(n_users=at_least(1), n_items=at_least(1), n_rows=at_least(1), rank=at_least(1))
+@checked(**SIZES, taste=at_least(0))
 def simulate_interactions(
     n_users: int = 15_551,
     n_items: int = 9_754,  # Table 10

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core.arguments import above, checked
+from ..core.arguments import ArgumentError, above, checked
 from ..core.files import write_atomic
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
@@ -270,6 +270,8 @@ def quote(
     seconds, given = parse_duration(budget), keep_ranking(ranked)
     asked = Asked(units, seconds, metric, sample, seed, work.jobs, terms.stretch, given)
     folder = None if store is None else Path(store)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ArgumentError(f'store={folder}: a file. Name a folder, it is made if need be.')
     order = Order(recommender, split, asked, judging, work, folder, ranked)
     if (kept := order.read_quote()) is not None:
         return kept

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import above, between, checked
+from ..core.arguments import ArgumentError, above, at_least, between, checked
 from ..core.machine import cores
 from ..core.shown import Shown
 from ..influence.estimates import NeedsReplicates, Part
@@ -19,20 +19,37 @@ from ..influence.influence import Influence
 from ..influence.reliability import Reliability
 
 # %% auto #0
-__all__ = ['parse_duration', 'say_duration', 'retrainings', 'describe_design', 'Pilot', 'read_pilot', 'price_reliability',
-           'reach_of_budget', 'Plan', 'check_question', 'plan']
+__all__ = ['PART', 'parse_duration', 'check_duration', 'say_duration', 'retrainings', 'describe_design', 'Pilot', 'read_pilot',
+           'price_reliability', 'reach_of_budget', 'Plan', 'check_question', 'plan']
 
 # %% ../../nbs/10_decisions/6_planning.ipynb #c005
+PART = r'\s*(?:(\d+\.?\d*)\s*{})?'  # a number with its unit
+
+
 def parse_duration(
     time: str | float,  # '30min', '2h', '90s', '1h30min', or seconds
 ) -> float:
     "A time in words as seconds."
     if isinstance(time, (int, float)):
-        return float(time)
-    parts = re.fullmatch(r'\s*(?:([\d.]+)\s*h)?\s*(?:([\d.]+)\s*min)?\s*(?:([\d.]+)\s*s)?\s*', time)
-    if not parts or not any(parts.groups()):
+        return check_duration(float(time))
+    parts = re.fullmatch(''.join(map(PART.format, ('h', 'min', 's'))) + r'\s*', time)
+    if (
+        not parts
+        or not any(parts.groups())
+        or any((n or '').count('.') > 1 for n in parts.groups())
+    ):
         raise ValueError(f"budget={time!r}: say for example '30min', '2h' or '1h30min'.")
-    return sum(float(n or 0) * unit for n, unit in zip(parts.groups(), (3600, 60, 1)))
+    numbers = zip(parts.groups(), (3600, 60, 1))
+    return check_duration(sum(float(n or 0) * unit for n, unit in numbers))
+
+# %% ../../nbs/10_decisions/6_planning.ipynb #bdc28a32
+def check_duration(seconds: float) -> float:
+    "A time that there is: more than nothing, and less than a lifetime."
+    if not 0 < seconds < 1e9:
+        raise ArgumentError(
+            f'budget={seconds:g} seconds: give more than none and less than a billion.'
+        )
+    return seconds
 
 # %% ../../nbs/10_decisions/6_planning.ipynb #c006
 def say_duration(
@@ -183,7 +200,7 @@ def check_question(
         raise ValueError('a plan needs a pilot: deletion_sweep(...).influence(metric).')
 
 # %% ../../nbs/10_decisions/6_planning.ipynb #c019
-@checked(reliability=between(0, 1), budget=above(0))
+@checked(reliability=between(0, 1), budget=above(0), jobs=at_least(1))
 def plan(
     *pilots: Influence,  # of one metric; one for each design to choose from
     reliability: float | None = None,  # asked for: how many retrainings?

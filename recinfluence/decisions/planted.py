@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked, some
+from ..core.arguments import checked, one_of, read_argument, some
 from ..core.random import stream
 from ..core.units import Unit
 from ..data.interactions import Interactions
@@ -208,6 +208,7 @@ class Planted:
 
     def unit(self, kind: str) -> Unit:
         "All planted users of a kind as one unit."
+        read_argument('kind', kind, str, one_of(*self.users.kind.unique()))
         ids = self.users.index[self.users.kind == kind].tolist()
         return Unit(users=tuple(ids), name=f'all {kind}')
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked
+from ..core.arguments import ArgumentError, at_least, between, checked, some
 from ..core.patching import patch_to
 from ..core.random import stream
 from ..core.settings import accepts, read_settings
-from ..core.units import Unit
+from ..core.units import Unit, plain_ids
 from ..data.splits import Split
 from .comparison import mean_interval
 from .planted import KINDS, NOBODY, Planted, plant
@@ -71,11 +71,19 @@ def drawn_curves(
     seed: int,
 ) -> dict[str, Curves]:  # of each method: the users as they are, then each draw
     "How far ahead the planted users are, and how far in samples of the same users."
+    numbers = all(dtype.kind in 'biuf' for dtype in scores.dtypes)
+    once = scores.columns.is_unique and scores.index.is_unique and scores.index.nlevels == 1
+    if not (numbers and once and scores.size):
+        raise ArgumentError(
+            f'scores of shape {scores.shape}: give a column of numbers for each method and a row '
+            'for each user, by user id; no method and no user twice.'
+        )
     if not np.isfinite(scores.to_numpy(float)).all():
         raise ValueError(
             'some score is missing or infinite. Score every user, or drop those without a score.'
         )
-    truth = scores.index.isin(list(planted))
+    planted = plain_ids(planted, 'planted')
+    truth = scores.index.isin(planted)
     users, rng = len(truth), stream(seed, 'recovery', len(truth))
     if missing := set(planted) - set(scores.index):
         raise ValueError(f'planted user {min(missing, key=str)!r} has no score.')
@@ -99,7 +107,7 @@ def with_interval(
     return dict(zip((name, f'{name}_low', f'{name}_high'), map(float, values)))
 
 # %% ../../nbs/10_decisions/5_recovery.ipynb #c011
-@checked
+@checked(draws=at_least(1), confidence=between(0, 1))
 def recovery(
     scores: pd.DataFrame,  # users × methods, indexed by user id; higher is more suspect
     planted: Iterable,  # ids of the planted users
@@ -116,7 +124,7 @@ def recovery(
         }
         for method, curves in drawn_curves(scores, planted, draws, seed).items()
     }
-    chance = np.mean(scores.index.isin(list(planted)))
+    chance = np.mean(scores.index.isin(plain_ids(planted, 'planted')))
     return pd.DataFrame(rows).T.assign(chance=chance).rename_axis('method')
 
 # %% ../../nbs/10_decisions/5_recovery.ipynb #c015
@@ -129,7 +137,7 @@ class Lead(NamedTuple):
     high: float
 
 # %% ../../nbs/10_decisions/5_recovery.ipynb #c016
-@checked
+@checked(over=some, draws=at_least(1), confidence=between(0, 1))
 def compare_with_baselines(
     scores: pd.DataFrame,  # as for `recovery`
     planted: Iterable,
@@ -140,6 +148,12 @@ def compare_with_baselines(
     confidence: float = 0.95,
 ) -> Lead:
     "The method's area under the curve, less that of the best of the others."
+    if unknown := [name for name in (method, *over) if name not in scores.columns]:
+        raise ArgumentError(
+            f'{unknown[0]!r} is no column of the scores: choose from {list(scores.columns)}.'
+        )
+    if method in over:
+        raise ArgumentError(f'over={over}: {method!r} would be compared with itself. Leave it out.')
     found = drawn_curves(scores[[method, *over]], planted, draws, seed)
     best = max(over, key=lambda other: found[other].area[0])
     gap = found[method].area - found[best].area

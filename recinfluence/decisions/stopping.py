@@ -23,7 +23,7 @@ from ..data.splits import Split
 from .groups import End
 from .planning import parse_duration, retrainings, say_duration
 from ..designs.base import Design
-from ..designs.single import single_units
+from ..designs.single import as_design, single_units
 from ..influence.influence import Influence
 from ..metrics.judging import Judging
 from ..models.base import UNPAIRED, Recommender
@@ -153,12 +153,11 @@ def sweep_until(
 ) -> Stopped:
     "Run replicates until a rule is met; resumes what the store already holds."
     rules, judging, work = read_settings(settings, Rules, Judging, Work)
-    ids = None if ids is None else list(ids)
-    units = units if isinstance(units, (str, Design)) else list(units)
+    design = as_design(units, ids)
     started, history, number = monotonic(), [], rules.first
-    once = dict(ids=ids, seed=seed, **vars(judging), **vars(work))
+    once = dict(seed=seed, **vars(judging), **vars(work))
     while True:
-        sweep = deletion_sweep(recommender, split, units, replicates=number, store=store, **once)
+        sweep = deletion_sweep(recommender, split, design, replicates=number, store=store, **once)
         store = sweep.store
         look = Look(number, sweep.influence(metric, part), monotonic() - started)
         history.append(look.row())
@@ -258,7 +257,7 @@ class Screened(Shown):
 SHOWN = ['id', 'label', 'estimate', 'se', 'replicates', 'n_ratings', 'mean_rating']
 
 
-@checked(replicates=at_least(1))
+@checked(replicates=at_least(1), confidence=between(0, 1))
 @accepts(Race, Judging, Work)
 def screen(
     recommender: Recommender,

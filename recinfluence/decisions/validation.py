@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..core.arguments import at_least, checked, some
+from recinfluence.core.arguments import (
+    ArgumentError,
+    at_least,
+    checked,
+    one_of,
+    read_argument,
+    some,
+)
 from ..core.patching import patch_to
 from ..core.settings import accepts, read_settings
 from ..core.shown import Shown
@@ -41,8 +48,8 @@ from ..sweep.run import Sweep, deletion_sweep
 from ..sweep.work import Work
 
 # %% auto #0
-__all__ = ['COLUMNS', 'GAP', 'ALONE', 'APART', 'UNSEEN', 'SHOWN', 'Validation', 'membership', 'Contrast', 'contrast', 'listed',
-           'group_name', 'say_verdicts', 'validate']
+__all__ = ['COLUMNS', 'GAP', 'ALONE', 'APART', 'UNSEEN', 'SHOWN', 'SIZES', 'Validation', 'membership', 'Contrast', 'contrast',
+           'listed', 'group_name', 'say_verdicts', 'validate']
 
 # %% ../../nbs/10_decisions/3_validation.ipynb #c005
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,6 +62,7 @@ class Validation(Shown):
     ranked: Influence | None  # what chose the groups; None: they were named
     unseen: bool | None  # True: the ranking never saw these test rows; None: not known
 
+    @checked
     def plot(self, metric: str | None = None, axes=None):
         "The influence with its bands, and beside it the difference from matched groups."
         from recinfluence.show.validation_plot import draw_validation
@@ -70,13 +78,15 @@ COLUMNS = {  # of a sweep's frame, by part
 
 
 @patch_to(Validation)
+@checked
 def table(
     self: Validation,
     metric: str | None = None,
     part: str = 'training',  # or 'mechanical', 'whole'
 ) -> pd.DataFrame:
     "What every deletion did: a row a group (by key), a column a seed; positive: it helps."
-    metric, known = metric or self.metric, self.sweep.metrics
+    known = self.sweep.metrics
+    metric = self.metric if metric is None else metric
     if metric not in known:
         raise ValueError(f'metric={metric!r}: choose one of {list(known)}.')
     if part not in COLUMNS:
@@ -270,7 +280,8 @@ def seeds(self: Validation) -> str:
 @patch_to(Validation)
 def conclusion(self: Validation, metric: str | None = None) -> str:
     "What can be concluded, in a few plain sentences."
-    metric = metric or self.metric
+    metric = self.metric if metric is None else metric
+    read_argument('metric', metric, str, one_of(*self.sweep.metrics))
     label = self.sweep.metrics[metric].label
     if metric in self.sweep.experiment.blind:
         return (
@@ -313,13 +324,16 @@ def shown(self: Validation) -> list:
     return [self.headline, rows, self.conclusion()]
 
 # %% ../../nbs/10_decisions/3_validation.ipynb #c030
-@checked(sizes=some, replicates=at_least(1))
+SIZES = (1, 3, 10, 30, 100)  # of groups at the ends of a ranking
+
+
+@checked(groups=some, sizes=some, replicates=at_least(1))
 @accepts(Judging, Work)
 def validate(
     recommender: Recommender,
     split: Split,  # its test rows judge: best the half that the ranking never saw
     groups: Influence | dict[str, Unit],  # a ranking; or groups by name
-    sizes: Iterable[int] = (1, 3, 10, 30, 100),  # how many of each end of a ranking
+    sizes: Iterable[int] = SIZES,  # how many of each end of a ranking
     n_random: int = 12,  # matched groups for each group, and random ones for each size
     replicates: int = 24,  # seeds: seed, seed + 1, ...; none that the ranking was made from
     seed: int = 90_000,
@@ -340,6 +354,8 @@ def validate(
         chosen = ends_of_ranking(ranked, split, sizes)
         metric = (ranked.metrics[ranked.metric].rows or {}).get('metric', ranked.metric)
         unseen = unseen_test_rows(ranked, split)
+    elif tuple(sizes) != SIZES:
+        raise ArgumentError('sizes= is for a ranking; named groups have theirs. Leave it out.')
     else:
         chosen = list(groups.items())
     table = groups_to_delete(chosen, split, n_random, seed, among)

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import at_least, checked, one_of, some
+from ..core.arguments import ArgumentError, at_least, checked, one_of, some
 from ..core.random import stream
 from ..core.units import Unit
 from ..data.splits import Split
+from .single import check_ids
 
 # %% auto #0
 __all__ = ['train_rows', 'members', 'draw_near', 'as_units', 'matched_controls', 'random_controls']
@@ -26,7 +27,7 @@ def train_rows(
 ) -> pd.Series:  # indexed by id, in order
     "How many train rows each user or item has, where it has any."
     rows = split.train[kind[:-1]].value_counts().sort_index()
-    return rows if among is None else rows[rows.index.isin(list(among))]
+    return rows if among is None else rows[rows.index.isin(check_ids(among, kind[:-1], split))]
 
 # %% ../../nbs/06_designs/5_controls.ipynb #c008
 def members(
@@ -110,5 +111,10 @@ def random_controls(
 ) -> list[Unit]:
     "Groups of one size, whatever the activity of their members."
     ids = train_rows(split, kind, among).index.to_numpy()
+    if len(ids) < size:
+        raise ArgumentError(
+            f'size={size}: {len(ids)} {kind} with train rows can be drawn. '
+            'Ask for smaller groups, or draw among more.'
+        )
     rng = stream(seed, 'random', kind, size)
     return as_units(kind, ids, draw_near(np.zeros(len(ids)), np.zeros(size), n, rng))

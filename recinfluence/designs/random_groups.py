@@ -127,6 +127,7 @@ class RandomGroups(Design):
         "Its settings, as stores keep them."
         return {'keep': self.keep, 'per_seed': self.per_seed, 'draw': self.draw}
 
+    @checked
     def described(self, split: Split) -> list[Unit]:
         "Every user of the split."
         return single_units(split, 'users', split.users.tolist())
@@ -178,6 +179,7 @@ def deleted(
 
 # %% ../../nbs/06_designs/3_random_groups.ipynb #c022
 @patch_to(RandomGroups)
+@checked
 def units(self: RandomGroups, split: Split, seed: int) -> list[Unit]:
     "The groups of one seed."
     activity = np.bincount(split.codes(split.train)[0])

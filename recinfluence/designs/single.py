@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.arguments import checked
+from ..core.arguments import checked, read_argument, shown
 from ..core.units import Unit, plain_ids
 from ..data.splits import Split
 from .base import Design, register_design
@@ -73,16 +73,19 @@ def listed_units(
     "Units of one's own; anything else among them is refused."
     if isinstance(units, Unit):
         return (units,)
-    if not isinstance(units, Iterable) or isinstance(units, dict):
+    array = isinstance(units, np.ndarray) and units.ndim != 1
+    if array or not isinstance(units, Iterable) or isinstance(units, (dict, str, bytes)):
         raise ValueError(
-            f"units={units!r}: choose 'users' or 'items', or give a list of Unit(...), or a design."
+            f"units={shown(units)}: choose 'users' or 'items', or give a list of Unit(...), "
+            'or a design.'
         )
     units = tuple(units)
     for n, one in enumerate(units):
         if not isinstance(one, Unit):
             raise ValueError(
-                f'units: number {n + 1} is {one!r} ({type(one).__name__}), not a Unit. Make units '
-                "with Unit(users=...) or Unit(items=...); for ids write units='users', ids=[...]."
+                f'units: number {n + 1} is {shown(one)} ({type(one).__name__}), not a Unit. '
+                'Make units with Unit(users=...) or Unit(items=...); for ids write '
+                "units='users', ids=[...]."
             )
     return units
 
@@ -117,6 +120,7 @@ class OneAtATime(Design):
     estimand = 'change of the metric when the unit alone is deleted from the full data'
 
     def __post_init__(self):
+        read_argument('kind', self.kind, str)
         if self.ids is not None:
             object.__setattr__(self, 'ids', tuple(plain_ids(self.ids)))
         if self.listed is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked
+from ..core.arguments import checked, one_of, read_argument
 from ..core.patching import patch_to
 from ..core.units import Unit
 from ..designs.single import check_unit
@@ -37,15 +37,20 @@ class Deletion:
 
     def influence(self, metric: str = 'map') -> float:
         "How much the metric loses when the unit goes: positive, the unit helps."
-        return self.known[metric].direction * (self.full[metric] - self.without[metric]) + 0.0
+        return self.change(metric, self.full, self.without)
 
     def mechanical(self, metric: str = 'map') -> float:
         "The part of it that needs no retraining."
-        return self.known[metric].direction * (self.full[metric] - self.held[metric]) + 0.0
+        return self.change(metric, self.full, self.held)
 
     def training(self, metric: str = 'map') -> float:
         "The rest: what the model learned from the unit."
-        return self.known[metric].direction * (self.held[metric] - self.without[metric]) + 0.0
+        return self.change(metric, self.held, self.without)
+
+    def change(self, metric: str, before: dict[str, float], after: dict[str, float]) -> float:
+        "How much worse the metric is after than before."
+        read_argument('metric', metric, str, one_of(*self.known))
+        return self.known[metric].direction * (before[metric] - after[metric]) + 0.0
 
     def __repr__(self):
         return f'{self.headline}\n{self.table()}'
@@ -78,6 +83,7 @@ def table(self: Deletion) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient='index').rename_axis('metric')
 
 # %% ../../nbs/07_engines/1_deletion.ipynb #b80c4c97
+@checked
 class Replicate:
     "One seed's full model, evaluated; deletions are compared with it."
 
@@ -89,6 +95,7 @@ class Replicate:
         self._ranked, self._longer = evaluator.rank(self.model), 0
         self.full = evaluator(self._ranked)
 
+    @checked
     def held(self, unit: Unit) -> dict[str, float]:
         "The full model's metrics when the unit's test rows and candidates are taken away."
         longer = int(np.isin(self.evaluator.split.items, unit.items).sum())
@@ -96,6 +103,7 @@ class Replicate:
             self._ranked, self._longer = self.evaluator.rank(self.model, longer), longer
         return self.evaluator(self._ranked, unit).metrics
 
+    @checked
     def delete(self, unit: Unit) -> Deletion:
         "Retrain without the unit and evaluate again."
         check_unit(unit, self.evaluator.split)

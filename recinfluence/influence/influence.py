@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..core.arguments import at_least, between, one_of, read_argument
+from ..core.arguments import at_least, between, checked, one_of, read_argument
 from ..core.patching import patch_to
 from ..core.random import stream
+from ..data.splits import Split
 from recinfluence.influence.estimates import (
     Estimates,
     Estimator,
@@ -25,7 +27,7 @@ from recinfluence.influence.estimates import (
 )
 from .reliability import Reliability
 from ..metrics.metric import Metric
-from ..models.base import UNPAIRED
+from ..models.base import UNPAIRED, Recommender
 from ..sweep.experiment import Experiment
 from ..sweep.results import Results
 
@@ -102,6 +104,7 @@ class OfEstimates:
         "Of the order of the units."
         return self.estimates.reliability
 
+    @checked(k=at_least(1))
     def overlap(self, k: int = 10, best: bool = True) -> float:
         "Share of one half's `k` best (or worst) that the other half of the replicates names."
         return self.estimates.overlap(k, best)
@@ -135,7 +138,13 @@ class Influence(OfExperiment, OfEstimates):
 
         return influence_bars(self, n, ax)
 
-    def explore(self, recommender=None, split=None, metrics=()):
+    @checked
+    def explore(
+        self,
+        recommender: Recommender | None = None,  # None: nothing is retrained
+        split: Split | None = None,  # what it was measured on; None: no ratings are shown
+        metrics: Iterable[Metric | str] = (),  # of your own, in the sweep
+    ):
         "Widgets to look at units, and to retrain without some of them, in JupyterLab."
         from recinfluence.show.explorer import Explorer
 
@@ -171,6 +180,7 @@ def estimated_by(
 
 # %% ../../nbs/09_influence/5_influence.ipynb #c013
 @patch_to(Influence, cls_method=True)
+@checked(results=None, units=one_of('users', 'items', 'groups'))
 def of(
     cls,
     results: Results | list[Results],  # a sweep or a store, or several over different seeds

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..core.arguments import checked
+from ..core.arguments import Unusable, above, between, checked
+from ..core.patching import patch_to
 from ..core.random import stream
 from ..metrics.recommended import varies
 
 # %% auto #0
-__all__ = ['Reliability', 'reliability', 'Spread', 'additive_spread', 'unequal_reliability', 'halves_of', 'top_overlap',
-           'summarise', 'p_values', 'errors_of', 'summarise_unequal', 'shrink_unequal']
+__all__ = ['Reliability', 'table_of_numbers', 'reliability', 'Spread', 'additive_spread', 'unequal_reliability', 'halves_of',
+           'top_overlap', 'summarise', 'p_values', 'errors_of', 'summarise_unequal', 'shrink_unequal']
 
 # %% ../../nbs/09_influence/1_reliability.ipynb #d2ce3673
 @dataclass(frozen=True)
@@ -30,21 +31,14 @@ class Reliability:
     units: int
     replicates: float  # of each unit; where they are unequal, the harmonic mean
 
+    @checked(replicates=above(0))
     def project(
         self,
-        replicates: float,  # how many there would be
-    ) -> float:
+        replicates: float | np.ndarray,  # how many there would be
+    ) -> float | np.ndarray:
         "The reliability that so many replicates would have (Spearman and Brown)."
         one = self.estimate / (self.replicates - (self.replicates - 1) * self.estimate)
         return replicates * one / (1 + (replicates - 1) * one)
-
-    def needed(self, reliability: float = 0.8) -> float:
-        "How many replicates it would take; infinite where there is no sign of agreement."
-        if not self.estimate > 0:
-            return np.inf
-        return (
-            self.replicates * reliability / (1 - reliability) * (1 - self.estimate) / self.estimate
-        )
 
     @property
     def missing(self) -> str:
@@ -60,8 +54,23 @@ class Reliability:
     def __str__(self):
         return f'{self.estimate:.2f} ({self.low:.2f} to {self.high:.2f})'
 
+# %% ../../nbs/09_influence/1_reliability.ipynb #39cda50c
+@patch_to(Reliability)
+@checked(reliability=between(0, 1))
+def needed(self: Reliability, reliability: float = 0.8) -> float:
+    "How many replicates it would take; infinite where there is no sign of agreement."
+    if not self.estimate > 0:
+        return np.inf
+    return self.replicates * reliability / (1 - reliability) * (1 - self.estimate) / self.estimate
+
 # %% ../../nbs/09_influence/1_reliability.ipynb #9dcb04da
-@checked
+def table_of_numbers(value: np.ndarray) -> None:
+    "A bound: units × replicates."
+    if value.ndim != 2:
+        raise Unusable('a table, units × replicates')
+
+# %% ../../nbs/09_influence/1_reliability.ipynb #d25ac54f
+@checked(table=table_of_numbers, confidence=between(0, 1))
 def reliability(
     table: np.ndarray,  # (units, replicates); NaN: not measured
     confidence: float = 0.95,

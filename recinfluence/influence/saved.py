@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked, read_argument
+from ..core.arguments import ArgumentError, a_path, checked, read_argument
 from ..core.files import resource
 from ..core.machine import processor
 from ..core.patching import patch_to
+from ..data.interactions import Interactions
 from .estimates import Estimates, Estimator, Part, Snapshot, worst_share
 from .influence import Influence, estimated_by
 from .reliability import Reliability, shrink_unequal, summarise
@@ -123,6 +124,8 @@ def save_results(
 
     influences, path = list(influences), Path(path)
     check_saved(influences)
+    if path.is_dir():
+        raise ArgumentError(f'path={path}: a folder. Name a file, such as {path / "kept.parquet"}.')
     rows = pd.concat([saved_rows(influence) for influence in influences], ignore_index=True)
     types = dict.fromkeys(NUMBERS, 'float32') | {'n_ratings': 'int32', 'n_train': 'int32'}
     rows = rows.astype(types | dict.fromkeys(('unit', 'kind', 'metric'), 'category'))
@@ -259,7 +262,7 @@ def units_of_file(
 # %% ../../nbs/09_influence/6_saved.ipynb #c016
 def open_results(
     source: str | Path,  # a file of `save_results`, or one of `shipped_results()` by name
-    interactions=None,  # of the same data: adds titles and ratings
+    interactions: Interactions | None = None,  # of the same data: adds titles and ratings
 ) -> FromFile:
     "What a file of results holds."
     import pyarrow.parquet as pq
@@ -284,16 +287,17 @@ def open_results(
     return FromFile(snapshot, rows, about)
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c017
-@checked
+@checked(source=a_path)
 def load_results(
     source: str | Path,  # a file of `save_results`, or one of `shipped_results()` by name
     metric: str | None = 'map',  # None: the first of the file that can see the model
-    interactions=None,  # of the same data: adds titles and ratings
+    interactions: Interactions | None = None,  # of the same data: adds titles and ratings
 ) -> Influence:
     "Influence on one metric, read from a file of results."
     file = open_results(source, interactions)
     known = file.about['metrics']
-    metric = metric or first_visible_metric(known, file.snapshot.experiment)
+    if metric is None:
+        metric = first_visible_metric(known, file.snapshot.experiment)
     if metric not in known:
         raise ValueError(f'metric={metric!r} is not in {source}; there are {list(known)}.')
     return estimated_by(file, metric, known[metric]['part'])

@@ -12,8 +12,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import between, checked
+from ..core.arguments import ArgumentError, at_least, between, checked, shown
 from ..core.patching import patch_to
+from ..core.units import Unit
 from ..data.splits import Split
 from .metric import METRICS, RANKING, own_metrics
 from .ranking import CANDIDATES, Ranked, as_scores, top_k
@@ -136,6 +137,11 @@ def scores_of(
     items: np.ndarray,
 ) -> np.ndarray:  # (users, items) float64
     "What a model says, as numbers that can be ranked."
+    if isinstance(model, type) or not callable(getattr(model, 'score', None)):
+        raise ArgumentError(
+            f'model={shown(model)}: it has no score(users, items). Give a fitted recommender, '
+            'such as Popularity().fit(train).'
+        )
     values = model.score(users.copy(), items.copy())
     return as_scores(values, users, items, type(model).__name__)
 
@@ -157,6 +163,7 @@ def candidate_mask(self: Evaluator, start: int, stop: int) -> np.ndarray:
 
 # %% ../../nbs/03_metrics/7_evaluator.ipynb #4d275946
 @patch_to(Evaluator)
+@checked(longer=at_least(0), block=at_least(1))
 def rank(
     self: Evaluator,
     model,  # has score(users, items) -> (users, items) array
@@ -285,10 +292,11 @@ def sees_model(self: Evaluator) -> dict[str, bool]:
 
 # %% ../../nbs/03_metrics/7_evaluator.ipynb #1ea2cd38
 @patch_to(Evaluator)
+@checked
 def __call__(
     self: Evaluator,
     model,  # a fitted recommender, or what `rank` returned for it
-    without=None,  # a `Unit` whose users and items are left out of test and candidates
+    without: Unit | None = None,  # whose users and items are left out of test and candidates
 ) -> Evaluation:
     "The metrics of a model."
     keep_user, keep_item = self.keep(without)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..core.arguments import at_least, checked
 from ..data.splits import Split
 from .evaluator import Evaluator
 from .metric import Metric
@@ -16,6 +17,7 @@ from .metric import Metric
 __all__ = ['Judging']
 
 # %% ../../nbs/03_metrics/8_judging.ipynb #c005
+@checked(k=at_least(1))
 @dataclass(frozen=True)
 class Judging:
     "How models are judged: the length of the lists, what may stand on them, which metrics."

@@ -11,14 +11,28 @@ import math
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked, read_argument, shown
 from ..core.described import describe
 from ..core.patching import patch_to
+from ..core.rows import rows_with, with_columns
 from ..core.units import Unit
 from ..data.interactions import check_scale
 from ..data.splits import Split
 
 # %% auto #0
-__all__ = ['UNPAIRED', 'CLIP', 'Recommender', 'row_weights', 'read_scale', 'scale_of_rows', 'PredictsRatings', 'on_scale_of']
+__all__ = ['UNPAIRED', 'CLIP', 'NotFitted', 'Recommender', 'row_weights', 'read_scale', 'scale_of_rows', 'PredictsRatings',
+           'on_scale_of']
+
+# %% ../../nbs/04_models/1_base.ipynb #3846fa5a
+class NotFitted(ValueError, AttributeError):
+    "A model is asked before it has learned anything."
+
+
+def _absent(known_as: str, name: str) -> AttributeError:
+    "Why a model has no attribute of this name."
+    if name.endswith('_') and not name.startswith('_'):
+        return NotFitted(f'{known_as} is not fitted: it has no {name}. Call fit(train) first.')
+    return AttributeError(f'{known_as} has no attribute {name!r}.')
 
 # %% ../../nbs/04_models/1_base.ipynb #1e25c97d
 class Recommender:
@@ -41,6 +55,9 @@ class Recommender:
         "Learn from interactions."
         raise NotImplementedError
 
+    def __getattr__(self, name: str):
+        raise _absent(type(self).__name__, name)
+
     def score(
         self,
         users: np.ndarray,  # ids; ids never trained on must be scored too
@@ -49,6 +66,7 @@ class Recommender:
         "Scores of all pairs of these users and items."
         raise NotImplementedError
 
+    @checked(train=with_columns('user', 'item'))
     def fit_without(
         self,
         train: pd.DataFrame,  # all interactions, the unit's included
@@ -108,8 +126,9 @@ def row_weights(
 
 # %% ../../nbs/04_models/1_base.ipynb #154a7a10
 @patch_to(Recommender)
+@checked
 def for_split(
-    self,
+    self: Recommender,
     split: Split,
 ) -> Recommender:
     "The model as it is trained on this split: itself, where no setting comes from the data."
@@ -140,11 +159,11 @@ def read_scale(
         return None
     try:
         low, high = (float(end) for end in (() if isinstance(scale, str) else scale))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         low = high = math.nan
     if not low < high or math.isinf(low) or math.isinf(high):
         raise ValueError(
-            f'{model}: rating_scale={scale!r} is no pair of a lowest and a highest rating. '
+            f'{model}: rating_scale={shown(scale)} is no pair of a lowest and a highest rating. '
             'Give it as (1, 5), or leave it out: then it is taken from the data.'
         )
     return tuple(int(end) if end.is_integer() else end for end in (low, high))
@@ -178,6 +197,7 @@ class PredictsRatings(Recommender):
     def as_ratings(self, scores: np.ndarray) -> np.ndarray:
         return self.cut(scores)
 
+    @checked
     def for_split(self, split: Split) -> Recommender:
         return on_scale_of(self, split)
 
@@ -191,6 +211,7 @@ class PredictsRatings(Recommender):
 def check_settings(self: PredictsRatings):
     "Read the scale that was given; refuse what is none, and another `clip`."
     self.rating_scale = read_scale(self.rating_scale, type(self).__name__)
+    read_argument('clip', self.clip, str)
     if self.clip not in CLIP:
         raise ValueError(f"clip={self.clip!r}: choose 'ratings' or 'scores'.")
 
@@ -207,7 +228,8 @@ def find_scale(
 
 # %% ../../nbs/04_models/1_base.ipynb #4f314bce
 @patch_to(PredictsRatings)
-def fit_without(self: PredictsRatings, train, unit, seed=0):
+@checked(train=rows_with('user', 'item', 'rating'))
+def fit_without(self: PredictsRatings, train: pd.DataFrame, unit: Unit, seed: int = 0):
     "Learn from the rows that remain, on the scale of all of them."
     given = self.rating_scale
     self.rating_scale = given or scale_of_rows(train)

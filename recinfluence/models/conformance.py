@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.arguments import checked
+from ..core.rows import rows_with
 from ..core.units import Unit
 from ..data.simulated import planted_interactions
 from ..metrics.evaluator import scores_of
@@ -202,7 +203,7 @@ def check_pairing(trial):
     )
 
 # %% ../../nbs/04_models/3_conformance.ipynb #ad76acec
-@checked
+@checked(train=rows_with('user', 'item', 'rating'))
 def conformance(
     recommender: Recommender,
     train: pd.DataFrame | None = None,  # default: planted tastes of 40 users for 24 items

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from ..core.arguments import checked
+from ..core.rows import rows_with
 from .base import Recommender
 from .ids import encode, positions
 
@@ -26,10 +28,11 @@ class EASE(Recommender):
     paired = True
 
     def __post_init__(self):
-        if not self.l2 > 0:
+        if not 0 < self.l2 < np.inf:
             raise ValueError(f'l2={self.l2}: the penalty is positive, for example 100.')
 
-    def fit(self, train, seed=0):
+    @checked(train=rows_with('user', 'item'))
+    def fit(self, train: pd.DataFrame, seed: int = 0) -> EASE:
         found = encode(train)
         x = np.zeros((len(found.user_ids), len(found.item_ids)))
         x[found.users, found.items] = 1

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.random import Streams
+from ..core.units import id_array
 
 # %% auto #0
 __all__ = ['Encoded', 'encode', 'positions', 'draw_rows', 'KeyedState', 'KeyedGenerator']
@@ -41,8 +42,7 @@ def positions(
     asked: np.ndarray,  # any ids
 ) -> np.ndarray:  # of the type that pandas indexes with
     "Where each asked id stands among the sorted ones; `len(ids)` where it does not."
-    asked = np.asarray(asked, dtype=ids.dtype if ids.dtype.kind in 'iu' else object)
-    found = pd.Index(ids).get_indexer(asked)
+    found = pd.Index(ids).get_indexer(pd.Index(id_array(asked, 'ids')))
     return np.where(found < 0, len(ids), found)
 
 # %% ../../nbs/04_models/2_ids.ipynb #c012

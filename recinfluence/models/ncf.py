@@ -5,14 +5,18 @@
 # %% ../../nbs/04_models/7_ncf.ipynb #c002
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked
+from ..core.arguments import Unusable, above, checked, from_to
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
+from ..core.rows import rows_with
 from ..core.units import Unit
 from .base import Recommender
 from .ids import encode, positions
@@ -26,17 +30,36 @@ from recinfluence.models.ncf_draws import (
 from .ncf_network import EMBEDDINGS, ncf_logits, ncf_scores, one_thread
 
 # %% auto #0
-__all__ = ['NCF', 'remaining_samples', 'batch_loss']
+__all__ = ['BOUNDS', 'a_device', 'NCF', 'remaining_samples', 'batch_loss']
+
+# %% ../../nbs/04_models/7_ncf.ipynb #d31268e3
+def a_device(value: str) -> None:
+    "A bound: what torch computes on."
+    if not re.fullmatch(r'(cpu|cuda|mps|xpu)(:\d+)?', value):
+        raise Unusable("'cpu', 'cuda' or 'cuda:1'")
+
+
+BOUNDS = {
+    'learning_rate': above(0),
+    'beta1': from_to(0, 1),
+    'beta2': from_to(0, 1),
+    'epsilon': above(0),
+    'device': a_device,
+}
 
 # %% ../../nbs/04_models/7_ncf.ipynb #0261b872
-@checked
+@checked(**BOUNDS)
 @dataclass(repr=False)
 class NCF(Recommender):
     "NeuMF, GMF or MLP (He et al. 2017), with the paper's settings as defaults (section 4)."
 
     model_type: str = 'neumf'  # 'neumf', 'gmf' or 'mlp'
     n_factors: int = 4  # width of the GMF embeddings
-    layer_sizes: tuple = (16, 8, 4)  # twice the width of the MLP's embeddings, then its layers
+    layer_sizes: tuple[int, ...] = (
+        16,
+        8,
+        4,
+    )  # twice the width of the MLP's embeddings, then its layers
     n_epochs: int = 10
     batch_size: int = 256
     n_neg: int = 4  # negatives drawn for each train row, in each epoch
@@ -60,6 +83,8 @@ class NCF(Recommender):
             )
         if self.dtype not in ('float32', 'float64'):
             raise ValueError(f"dtype={self.dtype!r}: choose 'float32' or 'float64'.")
+        if min(self.layer_sizes, default=1) < 1:
+            raise ValueError(f'layer_sizes={self.layer_sizes}: each at least 1.')
         for name in ('n_factors', 'n_epochs', 'batch_size', 'n_neg'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name}={getattr(self, name)}: at least 1.')
@@ -147,7 +172,8 @@ def batch_loss(params, users, items, labels, weights=None):
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c019
 @patch_to(NCF)
-def fit_without(self, train, unit, seed=0):
+@checked(train=rows_with('user', 'item'))
+def fit_without(self: NCF, train: pd.DataFrame, unit: Unit, seed: int = 0) -> NCF:
     "Learn with every draw of `fit`, the unit's rows left out of the batches they fall in."
     import torch
 
@@ -183,7 +209,8 @@ def fit_without(self, train, unit, seed=0):
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c020
 @patch_to(NCF)
-def fit(self, train, seed=0):
+@checked(train=rows_with('user', 'item'))
+def fit(self: NCF, train: pd.DataFrame, seed: int = 0) -> NCF:
     return self.fit_without(train, Unit(), seed)
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c021
@@ -198,14 +225,16 @@ def score(self, users, items):
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c029
 @patch_to(NCF)
-def save(self, path):
+@checked
+def save(self: NCF, path: str | os.PathLike) -> Path:
     "Keep the fitted model in one `.npz` file."
     learned = {'user_ids': self.user_ids_, 'item_ids': self.item_ids_, 'losses': self.losses_}
     return save_arrays(path, self.config(), {**self.params_, **learned})
 
 # %% ../../nbs/04_models/7_ncf.ipynb #c030
 @patch_to(NCF, cls_method=True)
-def load(cls, path, device='cpu'):
+@checked
+def load(cls, path: str | os.PathLike, device: str = 'cpu') -> NCF:
     "A model that `save` kept."
     config, arrays = load_arrays(path)
     if config.pop('recommender', None) != cls.__name__:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked
+from ..core.arguments import at_least, checked
 from ..core.random import stream
+from ..core.rows import rows_with
+from ..core.units import id_array
 from .base import Recommender, row_weights
 
 # %% auto #0
@@ -21,15 +23,17 @@ class Popularity(Recommender):
 
     paired = True
 
-    def fit(self, train, seed=0):
+    @checked(train=rows_with('user', 'item'))
+    def fit(self, train: pd.DataFrame, seed: int = 0) -> Popularity:
         self.counts_ = train['item'].value_counts()
         return self
 
     def score(self, users, items):
+        users, items = id_array(users, 'users'), id_array(items, 'items')
         return np.tile(self.counts_.reindex(items, fill_value=0).to_numpy(float), (len(users), 1))
 
 # %% ../../nbs/04_models/4_popularity.ipynb #c010
-@checked
+@checked(noise=at_least(0))
 class ItemMean(Recommender):
     "Predicts the mean train rating of the item, the same for everyone."
 
@@ -41,7 +45,8 @@ class ItemMean(Recommender):
     ):
         self.noise = noise
 
-    def fit(self, train, seed=0):
+    @checked(train=rows_with('user', 'item', 'rating'))
+    def fit(self, train: pd.DataFrame, seed: int = 0) -> ItemMean:
         weights = row_weights(train)
         weights = pd.Series(1.0 if weights is None else weights, train.index)
         rated = (weights * train.rating).groupby(train['item']).sum()
@@ -50,8 +55,9 @@ class ItemMean(Recommender):
         return self
 
     def score(self, users, items):
+        users, items = id_array(users, 'users'), id_array(items, 'items')
         values = self.means_.reindex(items).fillna(self.mean_).to_numpy()
         if self.noise:
-            streams = (stream(self.seed_, 'noise', int(item)) for item in items)
+            streams = (stream(self.seed_, 'noise', item) for item in items)
             values = values + np.array([rng.normal(0, self.noise) for rng in streams])
         return np.tile(values, (len(users), 1))

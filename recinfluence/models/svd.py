@@ -5,15 +5,18 @@
 # %% ../../nbs/04_models/8_svd.ipynb #097243a6
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import surprise
 
-from ..core.arguments import checked
+from ..core.arguments import above, at_least, checked
 from ..core.files import load_arrays, save_arrays
 from ..core.patching import patch_to
+from ..core.rows import rows_with
 from .base import PredictsRatings, row_weights
 from .ids import KeyedState, draw_rows, positions
 
@@ -21,7 +24,13 @@ from .ids import KeyedState, draw_rows, positions
 __all__ = ['SVD', 'draw_factors', 'Factors', 'weighted_sgd']
 
 # %% ../../nbs/04_models/8_svd.ipynb #025eaee8
-@checked(rating_scale=None)
+@checked(
+    n_factors=at_least(1),
+    n_epochs=at_least(0),
+    lr_all=above(0),
+    reg_all=at_least(0),
+    rating_scale=None,
+)
 @dataclass(repr=False)
 class SVD(PredictsRatings):
     "Biased matrix factorization by scikit-surprise, with the paper's settings (section 4.3)."
@@ -138,7 +147,8 @@ def _train_library(model, rows, draws):
 
 # %% ../../nbs/04_models/8_svd.ipynb #2defdfec
 @patch_to(SVD)
-def fit(self, train, seed=0):
+@checked(train=rows_with('user', 'item', 'rating'))
+def fit(self: SVD, train: pd.DataFrame, seed: int = 0) -> SVD:
     self.find_scale(train)
     weights = row_weights(train)
     fed = self.order(train if weights is None else train[weights > 0])
@@ -165,7 +175,8 @@ def fit(self, train, seed=0):
 
 # %% ../../nbs/04_models/8_svd.ipynb #b6f380db
 @patch_to(SVD)
-def save(self, path):
+@checked
+def save(self: SVD, path: str | os.PathLike) -> Path:
     "Keep the fitted model in one `.npz` file."
     names = ('user_ids', 'item_ids', 'pu', 'qi', 'bu', 'bi', 'mean')
     learned = {name: getattr(self, f'{name}_') for name in names}
@@ -173,7 +184,8 @@ def save(self, path):
 
 # %% ../../nbs/04_models/8_svd.ipynb #945489a2
 @patch_to(SVD, cls_method=True)
-def load(cls, path):
+@checked
+def load(cls, path: str | os.PathLike) -> SVD:
     "A model that `save` kept."
     config, arrays = load_arrays(path)
     if config.pop('recommender', None) != cls.__name__:

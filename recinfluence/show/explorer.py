@@ -118,7 +118,14 @@ def read_subject(
         raise ValueError(
             'a recommender without its split: give both, influence.explore(recommender, split).'
         )
-    settings = None
+    if not influence.frame.estimate.notna().any():
+        raise ValueError(
+            f'no unit has an influence on {influence.label} that is a number, so there is nothing '
+            f'to look at. {influence.caution}'
+        )
+    settings, metrics = None, tuple(metrics)
+    if metrics and recommender is None:
+        raise ValueError('metrics= is for retraining: give recommender and split, or leave it out.')
     if recommender is not None:
         settings = sweep_settings(influence, recommender, split, metrics)
     each = every_metric(influence)

@@ -84,6 +84,6 @@ def unit_lines(
     for unit in units.itertuples():
         half = (unit.high - unit.low) / 2
         error = '' if np.isnan(half) else f' ± {half:.{digits}f}'
-        name = fixed_width(str(unit.label), width)
+        name = fixed_width(' '.join(str(unit.label).split()) or str(unit.Index), width)
         lines.append(f'{name} {unit.estimate:+.{digits}f}{error} {unit.n_ratings:>5}')
     return [line.replace(' ', '\xa0') for line in lines]

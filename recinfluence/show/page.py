@@ -5,6 +5,7 @@
 # %% ../../nbs/12_show/5_page.ipynb #5be47da4
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import pandas as pd
 from matplotlib import style
 
 import recinfluence
-from ..core.arguments import at_least, checked
+from ..core.arguments import ArgumentError, a_path, at_least, checked
 from ..core.files import write_atomic
+from ..data.interactions import Interactions
 from ..influence.estimates import Part, say_left_out
 from ..influence.every_metric import available_metrics, reliabilities
 from ..influence.influence import Influence
@@ -35,11 +37,18 @@ __all__ = ['SHOWN_AS', 'SAME_UNIT', 'PAGE_FIGURE', 'OPENING', 'LEGEND', 'EVERY_M
 
 # %% ../../nbs/12_show/5_page.ipynb #c006
 def influence_of(
-    source,  # a store's file, a `Store`, a `Sweep`, a file of results, or an `Influence`
+    # a store's file, a `Store`, a `Sweep`, a file of results, or an `Influence`
+    source: str | os.PathLike | Results | Influence,
     metric: str | None = None,  # default: the first that can see the model
-    interactions=None,  # of the same data: adds titles and ratings, which a file of results has not
+    interactions: Interactions | None = None,  # of the data of a file of results: adds titles
 ) -> Influence:
     "Influence on one metric, from whatever holds it."
+    is_file = isinstance(source, (str, os.PathLike)) and Path(source).suffix == '.parquet'
+    if interactions is not None and not is_file:
+        raise ArgumentError(
+            'interactions= is for files of results, which have no titles and ratings; '
+            'what was given knows its own. Leave it out.'
+        )
     if isinstance(source, Influence):
         if metric not in (None, source.metric):
             raise ValueError(
@@ -47,9 +56,9 @@ def influence_of(
                 'Give the sweep or the file that it is from.'
             )
         return source
+    if is_file:
+        return load_results(source, metric, interactions)
     if not isinstance(source, Results):
-        if Path(source).suffix == '.parquet':
-            return load_results(source, metric, interactions)
         source = Store(source)
     if metric is None:
         ranking = source.experiment.design.only_ranking
@@ -361,13 +370,14 @@ def page_html(
     )
 
 # %% ../../nbs/12_show/5_page.ipynb #c047
-@checked(n=at_least(1))
+@checked(source=a_path, n=at_least(1))
 def influence_report(
-    source,  # a store's file, a `Store`, a `Sweep`, a file of `save_results`, or an `Influence`
+    # a store's file, a `Store`, a `Sweep`, a file of `save_results`, or an `Influence`
+    source: str | os.PathLike | Results | Influence,
     path: str | Path,  # of the page, '….html'
     metric: str | None = None,  # default: the first that can see the model
     n: int = 10,  # how many at each end
-    interactions=None,  # of the same data: adds titles and ratings, which a file of results has not
+    interactions: Interactions | None = None,  # of the data of a file of results: adds titles
     command: str = '',  # that makes the sweep again, to be said on the page
 ) -> Path:
     "One page of HTML on what a sweep found. The same input gives the same bytes."

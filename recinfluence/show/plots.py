@@ -14,7 +14,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from ..core.arguments import at_least, checked
+from recinfluence.core.arguments import (
+    ArgumentError,
+    at_least,
+    checked,
+    one_of,
+    read_argument,
+    shown,
+)
+from ..core.units import plain_id
 from ..data.interactions import Interactions
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
@@ -28,6 +36,7 @@ from recinfluence.show.theme import (
     shorten,
     sign_colors,
     wrap_title,
+    written,
 )
 from ..sweep.results import Results
 
@@ -45,6 +54,7 @@ def error_note(influence: Influence) -> str:
 
 # %% ../../nbs/12_show/2_plots.ipynb #c006
 @checked(n=at_least(1))
+@written
 def influence_bars(
     influence: Influence,
     n: int = 10,  # how many of each end
@@ -75,6 +85,7 @@ def influence_bars(
 
 # %% ../../nbs/12_show/2_plots.ipynb #c010
 @checked(n=at_least(1))
+@written
 def first_units(
     influence: Influence,
     n: int = 10,  # the first so many ids
@@ -97,7 +108,8 @@ def first_units(
     return ax
 
 # %% ../../nbs/12_show/2_plots.ipynb #c013
-@checked
+@checked(kind=one_of('user', 'item'))
+@written
 def rating_counts(
     interactions: Interactions,
     kind: str = 'user',  # or 'item'
@@ -106,9 +118,12 @@ def rating_counts(
 ) -> Axes:
     "How many ratings a user gives or an item gets, as in Figures 3, 5 and 8 of the paper."
     counts = interactions.profile(kind).n_ratings
+    mark = {str(label): plain_id(one, 'mark') for label, one in (mark or {}).items()}
+    if missing := [one for one in mark.values() if one not in counts.index]:
+        raise ArgumentError(f'mark: {kind} {missing[0]!r} is not in {interactions.name}.')
     ax = ax or plt.subplots(figsize=(7, 3.2), layout='constrained')[1]
     sns.histplot(counts, bins=40, ax=ax, color=HELPS, edgecolor='white')
-    for row, (label, unit) in enumerate((mark or {}).items()):
+    for row, (label, unit) in enumerate(mark.items()):
         ax.axvline(counts[unit], color=HURTS, lw=1.2)
         ax.annotate(
             f'{label}: {counts[unit]}',
@@ -157,6 +172,11 @@ def numbers_of(
 ) -> pd.Series:  # by unit key
     "The number of each unit that has one."
     rows = influence.frame
+    known = [name for name in rows if rows[name].dtype.kind in 'biuf']
+    if isinstance(by, str):
+        read_argument('by', by, str, one_of(*known))
+    elif not by.index.is_unique or by.dtype.kind not in 'biuf':
+        raise ArgumentError(f'by={shown(by)}: give one number for each id.')
     numbers = rows[by] if isinstance(by, str) else by.reindex(rows.id).set_axis(rows.index)
     if numbers.isna().all():
         raise ValueError("by: no number for any unit. Give a series indexed by the units' ids.")
@@ -234,12 +254,14 @@ def influence_against(
 
 # %% ../../nbs/12_show/2_plots.ipynb #c037
 @checked
+@written
 def seed_agreement(
     sweep: Results,  # a sweep or a store
     metric: str = 'map',
     ax: Axes | None = None,
 ) -> Axes | None:  # None: there is a single seed
     "The units' training parts under one seed against the same under the next."
+    read_argument('metric', metric, str, one_of(*sweep.metrics))
     rows = sweep.frame()
     rows = rows[(rows.metric == metric) & (rows.unit != 'nothing')]
     wide = rows.pivot(index='unit', columns='seed', values='training')

@@ -17,12 +17,14 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import ScaledTranslation
 
 # %% auto #0
 __all__ = ['HELPS', 'HURTS', 'NEUTRAL', 'ZERO', 'MARKS', 'COLUMN', 'PRINTED', 'sign_colors', 'Verdict', 'verdicts', 'draw_marks',
-           'column_axes', 'at_column_width', 'shorten', 'wrap_title', 'signed', 'legend_below', 'draw_units',
-           'draw_placebo', 'row_heights', 'name_rows', 'draw_intervals']
+           'column_axes', 'at_column_width', 'shorten', 'wrap_title', 'as_written', 'written', 'signed', 'legend_below',
+           'draw_units', 'draw_placebo', 'row_heights', 'name_rows', 'draw_intervals']
 
 # %% ../../nbs/12_show/1_theme.ipynb #c005
 HELPS, HURTS, NEUTRAL = '#0173b2', '#de8f05', '#6b6b6b'
@@ -124,6 +126,7 @@ def at_column_width(
                 for axis in 'xy':  # ticks that are made later get this size, too
                     ax.tick_params(axis, labelsize=plt.rcParams[f'{axis}tick.labelsize'])
                 sns.despine(ax=ax)
+                as_written(ax)
                 interactive = plt.isinteractive()  # a notebook's first figure turns it on
             matplotlib.interactive(interactive)
             return ax
@@ -147,6 +150,31 @@ def wrap_title(
 ) -> str:
     "A title in several lines."
     return textwrap.fill(text, width)
+
+# %% ../../nbs/12_show/1_theme.ipynb #f81527fa
+def as_written(ax: Axes) -> Axes:
+    "The axes, whose titles, names and notes are shown letter by letter."
+    numbers = [
+        axis.get_ticklabels(which='both')
+        for axis in (ax.xaxis, ax.yaxis)
+        if not isinstance(axis.get_major_locator(), FixedLocator)
+    ]
+    numbers = {id(label) for labels in numbers for label in labels}
+    for text in ax.findobj(Text):
+        if id(text) not in numbers:
+            text.set_parse_math(False)
+    return ax
+
+# %% ../../nbs/12_show/1_theme.ipynb #45ba7a73
+def written(draw: Callable) -> Callable:
+    "Let the function below, which returns axes, show texts as they are."
+
+    @wraps(draw)
+    def plot(*args, **kwargs):
+        ax = draw(*args, **kwargs)
+        return ax if ax is None else as_written(ax)
+
+    return plot
 
 # %% ../../nbs/12_show/1_theme.ipynb #c024
 def signed(value: float) -> str:

@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import MaxNLocator
 
-from ..core.arguments import checked
+from ..core.arguments import checked, one_of
+from ..core.rows import with_columns
 from ..data.splits import Split
+from ..designs.single import check_ids
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
     HELPS,
@@ -31,9 +33,9 @@ from recinfluence.show.theme import (
 )
 
 # %% auto #0
-__all__ = ['EFFECT_COLUMNS', 'BESIDE_RANDOM', 'intervals', 'every_metric', 'in_typical_sizes', 'draw_profile', 'unit_profile',
-           'moves_nothing', 'in_half_widths', 'beyond_random', 'draw_effects', 'action_effects', 'draw_ratings',
-           'show_time', 'ratings_over_time']
+__all__ = ['PROFILE_COLUMNS', 'EFFECT_COLUMNS', 'BESIDE_RANDOM', 'intervals', 'every_metric', 'in_typical_sizes', 'draw_profile',
+           'unit_profile', 'moves_nothing', 'in_half_widths', 'beyond_random', 'draw_effects', 'action_effects',
+           'draw_ratings', 'show_time', 'ratings_over_time']
 
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c005
 @at_column_width(lambda frame: max(2.2, 1 + 0.2 * len(frame)))
@@ -97,8 +99,13 @@ def draw_profile(
     widest = max(1, np.nan_to_num(scaled.estimate.abs()).max(), np.nan_to_num(band).max())
     ax.set_xlim(-1.6 * widest, 1.6 * widest)
 
+# %% ../../nbs/12_show/3_unit_plots.ipynb #95206706
+PROFILE_COLUMNS = [  # what `every_metric` gives, and a profile shows
+    'label', 'printed', 'estimate', 'low', 'high', 'p', 'placebo', 'typical', 'blind',
+]  # fmt: skip
+
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c017
-@checked
+@checked(each=with_columns(*PROFILE_COLUMNS))
 @at_column_width(lambda influence: 0.8 + 0.3 * len(influence.metrics))
 def unit_profile(
     influence: Influence,  # on any metric
@@ -227,16 +234,16 @@ def show_time(
         ax.set_xlabel('timestamp')
 
 # %% ../../nbs/12_show/3_unit_plots.ipynb #c042
-@checked
+@checked(kind=one_of('user', 'item'))
 @at_column_width(1.8)
 def ratings_over_time(
     split: Split,
     kind: str,  # 'user' or 'item'
-    id,  # of the user or item
+    id: int | str,  # of the user or item
     ax: Axes | None = None,
 ) -> Axes:
     "The ratings that a user gave, or an item got, over time; discs train, triangles are held out."
-    everything = split.interactions.frame
+    everything, (id,) = split.interactions.frame, check_ids([id], kind, split)
     stamps = pd.to_numeric(everything.timestamp).abs()
     dated = bool(stamps.median() > 1e8 and stamps.max() < 9e9)  # seconds, not another unit
     rng = np.random.default_rng(0)

@@ -14,13 +14,14 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
+from ..core.arguments import read_argument
 from ..core.patching import patch_to
 from ..decisions.groups import End
 from ..decisions.validation import GAP, Validation, group_name
-from .theme import HELPS, HURTS, NEUTRAL
+from .theme import HELPS, HURTS, NEUTRAL, as_written
 
 # %% auto #0
-__all__ = ['NAMES', 'BAND', 'LOOKS', 'Panels', 'make_axes', 'draw_validation']
+__all__ = ['NAMES', 'BAND', 'LOOKS', 'Two', 'Panels', 'make_axes', 'draw_validation']
 
 # %% ../../nbs/12_show/11_validation_plot.ipynb #c005
 @dataclass(frozen=True, eq=False)
@@ -122,15 +123,18 @@ def make_axes(
     return plt.subplots(1, 2, figsize=(9.6, height), layout='constrained', sharey=named)[1]
 
 # %% ../../nbs/12_show/11_validation_plot.ipynb #c014
+Two = tuple[Axes, Axes]
+
+
 def draw_validation(
     validation: Validation,
     metric: str | None = None,  # default: the validation's
     axes: np.ndarray | None = None,  # two; default: new ones
 ) -> np.ndarray:  # (2,) axes
     "The influence with its bands, and beside it the difference from matched groups."
-    metric, named = metric or validation.metric, validation.ranked is None
+    metric, named = validation.metric if metric is None else metric, validation.ranked is None
     rows = validation.frame(metric).drop(index=GAP, level=0, errors='ignore')
-    axes = make_axes(named, len(rows)) if axes is None else axes
+    axes = make_axes(named, len(rows)) if axes is None else read_argument('axes', axes, Two)
     left, right = axes
     panels = Panels(rows, left, right)
     influence = NAMES['influence'].format(validation.sweep.metrics[metric].label)
@@ -143,8 +147,8 @@ def draw_validation(
         left.set_ylabel(influence.replace(' (', '\n('))
         right.set_ylabel(NAMES['difference'])
     left.figure.legend(loc='outside lower center', ncols=3, frameon=False)
-    for ax in axes:
-        sns.despine(ax=ax)
     title = f'Training part, {validation.seeds}; bars: two standard errors'
     left.set_title(title, fontsize='medium', loc='left')
+    for ax in axes:
+        sns.despine(ax=as_written(ax))
     return axes

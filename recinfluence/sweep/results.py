@@ -15,6 +15,7 @@ from enum import Enum
 import numpy as np
 import pandas as pd
 
+from ..core.arguments import checked, one_of, read_argument
 from ..core.patching import patch_to
 from ..core.units import Unit
 from ..metrics.metric import Metric
@@ -191,12 +192,14 @@ class GroupScores:
 
 # %% ../../nbs/08_sweep/3_results.ipynb #c018
 @patch_to(Results)
+@checked
 def groups(
     self: Results,
     metric: str,
     seeds: Iterable[int] | None = None,  # default: its own
 ) -> GroupScores:
     "One metric over the retrainings of a sweep of random groups."
+    read_argument('metric', metric, str, one_of(*self.metrics))
     query = 'SELECT unit, seed, without FROM measures WHERE metric = ?'
     long = pd.read_sql(query, self.db, params=[metric])
     names = [self.experiment.design.key_of(n) for n in range(long.unit.nunique())]
@@ -209,9 +212,8 @@ def groups(
     }
     if not len(wide):
         reasons = self.failures().reason
-        why = f' ({len(reasons):,} retrainings failed, the first: {reasons[0]})' * bool(
-            len(reasons)
-        )
+        first = ''.join(reasons[:1])
+        why = f' ({len(reasons):,} retrainings failed, the first: {first})' if first else ''
         raise ValueError(
             f'no seed of random groups is finished{why}: there is nothing to estimate from. '
             'Let the sweep go on, with retry_failed=True where it failed.'

@@ -90,6 +90,7 @@ def __reduce__(self: Sweep):
 
 # %% ../../nbs/08_sweep/9_run.ipynb #c006
 @patch_to(Sweep)
+@checked
 def influence(self: Sweep, metric: str = 'map', part: str = 'whole'):
     "The units' influence on a metric; `part='training'`: without what is mechanical."
     from recinfluence.influence.influence import Influence

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..core.arguments import checked
 from ..core.machine import log
 from ..core.patching import patch_to
 from ..core.units import Unit
@@ -62,6 +63,7 @@ def check_place(
         )
 
 # %% ../../nbs/08_sweep/4_store.ipynb #c006
+@checked
 class Store(Results):
     "One file, or one place in memory, with the finished retrainings of one experiment."
 
@@ -266,8 +268,7 @@ def plain_number(value: float | None) -> float | None:
 @patch_to(Store)
 def _add_one(self: Store, retraining: Retraining):
     place, status = (retraining.unit, retraining.seed), retraining.status.value
-    pairs = retraining.measures.items()
-    rows = sorted(((m, *map(plain_number, pair)) for m, pair in pairs), key=repr)
+    rows = sorted(((m, *map(plain_number, p)) for m, p in retraining.measures.items()), key=repr)
     check = digest(status, retraining.reason, rows)
     query = "SELECT 1 FROM retrainings WHERE unit = ? AND seed = ? AND status = 'done'"
     if self.db.execute(query, place).fetchone():
@@ -379,6 +380,7 @@ def rescued_rows(path: Path) -> dict[str, list[tuple]]:
 
 # %% ../../nbs/08_sweep/4_store.ipynb #fbd18cd9
 @patch_to(Store, cls_method=True)
+@checked
 def rescue(
     cls,
     path: str | os.PathLike,  # a damaged store, left as it is

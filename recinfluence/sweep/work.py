@@ -5,16 +5,20 @@
 # %% ../../nbs/08_sweep/8_work.ipynb #c002
 from __future__ import annotations
 
-import math
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from ..core.arguments import checked
 from ..core.machine import cores
 
 # %% auto #0
-__all__ = ['Work']
+__all__ = ['LARGEST', 'Work']
 
 # %% ../../nbs/08_sweep/8_work.ipynb #c005
+LARGEST = 1e9  # seconds are thirty years, GiB more than an operating system counts
+
+
+@checked(executor=None)
 @dataclass(frozen=True)
 class Work:
     "Where and how retrainings run."
@@ -37,8 +41,11 @@ class Work:
             raise ValueError(f'jobs={self.jobs}: at least one process.')
         for name in ('time_limit', 'memory_limit'):
             limit = getattr(self, name)
-            if limit is not None and not (limit > 0 and math.isfinite(limit)):
-                raise ValueError(f'{name}={limit}: a number above zero, or None for no limit.')
+            if limit is not None and not (0 < limit < LARGEST):
+                raise ValueError(
+                    f'{name}={limit}: a number above zero and below a billion, '
+                    'or None for no limit.'
+                )
 
     @property
     def processes(self) -> int:
