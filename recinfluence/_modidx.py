@@ -791,6 +791,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                               'recinfluence/data/interactions.py'),
                                                 'recinfluence.data.interactions.check_interactions': ( '02_data/interactions.html#check_interactions',
                                                                                                        'recinfluence/data/interactions.py'),
+                                                'recinfluence.data.interactions.check_kinds': ( '02_data/interactions.html#check_kinds',
+                                                                                                'recinfluence/data/interactions.py'),
                                                 'recinfluence.data.interactions.check_scale': ( '02_data/interactions.html#check_scale',
                                                                                                 'recinfluence/data/interactions.py'),
                                                 'recinfluence.data.interactions.clean_rows': ( '02_data/interactions.html#clean_rows',

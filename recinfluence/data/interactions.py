@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import checked, shown
+from ..core.arguments import checked, one_of, read_argument, shown
 from ..core.patching import patch_to
+from ..core.rows import with_columns
 from ..core.settings import accepts, read_settings
 from .columns import read_ids, read_ratings, refuse_rows
 from .lines import plain_name
@@ -26,7 +27,8 @@ from .texts import DataError
 from .times import read_times
 
 # %% auto #0
-__all__ = ['check_scale', 'Interactions', 'clean_rows', 'check_interactions', 'Reading', 'load_interactions', 'summary']
+__all__ = ['check_scale', 'check_kinds', 'Interactions', 'clean_rows', 'check_interactions', 'Reading', 'load_interactions',
+           'summary']
 
 # %% ../../nbs/02_data/7_interactions.ipynb #c0071
 def check_scale(
@@ -55,7 +57,23 @@ def _content(values, rating):
         return values.astype(np.float64 if rating or fractions else np.int64).tobytes()
     return '\x00'.join(map(str, values)).encode()
 
+# %% ../../nbs/02_data/7_interactions.ipynb #7cb66313
+def check_kinds(
+    frame: pd.DataFrame,
+    name: str,  # of the data, for the message
+):
+    "Refuse ids that are neither numbers nor texts, in a frame that nobody has read."
+    for column in ('user', 'item'):
+        values = frame[column]
+        kinds = set(map(type, values)) if values.dtype == object else set()
+        if strange := [kind for kind in kinds if not issubclass(kind, (str, int, np.integer))]:
+            raise DataError(
+                f'{name}: {strange[0].__name__} in the column {column}. Ids are whole numbers or '
+                'texts; load_interactions(frame) reads them.'
+            )
+
 # %% ../../nbs/02_data/7_interactions.ipynb #8508a81d
+@checked(rating_scale=None, frame=with_columns(*COLUMNS))
 @dataclass(frozen=True, eq=False)
 class Interactions:
     "Ratings of items by users, in file order, with what is known about both."
@@ -72,8 +90,10 @@ class Interactions:
     notes: tuple[str, ...] = ()  # what was guessed or changed on the way in, a sentence each
 
     def __post_init__(self):
-        if self.rating_scale is not None:
-            check_scale(self.rating_scale, self.frame, self.name)
+        scale = read_argument('rating_scale', self.rating_scale, tuple[float, float] | None)
+        if scale is not None:
+            check_scale(scale, self.frame, self.name)
+        check_kinds(self.frame, self.name)
 
     @cached_property
     def hash(self) -> str:
@@ -99,6 +119,7 @@ def scale(self: Interactions) -> tuple[float, float]:
 
 # %% ../../nbs/02_data/7_interactions.ipynb #c010
 @patch_to(Interactions)
+@checked(kind=one_of('user', 'item'))
 def profile(
     self: Interactions,
     kind: str,  # 'user' or 'item'
@@ -115,16 +136,16 @@ def profile(
 
 # %% ../../nbs/02_data/7_interactions.ipynb #c013
 @patch_to(Interactions)
+@checked(kind=one_of('user', 'item'))
 def label(
     self: Interactions,
     kind: str,  # 'user' or 'item'
-    id,  # a user or item id
+    id: int | str,  # a user or item id
 ) -> str:
     "What a reader would call it: an item's title where it is known, else the id."
     known = kind == 'item' and self.items is not None and id in self.items.index
-    if known and 'title' in self.items:
-        return str(self.items.title[id])
-    return f'{kind} {id}'
+    title = self.items.title[id] if known and 'title' in self.items else None
+    return title if isinstance(title, str) and title.strip() else f'{kind} {id}'
 
 # %% ../../nbs/02_data/7_interactions.ipynb #8a4938ff
 def _means(frame, pair, where):

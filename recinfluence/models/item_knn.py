@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csc_array, csr_array
 
 from ..core.arguments import at_least, checked
+from ..core.rows import rows_with
 from .base import Recommender
 from .ids import encode, positions
 
@@ -47,7 +49,8 @@ class ItemKNN(Recommender):
     neighbors: int = 50  # kept of each item
     paired = True
 
-    def fit(self, train, seed=0):
+    @checked(train=rows_with('user', 'item'))
+    def fit(self, train: pd.DataFrame, seed: int = 0) -> ItemKNN:
         found = encode(train)
         shape = len(found.user_ids), len(found.item_ids)
         ones = np.ones(len(found.users))

@@ -134,7 +134,6 @@ class Written:
     suffix: str
     readings: list  # of its rows, by Python's own csv first; none: it is no table of four fields
     options: dict  # of load_interactions, where they are said
-    zeros: bool  # whether a zero byte stands in the text
 
     FIELDS = ('user', 'item', 'rating', 'timestamp')
 
@@ -224,7 +223,7 @@ def bring_file(seed: int) -> Written:
     if rng.random() < 0.2:
         content = gzip.compress(content, mtime=0)
     suffix = rng.choice(['.csv', '.tsv', '.txt', '.dat', '.csv.gz'])
-    return Written(content, suffix, read, options, '\x00' in decoded)
+    return Written(content, suffix, read, options)
 
 
 def as_text(values) -> list[str]:
