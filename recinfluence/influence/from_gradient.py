@@ -33,7 +33,7 @@ from ..sweep.experiment import Experiment
 __all__ = ['KINDS', 'replicate_rows', 'rescale', 'Calibration', 'draw_by_size', 'slope_of', 'calibration_of', 'deletable',
            'FromGradient', 'snapshot_of', 'gradient_influence']
 
-# %% ../../nbs/09_influence/10_from_gradient.ipynb #91e8423e
+# %% ../../nbs/09_influence/10_from_gradient.ipynb #e5892d1e
 def replicate_rows(
     asked: Asked,
     metric: str,
@@ -43,10 +43,11 @@ def replicate_rows(
     "Of one seed, as `Results.frame`."
     objective, sign = objective_of(metric), METRICS[metric].direction
     rating = engine.evaluator.test_rating.astype(float)
-    predicted = engine.train().predicted
+    trajectory = engine.train()
+    predicted = trajectory.predicted
     full = float(objective.value(objective.terms(rating, predicted).sum(1), len(rating)))
     held = asked.held(objective, rating, predicted)
-    training = sign * training_parts(asked, objective, engine, parts)
+    training = sign * training_parts(asked, objective, engine, parts, trajectory)
     return pd.DataFrame(
         {
             'unit': asked.table.index,
@@ -152,7 +153,7 @@ def calibration_of(
     exact = np.array([deletion.training(metric) for deletion in deletions])
     return slope_of(estimated[drawn], exact, chance)
 
-# %% ../../nbs/09_influence/10_from_gradient.ipynb #2837cff0
+# %% ../../nbs/09_influence/10_from_gradient.ipynb #2b083a6a
 def deletable(
     units: str | tuple[Unit, ...],
     split: Split,
@@ -239,7 +240,7 @@ def snapshot_of(
         0,
     )
 
-# %% ../../nbs/09_influence/10_from_gradient.ipynb #2c591a1c
+# %% ../../nbs/09_influence/10_from_gradient.ipynb #975b43ec
 KINDS = ('users', 'items', 'interactions')
 
 
@@ -261,13 +262,13 @@ def gradient_influence(
         units = read_argument('units', units, str, one_of(*KINDS))
     else:
         units = listed_units(units)
-    rows, calibration = [], None
-    for one in range(seed, seed + replicates):
-        engine = family(recommender, judge, one)
-        asked = as_asked(units, engine)
-        rows.append(replicate_rows(asked, metric, engine, parts))
-        if calibrate and one == seed:
-            calibration = calibration_of(rows[0], deletable(units, split), engine, calibrate)
+    engine = family(recommender, judge, seed)
+    asked, calibration = as_asked(units, engine), None
+    rows = [replicate_rows(asked, metric, engine, parts)]
+    if calibrate:
+        calibration = calibration_of(rows[0], deletable(units, split), engine, calibrate)
+    for later in range(seed + 1, seed + replicates):
+        rows.append(replicate_rows(asked, metric, family(recommender, judge, later), parts))
     frame = pd.concat(rows, ignore_index=True)
     if calibration is not None:
         frame = rescale(frame, calibration.slope)

@@ -210,7 +210,7 @@ def test_units_without_train_rows_have_no_influence():
     for split, kind in ((halves, 'items'), (strays, 'users')):
         engine = engine_of(split)
         asked = all_of(kind, engine)
-        found = training_parts(asked, OBJECTIVES['rmse'], engine, 3)
+        found = training_parts(asked, OBJECTIVES['rmse'], engine, 3, engine.train())
         without = (asked.table.n_train == 0).to_numpy()
         assert without.any() and not found[without].any() and found[~without].all()
 
@@ -226,13 +226,13 @@ def test_one_unit_a_part_is_the_midpoint_rule_alone(split):
     engine, rmse = engine_of(split), OBJECTIVES['rmse']
     units = [Unit(users=(4,)), Unit(users=(7,))]
     asked, rating = these(units, engine), split.test.rating.to_numpy(float)
-    found = training_parts(asked, rmse, engine, parts=2)
+    found = training_parts(asked, rmse, engine, 2, engine.train())
     for n, unit in enumerate(units):
         shares = np.where(np.isin(split.users[engine.users], unit.users), 0.5, 1.0)
         only = np.arange(2) == n
         plain = asked.derivatives(rmse, rating, engine.train(shares), only)[n]
         assert found[n] == pytest.approx(plain, rel=1e-12)
-    more = training_parts(asked, rmse, engine, parts=5)
+    more = training_parts(asked, rmse, engine, 5, engine.train())
     assert more == pytest.approx(found, rel=1e-12)
 
 
@@ -249,7 +249,9 @@ def test_order_is_that_of_exact_deletions(larger, kind, name):
     engine = SVDGradient(model, Evaluator(larger, k=3), seed=3)
     asked = all_of(kind, engine)
     for parts in (1, 16):
-        found = METRICS[name].direction * training_parts(asked, OBJECTIVES[name], engine, parts)
+        found = METRICS[name].direction * training_parts(
+            asked, OBJECTIVES[name], engine, parts, engine.train()
+        )
         found = pd.Series(found, asked.table.index)
         alike = found.corr(exact, method='spearman')
         assert alike > BOUNDS[kind, parts]
