@@ -59,7 +59,7 @@ class SVDGradient(GradientEngine):
         numbers = 8 * entities * recommender.n_factors + (recommender.n_epochs + 20) * rows
         return LIBRARIES + 8 * numbers / 2**30
 
-# %% ../../nbs/07_engines/10_svd_gradient.ipynb #6b40f5fe
+# %% ../../nbs/07_engines/10_svd_gradient.ipynb #3112b168
 @dataclass(frozen=True, eq=False)
 class SVDTrajectory(Trajectory):
     "One training of SVD: where it ended, and the errors on the way."
@@ -82,7 +82,7 @@ class SVDTrajectory(Trajectory):
         "(test rows,) as the model computes them."
         judge, known = self.engine.evaluator, self.known
         users, items = judge.test_user, judge.test_item
-        found, block = np.empty(len(users)), 65_536
+        found, block = np.empty(len(users)), 1_024
         for n in range(0, len(users), block):
             u, i = users[n : n + block], items[n : n + block]
             found[n : n + block] = np.einsum('nf,nf->n', known.pu[u], known.qi[i])

@@ -90,28 +90,27 @@ class Calibration:
             f'{self.error:.2f} on it and a correlation of {self.correlation:.2f}'
         )
 
-# %% ../../nbs/09_influence/10_from_gradient.ipynb #1bea3a12
+# %% ../../nbs/09_influence/10_from_gradient.ipynb #dadc4d53
 def draw_by_size(
     estimates: np.ndarray,  # (units,)
     number: int,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:  # positions; the probability with which each was drawn
-    "Units by chance, in proportion to the square of the estimate, none of them twice."
-    size = np.nan_to_num(np.asarray(estimates, float)) ** 2
+    "Units by chance, the larger the likelier, none of them twice."
+    estimates = np.nan_to_num(np.asarray(estimates, float))
+    size = np.abs(estimates) ** 1.5
     number = min(number, int((size > 0).sum()))
-    chance = np.zeros(len(size))
-    certain = np.zeros(len(size), bool)
+    chance, certain = np.zeros(len(size)), np.zeros(len(size), bool)
     while number:
         rest = np.where(certain, 0, size)
         chance = np.where(certain, 1, (number - certain.sum()) * rest / (rest.sum() or 1))
         if not (chance > 1).any():
             break
         certain |= chance >= 1
-    rng = stream(seed, 'calibration')
-    order = rng.permutation(len(size))
-    steps = np.cumsum(chance[order]) + rng.random()
-    drawn = order[np.diff(np.floor(steps + 1e-9), prepend=0) > 0]
-    return np.sort(drawn), chance[np.sort(drawn)]
+    order = np.argsort(estimates, kind='stable')
+    steps = np.cumsum(chance[order]) + stream(seed, 'calibration').random()
+    drawn = np.sort(order[np.diff(np.floor(steps + 1e-9), prepend=0) > 0])
+    return drawn, chance[drawn]
 
 # %% ../../nbs/09_influence/10_from_gradient.ipynb #de91f1c4
 def slope_of(
@@ -153,7 +152,7 @@ def calibration_of(
     exact = np.array([deletion.training(metric) for deletion in deletions])
     return slope_of(estimated[drawn], exact, chance)
 
-# %% ../../nbs/09_influence/10_from_gradient.ipynb #2b083a6a
+# %% ../../nbs/09_influence/10_from_gradient.ipynb #a2f15e9e
 def deletable(
     units: str | tuple[Unit, ...],
     split: Split,

@@ -33,12 +33,13 @@ from . import simd
 from .codegen import Writer, compiled
 from .svd import Trained, check_codes, padded
 
-OPERATIONS = ('load_at', 'store_at', 'set1', 'add', 'mul', 'fma', 'hsum')
+OPERATIONS = ('load_at', 'prefetch_at', 'store_at', 'set1', 'add', 'mul', 'fma', 'hsum')
 PARAMETERS = (
     'first, second, weights, errors, P, Q, GP, GQ, b_first, b_second, g_first, g_second, '
     'by_weight, settings'
 )
 OWN = ', OP, o_first, o_second, alpha, beta, keep_factors, keep_bias, own_by_weight'
+AHEAD = (('P', 'p_next'), ('GP', 'p_next'), ('OP', 'p_next'), ('Q', 'q_next'), ('GQ', 'q_next'))
 RATES = ('lr_bp', 'lr_bq', 'lr_p', 'lr_q')
 REGS = ('reg_bp', 'reg_bq', 'reg_p', 'reg_q')
 
@@ -71,6 +72,8 @@ def _step(write, width):
     "Of one visit: where it went, how far, and the biases before it."
     write(
         'i, j, e = first[n], second[n], errors[epoch, n]',
+        'ahead = n - 1 if n else n_visits - 1',
+        f'p_next, q_next = np.int64(first[ahead]) * {width}, np.int64(second[ahead]) * {width}',
         f'p_at, q_at = np.int64(i) * {width}, np.int64(j) * {width}',
         *(f's{lr[2:]} = weights[n] * {lr}' for lr in RATES),
         *(f'c{lr[2:]} = 1 - s{lr[2:]} * {reg}' for lr, reg in zip(RATES, REGS)),
@@ -138,13 +141,14 @@ def _own_adjoint_of_error(write):
 
 
 def _adjoint_of_factors(write, n_vectors, own):
-    "The adjoints of the factors before the visit."
+    "The adjoints of the factors before the visit; the next ones are called for in the meantime."
     write(
         'g_of_g, g_of_f, less_h = set1(c_p), set1(t_q), set1(-h)',
         'f_of_f, f_of_g = set1(c_q), set1(t_p)',
     )
     with write.loop('x', n_vectors):
         write(
+            *(f'prefetch_at({table}, {at}, x)' for table, at in (AHEAD if own else ())),
             'p, q = load_at(P, p_at, x), load_at(Q, q_at, x)',
             'g, f = load_at(GP, p_at, x), load_at(GQ, q_at, x)',
             'store_at(GP, p_at, x, fma(less_h, q, fma(g_of_f, f, mul(g_of_g, g))))',
