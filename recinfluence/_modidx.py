@@ -1729,6 +1729,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                                                       'recinfluence/influence/from_gradient.py'),
                                                       'recinfluence.influence.from_gradient.FromGradient.estimate': ( '09_influence/from_gradient.html#fromgradient.estimate',
                                                                                                                       'recinfluence/influence/from_gradient.py'),
+                                                      'recinfluence.influence.from_gradient.announce': ( '09_influence/from_gradient.html#announce',
+                                                                                                         'recinfluence/influence/from_gradient.py'),
                                                       'recinfluence.influence.from_gradient.calibration_of': ( '09_influence/from_gradient.html#calibration_of',
                                                                                                                'recinfluence/influence/from_gradient.py'),
                                                       'recinfluence.influence.from_gradient.deletable': ( '09_influence/from_gradient.html#deletable',

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..core.arguments import checked
 from ..data.splits import Split
+from ..influence.every_metric import available_metrics
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
     HELPS,
@@ -56,12 +57,9 @@ def every_metric(
     influence: Influence,  # on any metric
 ) -> pd.DataFrame:  # by (unit key, metric): as `Influence.frame`, and what the prose below names
     "The same units' influence on every metric of the sweep."
-    experiment = influence.experiment
     full = influence.estimator.snapshot.full
     tables = []
-    for name, metric in influence.metrics.items():
-        if experiment.design.only_ranking and not metric.ranking:
-            continue
+    for name in available_metrics(influence):
         one = influence if name == influence.metric else influence.of_metric(name)
         table = one.frame.assign(
             metric=name,

@@ -204,9 +204,28 @@ def test_what_cannot_be_done_is_refused(model, tiny, asked, message):
         gradient_influence(model, tiny, **asked)
 
 
-def test_models_without_a_walk_back_are_refused(tiny):
-    with pytest.raises(ArgumentError, match='recommender=NCF: its training cannot be walked back'):
-        gradient_influence(NCF(), tiny)
+class Changed(SVD):
+    "Trains in a way of its own, perhaps."
+
+
+@pytest.mark.parametrize('recommender', [NCF(), Changed()])
+def test_models_without_a_walk_back_are_refused(tiny, recommender):
+    name = type(recommender).__name__
+    with pytest.raises(ArgumentError, match=f'recommender={name}: its training cannot be walked'):
+        gradient_influence(recommender, tiny)
+
+
+def test_it_can_be_explored(model, tiny, quick):
+    pytest.importorskip('ipywidgets')
+    explorer = quick.explore(model, tiny)
+    assert explorer.subject.each.index.get_level_values('metric').unique().tolist() == ['rmse']
+    assert explorer.subject.settings['engine'] == 'auto'  # what is retrained without, in earnest
+
+
+def test_its_size_is_said_before_it_starts(model, tiny, caplog):
+    with caplog.at_level('INFO', 'recinfluence'):
+        gradient_influence(model, tiny, replicates=2, parts=3)
+    assert 'SVD, gradient of training: 2 replicates, 3 walks each, about 0.5 GiB' in caplog.text
 
 
 def test_a_walk_that_loses_its_way_is_refused(tiny):
