@@ -2065,6 +2065,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                                             'recinfluence/metrics/objective.py'),
                                                 'recinfluence.metrics.objective.ExplainedVariance.value': ( '03_metrics/objective.html#explainedvariance.value',
                                                                                                             'recinfluence/metrics/objective.py'),
+                                                'recinfluence.metrics.objective.ExplainedVariance.variance': ( '03_metrics/objective.html#explainedvariance.variance',
+                                                                                                               'recinfluence/metrics/objective.py'),
                                                 'recinfluence.metrics.objective.ExplainedVariance.weights': ( '03_metrics/objective.html#explainedvariance.weights',
                                                                                                               'recinfluence/metrics/objective.py'),
                                                 'recinfluence.metrics.objective.MeanAbsolute': ( '03_metrics/objective.html#meanabsolute',

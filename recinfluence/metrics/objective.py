@@ -83,7 +83,7 @@ class MeanAbsolute(Objective):
     def weights(self, sums, rows):
         return np.ones_like(sums) / rows
 
-# %% ../../nbs/03_metrics/9_objective.ipynb #061e9d64
+# %% ../../nbs/03_metrics/9_objective.ipynb #129e8299
 class ExplainedVariance(Objective):
     "One minus the variance of the errors over that of the ratings."
 
@@ -95,13 +95,18 @@ class ExplainedVariance(Objective):
         return np.stack([-np.ones_like(rating), 2 * (predicted - rating)])
 
     def value(self, sums, rows):
-        error, square, rating, rating_square = sums / rows
-        return 1 - (square - error**2) / (rating_square - rating**2)
+        error, square, *_ = sums / rows
+        return 1 - (square - error**2) / self.variance(sums, rows)
 
     def weights(self, sums, rows):
-        error, _, rating, rating_square = sums / rows
-        variance = rating_square - rating**2
-        return np.stack([2 * error, -np.ones_like(error)]) / (rows * variance)
+        error = sums[0] / rows
+        return np.stack([2 * error, -np.ones_like(error)]) / (rows * self.variance(sums, rows))
+
+    def variance(self, sums, rows):
+        "Of the ratings; not a number where they are equal."
+        _, _, rating, square = sums / rows
+        variance = square - rating**2
+        return np.where(variance > 1e-12 * square, variance, np.nan)
 
 # %% ../../nbs/03_metrics/9_objective.ipynb #95905cc4
 OBJECTIVES = {

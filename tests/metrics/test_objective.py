@@ -51,6 +51,13 @@ def test_derivative_is_that_of_small_changes(name):
             )
 
 
+@pytest.mark.parametrize('rating', [0.7, 3.0, 0.0])
+def test_equal_ratings_have_nothing_to_explain(rating):
+    ratings, objective = np.full(1001, rating), OBJECTIVES['explained_variance']
+    sums = objective.terms(ratings, np.linspace(0, 1, 1001)).sum(1)
+    assert np.isnan(objective.value(sums, 1001)) and np.isnan(objective.weights(sums, 1001)).all()
+
+
 def test_a_metric_without_derivative_is_refused():
     for name in ('ndcg', 'map', 'coverage', 'rsme'):
         with pytest.raises(ArgumentError, match=f"metric='{name}': no derivative of it is known"):
