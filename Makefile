@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 SINGLE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help env test test-all check format notebooks reproduce trust variance planted actions benchmark faults cluster measured situations amazon_at_size docs links shipped tutorials lab prepare clean
+.PHONY: help env test test-all check format notebooks reproduce trust variance planted actions gradient benchmark faults cluster measured situations amazon_at_size docs links shipped tutorials lab prepare clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z_ -]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -54,7 +54,7 @@ prepare: $(READY)  ## after editing notebooks: export the package, clean the not
 reproduce: $(READY)  ## the paper's sections and a report with every table and figure, into $(OUT)
 	$(SINGLE) $(BIN)/recinfluence reproduce all --out $(OUT) $(if $(JOBS),--jobs $(JOBS))
 
-trust variance planted actions benchmark faults cluster: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; actions; costs; injected faults; a cluster
+trust variance planted actions gradient benchmark faults cluster: $(READY)  ## experiments beside the paper: a ranking that replicates; which tricks pay; planted truth; actions; the gradient of training beside deletion; costs; injected faults; a cluster
 	$(SINGLE) $(BIN)/python -c "from recinfluence.reproduction.sections import run_experiment; run_experiment('$@', '$(OUT)', **dict($(GIVEN)))"
 
 docs: $(READY)  ## the documentation site: open build/docs/site/index.html

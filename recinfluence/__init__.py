@@ -48,6 +48,7 @@ _HOMES = {
     'influence.reliability': ['Reliability', 'reliability'],
     'influence.from_groups': ['group_influence'],
     'influence.influence': ['Influence'],
+    'influence.from_gradient': ['gradient_influence'],
     'influence.saved': ['save_results', 'load_results', 'shipped_results'],
     'decisions.validation': ['Validation', 'validate'],
     'decisions.planted': ['KINDS', 'Planted', 'plant'],

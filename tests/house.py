@@ -28,6 +28,7 @@ FORMULAS = {  # modules that write out a formula in its own letters
     'recinfluence/kernels/swaps.py': 'abfv',  # rows a and b swap, of users u and v; feature f
     'tests/kernels/test_lazy_adam.py': 'abs',  # the terms of the kernel, summed one by one
     'tests/kernels/test_svd.py': 'aber',  # users, items, ratings; factors and error of one step
+    'tests/kernels/test_svd_gradient.py': 'eho',  # error, its adjoint, second adjoint of one step
 }
 CITED = re.compile(r'\b[Cc]hapters? \d')
 CITED_BY_NAME = re.compile(r'\b[Cc]hapters?(?:(?:,| and| or| to)? \*[^*\n]+\*)+')

@@ -120,6 +120,11 @@ def read_pilot(influence: Influence) -> Pilot:
             'the pilot has no unit with a finished retraining, so that it says nothing about noise '
             f'or cost.{reason} Look at its .failures(), put right what fails, and pilot again.'
         )
+    if not influence.estimator.retrained:
+        raise ValueError(
+            'the pilot was not had by retraining, so that it says nothing about the noise and the '
+            'cost of retrainings. Pilot with deletion_sweep.'
+        )
     if influence.replicates < 2:
         raise ValueError(
             'the pilot has one replicate, which says nothing about noise. Pilot with two or more.'

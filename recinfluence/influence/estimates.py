@@ -155,9 +155,9 @@ class Snapshot:
 # %% ../../nbs/09_influence/2_estimates.ipynb #25abbeb8
 def plural_of(
     kind: str,  # of a unit
-) -> str:  # 'users', 'items' or 'groups'
+) -> str:  # 'users', 'items', 'interactions' or 'groups'
     "What units of this kind are called together."
-    return f'{kind}s' if kind in ('user', 'item') else 'groups'
+    return f'{kind}s' if kind in ('user', 'item', 'interaction') else 'groups'
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #c020
 class Estimator(ABC):
@@ -165,13 +165,11 @@ class Estimator(ABC):
 
     snapshot: Snapshot
     source: str = ''  # what it adds to the title of its experiment
+    retrained: bool = True  # False: it says what retraining would give, and did not retrain
+    caution: str = ''  # what has to be known of how it estimates, in a sentence
 
     @abstractmethod
-    def estimate(
-        self,
-        metric: str,
-        part: Part,
-    ) -> Estimates:
+    def estimate(self, metric: str, part: Part) -> Estimates:
         "Influence on this metric."
 
     def part(self, asked: Part) -> Part:
@@ -199,6 +197,14 @@ class Estimator(ABC):
     @abstractmethod
     def combine(self, other: Estimator) -> Estimator:
         "What one run over the seeds of both would have given."
+
+# %% ../../nbs/09_influence/2_estimates.ipynb #810bc61e
+@patch_to(Estimator, as_prop=True)
+def available(self: Estimator) -> list[str]:
+    "The metrics that it can be asked for."
+    experiment = self.snapshot.experiment
+    ranking = experiment.design.only_ranking
+    return [name for name, one in experiment.metrics.items() if one.ranking or not ranking]
 
 # %% ../../nbs/09_influence/2_estimates.ipynb #x95713366
 def name_stores(results: list[Results]) -> tuple[tuple[str, str], ...]:  # name, content hash

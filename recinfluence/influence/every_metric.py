@@ -15,11 +15,7 @@ __all__ = ['available_metrics', 'reliabilities']
 # %% ../../nbs/09_influence/8_every_metric.ipynb #em005
 def available_metrics(influence: Influence) -> list[str]:
     "The metrics on which the same units' influence can be had."
-    estimator, known = influence.estimator, influence.metrics
-    if kept := getattr(estimator, 'about', None):  # a file of results
-        return [name for name in known if name in kept['metrics']]
-    ranking = influence.experiment.design.only_ranking
-    return [name for name, metric in known.items() if metric.ranking or not ranking]
+    return influence.estimator.available
 
 # %% ../../nbs/09_influence/8_every_metric.ipynb #em006
 def reliabilities(

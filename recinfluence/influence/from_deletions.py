@@ -142,7 +142,7 @@ class FromDeletions(Estimator):
     def combine(self, other: FromDeletions) -> FromDeletions:
         check_disjoint(self.frame, other.frame)
         frame = unite([self.frame, other.frame])
-        return FromDeletions(join_snapshots(self.snapshot, other.snapshot), frame)
+        return replace(self, snapshot=join_snapshots(self.snapshot, other.snapshot), frame=frame)
 
     def estimate(self, metric: str, part: Part) -> Estimates:
         rows = self.frame[self.frame.metric == metric]
@@ -171,4 +171,4 @@ def only(self: FromDeletions, units: str) -> FromDeletions:
         seeds=sorted(set(frame.seed.tolist())),
         retrainings=len(pairs),
     )
-    return FromDeletions(snapshot, frame)
+    return replace(self, snapshot=snapshot, frame=frame)

@@ -248,7 +248,8 @@ def caution(self: Influence) -> str:
     unpaired = ''
     if not self.paired:
         unpaired = f'Deletions are {UNPAIRED}, which only an average over replicates takes out. '
-    return ' '.join(filter(None, [unpaired + conclude(self), self.estimates.gaps, kinds(self)]))
+    said = [unpaired + conclude(self), self.estimator.caution, self.estimates.gaps, kinds(self)]
+    return ' '.join(filter(None, said))
 
 # %% ../../nbs/09_influence/5_influence.ipynb #3b706819
 def kinds(influence: Influence) -> str:

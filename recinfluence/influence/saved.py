@@ -91,6 +91,11 @@ def about_file(
     means = {one.metric: one.estimator.first_seed(one.metric) for one in influences}
     if any(left_out.values()):
         about['left out'] = left_out
+    if not first.estimator.retrained:
+        about['not retrained'] = {
+            'source': first.estimator.source,
+            'caution': first.estimator.caution,
+        }
     return about | ({} if None in means.values() else {'first seed': means})
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c1e3f88a
@@ -154,6 +159,8 @@ class FromFile(Estimator):
     @property
     def source(self) -> str:
         "Which deletions the file was made from, where they were not one at a time."
+        if not self.retrained:
+            return self.about['not retrained']['source']
         design = self.snapshot.experiment.design
         return '' if design.splits_parts else f', {design.name}'
 
@@ -174,6 +181,24 @@ class FromFile(Estimator):
         "Why there are no single replicates, and how they are had."
         command = self.about['command'] or 'deletion_sweep'
         return f'The single retrainings are not in the file; make them again with: {command}.'
+
+# %% ../../nbs/09_influence/6_saved.ipynb #345e05c8
+@patch_to(FromFile, as_prop=True)
+def retrained(self: FromFile) -> bool:
+    "Whether what was saved came from retrainings."
+    return 'not retrained' not in self.about
+
+# %% ../../nbs/09_influence/6_saved.ipynb #7a297c04
+@patch_to(FromFile, as_prop=True)
+def caution(self: FromFile) -> str:
+    "What has to be known of how it was estimated."
+    return '' if self.retrained else self.about['not retrained']['caution']
+
+# %% ../../nbs/09_influence/6_saved.ipynb #607d5c8c
+@patch_to(FromFile, as_prop=True)
+def available(self: FromFile) -> list[str]:
+    "The metrics of the file."
+    return [name for name in self.snapshot.experiment.metrics if name in self.about['metrics']]
 
 # %% ../../nbs/09_influence/6_saved.ipynb #c012
 def statistics_from(

@@ -190,6 +190,7 @@ def vector(dtype, lanes):
                                   size (see `aligned_zeros`)
     load_at(a, i, n), store_at(a, i, n, x), add_at(a, i, n, x)
                                   the same n vectors further on; a's vector there += x
+    prefetch_at(a, i, n)          asks for a vector that will be needed soon
     set1(x)                       x in every lane
     add sub mul div (x, y), fma(x, y, z) = x*y + z, neg sqrt sigmoid (x)
     maximum minimum (x, y)        y where one of them is nan
@@ -240,6 +241,18 @@ def _loads(emitter, v):
     def spread(context, builder, signature, args):
         return emitter.broadcast(builder, args[0])
 
+    def ask(context, builder, signature, args):
+        address = emitter.pointer(context, builder, signature.args[0], *args)
+        address = builder.bitcast(address, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [address.type, INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(builder.module, kind, 'llvm.prefetch.p0i8')
+        builder.call(function, [address, INT32(0), INT32(3), INT32(1)])
+        return context.get_dummy_value()
+
+    @intrinsic
+    def prefetch_at(typing, a, i, n):
+        return types.none(a, types.int64, types.int64), ask
+
     @intrinsic
     def load(typing, a, i):
         return v(a, types.int64), read
@@ -252,7 +265,7 @@ def _loads(emitter, v):
     def set1(typing, x):
         return v(types.float32 if emitter.single else types.float64), spread
 
-    return {'load': load, 'load_at': load_at, 'set1': set1}
+    return {'load': load, 'load_at': load_at, 'prefetch_at': prefetch_at, 'set1': set1}
 
 
 def _stores(emitter, v):

@@ -103,13 +103,14 @@ class _Factors:
         return f'product[0] = hsum({total[0]})'
 
 
-def source(n_vectors, lanes, weighted, registers):
-    "The kernel for that many vectors of factors; `weighted`: one argument more."
+def source(n_vectors, lanes, weighted, logged, registers):
+    "The kernel for that many vectors of factors; `weighted`, `logged`: one argument more each."
     # beside the sums, step_p, step_q, keep_p, keep_q, q and p
     factors = _Factors(n_vectors, lanes, min(n_vectors, registers - SUMS - 6))
     write = Writer()
     parameters = 'users, items, ratings, P, Q, bu, bi, mu, settings, n_epochs'
-    with write.block(f'def kernel({parameters}{", weights" if weighted else ""}):'):
+    more = ', weights' * weighted + ', errors' * logged
+    with write.block(f'def kernel({parameters}{more}):'):
         rates = ', '.join(RATES)
         write(f'{rates}, reg_bu, reg_bi, reg_pu, reg_qi = settings')
         if weighted:
@@ -122,7 +123,7 @@ def source(n_vectors, lanes, weighted, registers):
             with write.block('while n <= last:'):
                 _begin_user(write, factors)
                 with write.block('while n <= last and users[n] == u:'):
-                    _biases(write, factors, weighted)
+                    _biases(write, factors, weighted, logged)
                     _update_factors(write, factors)
                     write('n += 1', factors.keep_dot())
                 for x in range(factors.held):
@@ -144,7 +145,7 @@ def _begin_user(write, factors):
     )
 
 
-def _biases(write, factors, weighted):
+def _biases(write, factors, weighted, logged):
     "A rating's error, the biases after it and the lengths of the steps."
     write(
         'i = items[n]',
@@ -152,6 +153,8 @@ def _biases(write, factors, weighted):
         f'ahead = np.int64(items[min(n + 1, last)]) * {factors.width}',
         'e = ratings[n] - (mu + b_u + bi[i] + product[0])',
     )
+    if logged:
+        write('errors[epoch, n] = e')
     if weighted:
         write(*(f'{rate} = weights[n] * all_{rate}' for rate in RATES), KEEP)
     write(
@@ -175,9 +178,10 @@ def _update_factors(write, factors):
 
 
 @lru_cache(maxsize=None)
-def _kernel(n_vectors, dtype, lanes, weighted, registers):
+def _kernel(n_vectors, dtype, lanes, weighted, logged, registers):
     what = f'SVD training, {n_vectors} vectors of {lanes} {dtype}'
-    return compiled(source(n_vectors, lanes, weighted, registers), dtype, lanes, OPERATIONS, what)
+    text = source(n_vectors, lanes, weighted, logged, registers)
+    return compiled(text, dtype, lanes, OPERATIONS, what)
 
 
 # ---- the call
@@ -190,34 +194,49 @@ def train(users, items, ratings, pu, qi, mu, settings, weights=None):
     pu, qi: initial factors. mu: the mean rating, 0 when not biased. settings: `SGD`.
     weights (n,): factors of the ratings' steps.
     """
+    return _run((users, items, ratings), (pu, qi), mu, settings, weights)
+
+
+def train_logged(visits, start, mu, settings, weights):
+    """The same, and the error of each visit before its step, (n_epochs, n).
+
+    visits: users, items, ratings. start: initial factors pu, qi. The rest is as in `train`.
+    """
+    errors = np.zeros((settings.n_epochs, len(visits[0])), settings.dtype)
+    return _run(visits, start, mu, settings, weights, errors), errors
+
+
+def _run(visits, start, mu, settings, weights, errors=None):
     dtype = np.dtype(settings.dtype)
-    users, items = (np.ascontiguousarray(a, np.int32) for a in (users, items))
-    _check(users, items, pu, qi)
+    users, items = (np.ascontiguousarray(codes, np.int32) for codes in visits[:2])
+    ratings, (pu, qi) = visits[2], start
+    check_codes(users, items, pu, qi)
     weights = () if weights is None else (np.ascontiguousarray(weights, dtype),)
     lengths = {len(users), len(items), len(ratings), *(len(w) for w in weights)}
     if len(lengths) > 1 or pu.shape[1] != qi.shape[1]:
         raise ValueError('users, items, ratings or factors do not fit together')
     lanes, n_factors = simd.width(dtype), pu.shape[1]
     n_vectors = -(-n_factors // lanes)
-    P, Q = (_padded(start, n_vectors * lanes, dtype) for start in (pu, qi))
+    P, Q = (padded(factors, n_vectors * lanes, dtype) for factors in (pu, qi))
     bu, bi = np.zeros(len(pu), dtype), np.zeros(len(qi), dtype)
     if len(users):
-        kernel = _kernel(n_vectors, dtype, lanes, bool(weights), simd.n_registers())
+        more = (*weights, *(() if errors is None else (errors,)))
+        shape = bool(weights), errors is not None, simd.n_registers()
+        kernel = _kernel(n_vectors, dtype, lanes, *shape)
         ratings, mu = np.ascontiguousarray(ratings, dtype), dtype.type(mu)
-        rates, n_epochs = settings.rates(), settings.n_epochs
-        kernel(users, items, ratings, P, Q, bu, bi, mu, rates, n_epochs, *weights)
+        kernel(users, items, ratings, P, Q, bu, bi, mu, settings.rates(), settings.n_epochs, *more)
     pu, qi = (a.reshape(-1, n_vectors * lanes)[:, :n_factors].copy() for a in (P, Q))
     return Trained(pu, qi, bu, bi)
 
 
-def _check(users, items, pu, qi):
+def check_codes(users, items, pu, qi):
     "The kernel does not check bounds."
     for name, codes, n in (('users', users, len(pu)), ('items', items, len(qi))):
         if len(codes) and not 0 <= codes.min() <= codes.max() < n:
             raise ValueError(f'{name} hold positions outside 0 to {n - 1}')
 
 
-def _padded(factors, width, dtype):
+def padded(factors, width, dtype):
     "The same numbers, aligned, each row filled up to `width` with zeros; flat."
     out = simd.aligned_zeros(len(factors) * width, dtype)
     out.reshape(len(factors), width)[:, : factors.shape[1]] = factors

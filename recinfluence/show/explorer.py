@@ -69,7 +69,8 @@ def sweep_settings(
             f'not the experiment of this sweep: {", ".join(differ)} differ. '
             'Give the recommender, the split and the metrics that the sweep was made with.'
         )
-    return vars(judging) | {'engine': about.engine}
+    engine = about.engine if influence.estimator.retrained else 'auto'
+    return vars(judging) | {'engine': engine}
 
 # %% ../../nbs/12_show/10_explorer.ipynb #c009
 @dataclass(frozen=True, eq=False)

@@ -200,6 +200,8 @@ def page_pictures(influence: Influence, n: int) -> list[str]:
 def failure_sentences(influence: Influence, most: int = 50) -> list[str]:  # sentences
     "What failed or is missing."
     snapshot = influence.estimator.snapshot
+    if not influence.estimator.retrained:
+        return ['Nothing was retrained, so that nothing could fail.']
     if snapshot.failures is None:
         return ['A file of results does not say what failed; the store that it was made from does.']
     failed, units = len(snapshot.failures), len(influence.frame)

@@ -15,6 +15,7 @@ from ..core.arguments import checked, one_of
 from ..core.rows import with_columns
 from ..data.splits import Split
 from ..designs.single import check_ids
+from ..influence.every_metric import available_metrics
 from ..influence.influence import Influence
 from recinfluence.show.theme import (
     HELPS,
@@ -58,12 +59,9 @@ def every_metric(
     influence: Influence,  # on any metric
 ) -> pd.DataFrame:  # by (unit key, metric): as `Influence.frame`, and what the prose below names
     "The same units' influence on every metric of the sweep."
-    experiment = influence.experiment
     full = influence.estimator.snapshot.full
     tables = []
-    for name, metric in influence.metrics.items():
-        if experiment.design.only_ranking and not metric.ranking:
-            continue
+    for name in available_metrics(influence):
         one = influence if name == influence.metric else influence.of_metric(name)
         table = one.frame.assign(
             metric=name,
