@@ -99,6 +99,7 @@ def functions() -> dict[str, Call]:
         'deletion_sweep': dict(sweeps, ids=[1, 2]),
         'reliability': dict(table=here.table),
         'group_influence': dict(sweep=here.of_groups),
+        'gradient_influence': dict(recommender=ri.SVD(n_factors=3, n_epochs=2), split=here.split),
         'save_results': dict(influences=[here.by_users], path='kept.parquet'),
         'load_results': dict(source='ncf_users'),
         'shipped_results': {},

@@ -129,16 +129,8 @@ def survivors(group):
     ]
 
 
-@pytest.mark.parametrize(
-    'jobs, most',
-    [
-        (1, 2),
-        (2, 2),
-        pytest.param(1, 6, marks=pytest.mark.slow),
-        pytest.param(2, 6, marks=pytest.mark.slow),
-    ],
-)
-def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs, most):
+def kill_9(tmp_path, jobs, most):
+    "A sweep that is killed so many times holds in the end what an undisturbed one holds."
     undisturbed = start(tmp_path / 'calm.db', 1)
     assert undisturbed.wait(180) == 0
     rng, store, kills, seen = random.Random(jobs * most), tmp_path / 'killed.db', 0, 0
@@ -170,6 +162,17 @@ def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs, most):
     final = start(store, jobs)
     assert final.wait(180) == 0
     assert Store(store).content_hash() == Store(tmp_path / 'calm.db').content_hash()
+
+
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_kill_9_at_random_moments_loses_nothing(tmp_path, jobs):
+    kill_9(tmp_path, jobs, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('jobs', [1, 2])
+def test_kill_9_many_times(tmp_path, jobs):
+    kill_9(tmp_path, jobs, 6)
 
 
 def test_ctrl_c_stops_cleanly_and_goes_on(tmp_path):
