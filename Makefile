@@ -33,7 +33,7 @@ check: $(READY)  ## the gates: the house in order, notebooks clean, package equa
 	$(BIN)/python tests/gates.py
 
 test: check  ## the gates, all notebooks of the library, the quick tests: every room, a kill, a fault of each kind, a browser
-	$(SINGLE) $(BIN)/nbdev_test --n_workers 2 --path nbs --skip_folder_re '^(experiments|tutorials|[_.].*)$$'
+	$(SINGLE) $(BIN)/python tests/notebooks.py
 	$(PYTEST) -m 'not slow' tests
 
 test-all: $(READY)  ## what `make test` leaves out: the slow tests
