@@ -80,8 +80,6 @@ def listed_units(
             'or a design.'
         )
     units = tuple(units)
-    if not units:
-        raise ValueError('units: an empty list. Give at least one Unit(...).')
     for n, one in enumerate(units):
         if not isinstance(one, Unit):
             raise ValueError(

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..core.arguments import ArgumentError, at_least, checked, one_of, read_argument
+from recinfluence.core.arguments import (
+    ArgumentError,
+    at_least,
+    checked,
+    one_of,
+    read_argument,
+    some,
+)
 from ..core.machine import log
 from ..core.patching import patch_to
 from ..core.random import stream
@@ -276,7 +283,7 @@ def gradient_influence(
     if isinstance(units, str):
         units = read_argument('units', units, str, one_of(*KINDS))
     else:
-        units = listed_units(units)
+        units = read_argument('units', list(listed_units(units)), list, some)
     engine = family(recommender, judge, seed)
     asked, calibration = as_asked(units, engine), None
     announce(engine, asked, replicates, parts)

@@ -37,8 +37,7 @@ __all__ = ['SHOWN_AS', 'SAME_UNIT', 'PAGE_FIGURE', 'OPENING', 'LEGEND', 'EVERY_M
 
 # %% ../../nbs/12_show/5_page.ipynb #c006
 def influence_of(
-    # a store's file, a `Store`, a `Sweep`, a file of results, or an `Influence`
-    source: str | os.PathLike | Results | Influence,
+    source: str | os.PathLike | Results | Influence,  # a file, store, sweep or influence
     metric: str | None = None,  # default: the first that can see the model
     interactions: Interactions | None = None,  # of the data of a file of results: adds titles
 ) -> Influence:
@@ -374,8 +373,7 @@ def page_html(
 # %% ../../nbs/12_show/5_page.ipynb #c047
 @checked(source=a_path, n=at_least(1))
 def influence_report(
-    # a store's file, a `Store`, a `Sweep`, a file of `save_results`, or an `Influence`
-    source: str | os.PathLike | Results | Influence,
+    source: str | os.PathLike | Results | Influence,  # a file, store, sweep or influence
     path: str | Path,  # of the page, '….html'
     metric: str | None = None,  # default: the first that can see the model
     n: int = 10,  # how many at each end
