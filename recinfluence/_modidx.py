@@ -2717,6 +2717,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/recinfluence', 'doc_host':
                                                                                                              'recinfluence/reproduction/schedule.py'),
                                                     'recinfluence.reproduction.schedule.reproduce_all': ( '13_reproduction/schedule.html#reproduce_all',
                                                                                                           'recinfluence/reproduction/schedule.py'),
+                                                    'recinfluence.reproduction.schedule.shared_parameters': ( '13_reproduction/schedule.html#shared_parameters',
+                                                                                                              'recinfluence/reproduction/schedule.py'),
                                                     'recinfluence.reproduction.schedule.workload': ( '13_reproduction/schedule.html#workload',
                                                                                                      'recinfluence/reproduction/schedule.py')},
             'recinfluence.reproduction.sections': { 'recinfluence.reproduction.sections._kernels': ( '13_reproduction/sections.html#_kernels',

@@ -16,18 +16,20 @@ import pandas as pd
 
 from ..core.files import resource
 from ..core.machine import cores
+from ..core.settings import suggest
 from ..data.splits import chrono_split, random_split
 from ..decisions.planning import parse_duration
 from ..decisions.price import measure_price
 from ..designs.random_groups import RandomGroups
 from ..models.ncf import NCF
 from ..models.svd import SVD
+from .parameters import ParameterError, parameters_of
 from .sections import SECTIONS, read_requests, run_experiment
 
 # %% auto #0
-__all__ = ['PROFILES', 'WITHIN', 'OVERHEAD', 'chosen_sections', 'notebook_default', 'Workload', 'Prices', 'measure_prices',
-           'workload', 'forecast', 'begun_with', 'describe_request', 'announcement', 'reproduce_all',
-           'measured_overhead']
+__all__ = ['PROFILES', 'WITHIN', 'OVERHEAD', 'SHARED', 'chosen_sections', 'notebook_default', 'Workload', 'Prices',
+           'measure_prices', 'workload', 'forecast', 'begun_with', 'describe_request', 'announcement',
+           'shared_parameters', 'reproduce_all', 'measured_overhead']
 
 # %% ../../nbs/13_reproduction/7_schedule.ipynb #c004
 PROFILES = {
@@ -213,6 +215,21 @@ def announcement(
         f'section 4.2. What {out} already holds is not computed again.'
     )
 
+# %% ../../nbs/13_reproduction/7_schedule.ipynb #49ca81f6
+SHARED = ('jobs', 'engine')  # what one call asks of several notebooks
+
+
+def shared_parameters(
+    name: str,  # of a notebook
+    asked: dict,  # of `SHARED`
+) -> dict:
+    "Those that the notebook has: `explainers`, for one, has no engine to choose."
+    for one in asked:
+        if one not in SHARED:
+            raise ParameterError(f'{one}={asked[one]!r}: no such. {suggest(one, SHARED)}')
+    known = parameters_of(name)
+    return {one: value for one, value in asked.items() if one in known}
+
 # %% ../../nbs/13_reproduction/7_schedule.ipynb #c028
 def reproduce_all(
     out: str | Path,
@@ -223,7 +240,7 @@ def reproduce_all(
     path: str | Path | None = None,  # where MovieLens lies
     sample: str | None = None,  # of section 4.2: who takes part, see chapter *Budgets*
     command: str = '',  # that the pages name; default: this call
-    **parameters,  # of all notebooks: jobs, engine
+    **parameters,  # jobs, engine: for the notebooks that have them
 ) -> list[Path]:  # the executed notebooks
     "Every section of the paper, one after the other, having said how long it will take."
     chosen = chosen_sections(profile, sections)
@@ -233,7 +250,8 @@ def reproduce_all(
     command = command or f'reproduce_all(OUT, {profile!r}, {sections})'
     executed = []
     for section, given in chosen.items():
-        given = {**parameters, **given}
+        name = SECTIONS.get(section, section)
+        given = shared_parameters(name, parameters) | given
         if section == '4.2':
             budget = budget or given.get('budget')
             given |= {'path': amazon, 'budget': budget, 'sample': sample}
@@ -244,7 +262,6 @@ def reproduce_all(
         asked = describe_request(
             loads.loc[section], profile=profile, command=command, processes=processes
         )
-        name = SECTIONS.get(section, section)
         executed.append(run_experiment(name, out, asked=asked, **given))
     return executed
 

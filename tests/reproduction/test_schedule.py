@@ -8,6 +8,7 @@ from recinfluence.data import movielens as movielens_module
 from recinfluence.decisions.price import Price
 from recinfluence.models.svd import SVD
 from recinfluence.reproduction import schedule
+from recinfluence.reproduction.parameters import parameters_of, read_parameter
 
 
 def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, capsys, movielens):
@@ -60,6 +61,16 @@ def test_a_profile_says_what_it_takes_before_it_starts(monkeypatch, tmp_path, ca
         and asked['movielens_svd']['price'] == 2
         and json.loads(json.dumps(asked)) == asked
     )
+    ran.clear()
+    schedule.reproduce_all(tmp_path, 'full', jobs=2, engine='fast')
+    for name, _, parameters in ran:  # each notebook has all that it is given, and reads it
+        known = parameters_of(name)
+        for parameter, value in parameters.items():
+            if parameter != 'asked':
+                read_parameter(known[parameter], value)
+        assert ('engine' in parameters) == ('engine' in known) and parameters['jobs'] == 2
+    with pytest.raises(ValueError, match='Did you mean engine'):
+        schedule.reproduce_all(tmp_path, engin='fast')
     ran.clear()
     schedule.reproduce_all(tmp_path, sections=['4.3'])
     assert [n for n, _, _ in ran] == ['movielens_svd']
