@@ -27,7 +27,8 @@ def stream(
     "The generator of that name: always the same numbers, whatever else is drawn."
     seed = read_argument('seed', seed, int)
     for part in key:
-        read_argument('key', part, int | str)
+        if type(part) is not str:  # which is most of them, and asked a thousand times a training
+            read_argument('key', part, int | str)
     return np.random.Generator(np.random.Philox(key=_named(seed, *key)))
 
 # %% ../../nbs/01_core/5_random.ipynb #c015

@@ -33,11 +33,7 @@ def parse_duration(
     if isinstance(time, (int, float)):
         return check_duration(float(time))
     parts = re.fullmatch(''.join(map(PART.format, ('h', 'min', 's'))) + r'\s*', time)
-    if (
-        not parts
-        or not any(parts.groups())
-        or any((n or '').count('.') > 1 for n in parts.groups())
-    ):
+    if not parts or not any(parts.groups()):
         raise ValueError(f"budget={time!r}: say for example '30min', '2h' or '1h30min'.")
     numbers = zip(parts.groups(), (3600, 60, 1))
     return check_duration(sum(float(n or 0) * unit for n, unit in numbers))

@@ -35,11 +35,11 @@ class Downdated(ManyAtOnce):
         "What the model says that was never shown the unit; zero where it knows nothing."
 
     def train_many(self, units: list[Unit], longer: int) -> list[Ranked]:
-        return [self.rank(self.scores_without(unit), unit, longer) for unit in units]
+        return [self.rank_scores(self.scores_without(unit), unit, longer) for unit in units]
 
     def reweighted(self, counts: np.ndarray, longer: int = 0) -> list[Ranked]:
         gone = [left_out(self, count) for count in counts.T]
-        return [self.rank(self.scores_without(unit), Unit(), longer) for unit in gone]
+        return [self.rank_scores(self.scores_without(unit), Unit(), longer) for unit in gone]
 
     def fit_without(self, unit: Unit) -> Recommender:
         rows = self.evaluator.split.copy_of_train()
@@ -52,21 +52,6 @@ class Downdated(ManyAtOnce):
     @classmethod
     def warm(cls, recommender: Recommender):
         "Nothing to compile but the search, which finds its code on disk."
-
-# %% ../../nbs/07_engines/8_downdating.ipynb #04a81f37
-@patch_to(Downdated)
-def rank(
-    self: Downdated,
-    scores: np.ndarray,  # (users, items)
-    unit: Unit,  # which is no candidate
-    longer: int,  # as in `Evaluator.rank`
-) -> Ranked:
-    "As `Evaluator.rank`, with a compiled search for the best items."
-    from recinfluence.kernels.topk import top_k
-
-    judge = self.evaluator
-    top = top_k(scores, *judge.seen, *judge.keep(unit), judge.k + longer)
-    return Ranked(top, scores[judge.test_user, judge.test_item])
 
 # %% ../../nbs/07_engines/8_downdating.ipynb #8816adad
 @register_engine(EASE)

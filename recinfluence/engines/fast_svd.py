@@ -145,15 +145,12 @@ def rank(
     unit: Unit,  # which is no candidate
     longer: int,  # as in `Evaluator.rank`
 ) -> Ranked:
-    "As `Evaluator.rank`, with a compiled search for the best items."
-    from recinfluence.kernels.topk import top_k
-
+    "As `Evaluator.rank`; what is compared with a rating is cut to the scale."
     judge = self.evaluator
     if judge.candidates == 'test':
         return judge.rank(model, longer + int((~judge.keep(unit)[1]).sum()))
-    scores = model.score(judge.split.users, judge.split.items)
-    top = top_k(scores, *judge.seen, *judge.keep(unit), judge.k + longer)
-    return Ranked(top, model.as_ratings(scores[judge.test_user, judge.test_item]))
+    ranked = self.rank_scores(model.score(judge.split.users, judge.split.items), unit, longer)
+    return replace(ranked, predicted=model.as_ratings(ranked.predicted))
 
 # %% ../../nbs/07_engines/6_fast_svd.ipynb #c015
 @patch_to(FastSVD, cls_method=True)

@@ -100,6 +100,21 @@ def deletion_of(
     known, paired = self.evaluator.metrics, self.recommender.paired
     return Deletion(unit, self.seed, self.full, held, without, known, paired)
 
+# %% ../../nbs/07_engines/4_lanes.ipynb #5148d7c0
+@patch_to(ManyAtOnce)
+def rank_scores(
+    self: ManyAtOnce,
+    scores: np.ndarray,  # (users, items)
+    unit: Unit,  # which is no candidate
+    longer: int,  # as in `Evaluator.rank`
+) -> Ranked:  # `predicted` as it was scored
+    "As `Evaluator.rank`, with a compiled search for the best items."
+    from recinfluence.kernels.topk import top_k
+
+    judge = self.evaluator
+    top = top_k(scores, *judge.seen, *judge.keep(unit), judge.k + longer)
+    return Ranked(top, scores[judge.test_user, judge.test_item])
+
 # %% ../../nbs/07_engines/4_lanes.ipynb #36661059
 @patch_to(ManyAtOnce, cls_method=True)
 def warm(cls, recommender: Recommender):

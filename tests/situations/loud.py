@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import threading
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,9 +14,21 @@ import joblib
 import matplotlib
 import numpy as np
 import pandas as pd
-from situations.silent import HEAD, _file, _file_refused
+from jupyter_client.kernelspec import KernelSpecManager
 from situations.told import refused, situation
-from situations.worlds import ROWS, SMALL, mean_influence, noisy, rated, shown, sweep, tiny
+from situations.worlds import (
+    HEAD,
+    ROWS,
+    SMALL,
+    loaded,
+    mean_influence,
+    noisy,
+    not_loaded,
+    rated,
+    shown,
+    sweep,
+    tiny,
+)
 
 from recinfluence.core.units import Unit
 from recinfluence.data.amazon import load_amazon
@@ -154,8 +167,6 @@ def _():
 
 @situation(15, 'a kernel that is not installed')
 def _():
-    from jupyter_client.kernelspec import KernelSpecManager
-
     right = f'installed: {", ".join(sorted(KernelSpecManager().find_kernel_specs()))}'
     with TemporaryDirectory() as folder:
         asked = dict(out=Path(folder, 'out'), kernel='julia')
@@ -203,12 +214,12 @@ def _rows(data):
 
 
 for name, content in FORMS.items():
-    situation(17, name)(lambda c=content: (_rows(_file(c)), f'{LINES}'))
+    situation(17, name)(lambda c=content: (_rows(loaded(c)), f'{LINES}'))
 
 
 @situation(17, 'ISO dates in a csv')
 def _():
-    frame = _file(HEAD + 'a,i1,5,1970-01-01T00:00:10\nb,i2,3,1970-01-02\n').frame
+    frame = loaded(HEAD + 'a,i1,5,1970-01-01T00:00:10\nb,i2,3,1970-01-02\n').frame
     right = [10, (pd.Timestamp('1970-01-02') - pd.Timestamp(0)) // pd.Timedelta('1s')]
     return f'{frame.timestamp.tolist()}', f'{right}'
 
@@ -217,21 +228,21 @@ def _():
 def _():
     text = HEAD + 'a,i1,5,10\nb,i2,3,today\n'
     right = 'another time each day, and another order'
-    return _file_refused(text, 'today', 'timestamp'), right
+    return not_loaded(text, 'today', 'timestamp'), right
 
 
 @situation(17, 'one comma too many')
 def _():
     text = TABLE.replace('ben,i2', 'ben,,i2')
-    return _file_refused(text, 'line 3', '5 fields'), 'line 3 has 5 fields, the header 4'
+    return not_loaded(text, 'line 3', '5 fields'), 'line 3 has 5 fields, the header 4'
 
 
 @situation(17, 'no header, and the remedy followed to the letter')
 def _():
     text = '\n'.join(LINES) + '\n'
-    told = _file_refused(text, 'no header', 'header=False')
+    told = not_loaded(text, 'no header', 'header=False')
     remedy = told.partition('such as ')[2].partition(';')[0]
-    return _rows(eval(f'_file(text, {remedy})')), f'{LINES}'
+    return _rows(eval(f'loaded(text, {remedy})')), f'{LINES}'
 
 
 @situation(18, '`plan` on a pilot whose units all failed')
@@ -275,6 +286,7 @@ def _ties(scores, k):
 LONG = dict(n_factors=5, n_epochs=60)
 
 
+@cache
 def _scaled():
     "Ratings of which nearly all are the highest."
     return rated(lambda r: np.where(r >= 2, 4.0, 1.0))

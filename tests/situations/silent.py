@@ -1,6 +1,7 @@
 """Kinds that gave a wrong number without a word: data, folds, stores, groups, units."""
 
 import dataclasses
+import inspect
 import sys
 import unicodedata
 from pathlib import Path
@@ -8,15 +9,19 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import surprise
 from situations.told import refused, situation
 from situations.worlds import (
+    HEAD,
     QUICK,
     ROWS,
     SMALL,
     item_mean_mae,
     library_mae,
+    loaded,
     mean_influence,
     noisy,
+    not_loaded,
     rated,
     shown,
     sweep,
@@ -31,7 +36,8 @@ from recinfluence.adapters.estimator import ScikitLearn
 from recinfluence.adapters.surprise import Surprise
 from recinfluence.core.units import Unit
 from recinfluence.data.interactions import load_interactions
-from recinfluence.data.splits import make_split, random_split
+from recinfluence.data.splits import chrono_split, leave_last_out, make_split, random_split
+from recinfluence.decisions.stopping import screen
 from recinfluence.influence.influence import Influence
 from recinfluence.metrics.evaluator import Evaluator
 from recinfluence.models.popularity import ItemMean, Popularity
@@ -250,31 +256,17 @@ def _():
     return f'{found.to_dict()}', f'{right}'
 
 
-def _file(text, name='own.csv', **asked):
-    with TemporaryDirectory() as folder:
-        path = Path(folder, name)
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return load_interactions(path, **asked)
-
-
-def _file_refused(text, *words, name='own.csv', **asked):
-    return refused(lambda: _file(text, name, **asked), *words)
-
-
-HEAD = 'user,item,rating,timestamp\n'
-
-
 @situation(6, 'a tsv with a quotation mark at the start of one field and the end of another')
 def _():
     lines = ['user\titem\trating\ttimestamp', '1\t"A\t3\t1', '2\tB\t4\t2', '3\tC"\t5\t3']
-    now = _file('\n'.join(lines), 'own.tsv').frame['item'].tolist()
+    now = loaded('\n'.join(lines), 'own.tsv').frame['item'].tolist()
     return f'{now}', f'{[line.split(chr(9))[1] for line in lines[1:]]}'
 
 
 @situation(6, 'a separator too many at the end of every row')
 def _():
     rows = ['7,3,5,10', '8,3,4,20']
-    frame = _file(HEAD + ''.join(f'{row},\n' for row in rows)).frame
+    frame = loaded(HEAD + ''.join(f'{row},\n' for row in rows)).frame
     now = frame[['user', 'item']].astype(int).to_numpy().tolist()
     return f'{now}', f'{[[int(f) for f in row.split(",")[:2]] for row in rows]}'
 
@@ -283,12 +275,12 @@ def _():
 def _():
     text = HEAD + '7,3,5,10\n8,3,,4,20\n'
     right = f'line 3 has {text.splitlines()[2].count(",") + 1} fields, the header 4'
-    return _file_refused(text, 'line 3', '5 fields'), right
+    return not_loaded(text, 'line 3', '5 fields'), right
 
 
 @situation(6, 'doubled quotation marks and empty rows')
 def _():
-    frame = _file('user;item;rating\n"a";"x ""1""";5\n\n"b";"y";0\n\n').frame
+    frame = loaded('user;item;rating\n"a";"x ""1""";5\n\n"b";"y";0\n\n').frame
     return f'{frame["item"].tolist()}', f'{["x " + chr(34) + "1" + chr(34), "y"]}'
 
 
@@ -297,7 +289,7 @@ def _():
     rows = ['7;3;3,5;10', '8;3;4,0;20', '9;4;0,5;30']
     text = 'user;item;rating;timestamp\n' + '\n'.join(rows)
     right = f'ratings {[float(row.split(";")[2].replace(",", ".")) for row in rows]}'
-    return _file_refused(text, 'row 1', 'decimal comma', 'decimal=","'), right
+    return not_loaded(text, 'row 1', 'decimal comma', 'decimal=","'), right
 
 
 class Scores(Popularity):
@@ -387,7 +379,7 @@ def _():
 
 @situation(9, 'a csv with users 1.0 and 1')
 def _():
-    now = _file(HEAD + '1.0,3,5,10\n1,4,4,20\n2,3,1,5\n').frame.user.nunique()
+    now = loaded(HEAD + '1.0,3,5,10\n1,4,4,20\n2,3,1,5\n').frame.user.nunique()
     return f'{now} users', f'{len({float(u) for u in ("1.0", "1", "2")})} users'
 
 
@@ -411,7 +403,7 @@ def _():
 def _():
     text = HEAD + 'u1,a,5,1\nu1 ,b,4,2\n'
     right = f'{len({"u1", "u1 "})} texts, {len({"u1".strip(), "u1 ".strip()})} without blanks'
-    return _file_refused(text, 'row 2', 'differ only by blanks'), right
+    return not_loaded(text, 'row 2', 'differ only by blanks'), right
 
 
 @situation(9, 'the user café, once with é as one sign and once as two')
@@ -419,7 +411,7 @@ def _():
     names = ['cafe\u0301', 'caf\u00e9']
     text = HEAD + ''.join(f'{name},{n},5,1\n' for n, name in enumerate(names))
     forms = {unicodedata.normalize('NFC', name) for name in names}
-    return _file_refused(text, 'row 2'), f'{len(set(names))} texts, {len(forms)} in normal form'
+    return not_loaded(text, 'row 2'), f'{len(set(names))} texts, {len(forms)} in normal form'
 
 
 def _constant(value):
@@ -444,24 +436,18 @@ def _untimed():
 
 @situation(11, '`chrono_split` without timestamps')
 def _():
-    from recinfluence.data.splits import chrono_split
-
     right = 'no column of times: nothing is earlier'
     return refused(lambda: chrono_split(_untimed()), 'no timestamps', 'random_split'), right
 
 
 @situation(11, '`leave_last_out` without timestamps')
 def _():
-    from recinfluence.data.splits import leave_last_out
-
     right = 'no column of times: nothing is last'
     return refused(lambda: leave_last_out(_untimed()), 'no timestamps', 'random_split'), right
 
 
 @situation(11, 'no timestamps, rows said to be in the order of time')
 def _():
-    from recinfluence.data.splits import chrono_split
-
     split = chrono_split(dataclasses.replace(_untimed(), timed=True))
     last = {}
     for user, item in ROWS[['user', 'item']].itertuples(index=False):
@@ -473,8 +459,6 @@ def _():
 
 @situation(11, 'all rows of each user at one time')
 def _():
-    from recinfluence.data.splits import chrono_split
-
     data = load_interactions(ROWS.assign(timestamp=ROWS.user * 86_400), name='one visit')
     right = f'{int((ROWS.groupby("user").size() > 1).sum())} users, each with one time'
     return refused(lambda: chrono_split(data), 'random_split'), right
@@ -482,8 +466,6 @@ def _():
 
 @situation(12, '`screen(ids=[1, 2])`')
 def _():
-    from recinfluence.decisions.stopping import screen
-
     right = f'{ROWS.user.nunique()} users would be retrained, 2 were asked for'
     return refused(lambda: screen(Popularity(), tiny(), ids=[1, 2]), 'ids'), right
 
@@ -497,10 +479,6 @@ def _():
 
 @situation(12, "`Surprise('KNNBasic', K=2)`")
 def _():
-    import inspect
-
-    import surprise
-
     known = list(inspect.signature(surprise.KNNBasic.__init__).parameters)[1:]
     right = f"the library's own arguments: {known}"
     return refused(lambda: Surprise('KNNBasic', K=2), 'K'), right

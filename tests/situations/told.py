@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from surface.judge import from_below
+
 KINDS = {
     1: 'Rating scales',
     2: "Folds of one's own",
@@ -62,10 +64,8 @@ def refused(
     try:
         task()
     except (ValueError, TypeError, RuntimeError) as error:
-        text, frame = ' '.join(str(error).split()), error.__traceback__
-        while frame.tb_next:
-            frame = frame.tb_next
-        assert 'recinfluence' in frame.tb_frame.f_code.co_filename, f'from below: {text}'
+        assert not from_below(error), from_below(error)
+        text = ' '.join(str(error).split())
         missing = [word for word in words if word not in text]
         assert not missing, f'{missing} not in: {text}'
         return REFUSED + re.sub(re.escape(tempfile.gettempdir()) + r'\S*/', '', text)

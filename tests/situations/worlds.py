@@ -1,9 +1,12 @@
 """Small data, models, and the plain counts that the situations are compared with."""
 
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import surprise
+from situations.told import refused
 
 from recinfluence.data.interactions import load_interactions
 from recinfluence.data.simulated import planted_interactions
@@ -70,3 +73,19 @@ def noisy(ids, replicates, seed=0, units='users', store=None):
     "A sweep whose numbers differ from seed to seed."
     asked = dict(ids=ids, replicates=replicates, seed=seed, store=store)
     return sweep(units, ItemMean(noise=0.02), **asked)
+
+
+HEAD = 'user,item,rating,timestamp\n'
+
+
+def loaded(text: str | bytes, name: str = 'own.csv', **asked):
+    "The interactions of a file that holds this."
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_interactions(path, **asked)
+
+
+def not_loaded(text: str, *words: str) -> str:
+    "The refusal of a file that holds this."
+    return refused(lambda: loaded(text), *words)
