@@ -131,11 +131,12 @@ def survivors(group):
 
 def kill_9(tmp_path, jobs, most):
     "A sweep that is killed so many times holds in the end what an undisturbed one holds."
-    undisturbed = start(tmp_path / 'calm.db', 1)
+    enough = dict(replicates=6)  # so that it lasts longer than it takes to look into its store
+    undisturbed = start(tmp_path / 'calm.db', 1, **enough)
     assert undisturbed.wait(180) == 0
     rng, store, kills, seen = random.Random(jobs * most), tmp_path / 'killed.db', 0, 0
     while kills < most:
-        process = start(store, jobs)
+        process = start(store, jobs, **enough)
         target = seen + rng.randint(1, 12)
         deadline = time.time() + 120
         while process.poll() is None and rows_done(store) < target and time.time() < deadline:
@@ -159,7 +160,7 @@ def kill_9(tmp_path, jobs, most):
             time.sleep(0.1)
         assert not survivors(process.pid)  # no worker outlives its sweep
     assert kills >= 2
-    final = start(store, jobs)
+    final = start(store, jobs, **enough)
     assert final.wait(180) == 0
     assert Store(store).content_hash() == Store(tmp_path / 'calm.db').content_hash()
 
